@@ -1,0 +1,1 @@
+"""The claims about speed, each printed by a command."""

@@ -1,0 +1,1 @@
+"""What the original ENAS code wrote: variables and checkpoints."""

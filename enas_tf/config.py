@@ -1,0 +1,346 @@
+"""Every setting of a run, as frozen dataclasses that validate themselves.
+
+The defaults here are the only defaults: the flags take theirs from these
+classes, and the recipe classes say what differs from one recipe to the next.
+"""
+
+import dataclasses
+
+from enas_tf import errors
+
+MODES = ("search", "derive", "train", "evaluate", "export", "all")
+DATA_NAMES = (
+    "cifar10",
+    "cifar100",
+    "mnist",
+    "fashion_mnist",
+    "digits",
+    "folder",
+)
+AUGMENTATIONS = ("auto", "none", "crop", "crop_flip")
+CLIP_MODES = ("none", "norm", "global")
+CHILD_INITS = ("random", "supernet")
+
+
+def _require(condition: bool, message: str, **received) -> None:
+  if not condition:
+    values = ", ".join(f"{key}={value}" for key, value in received.items())
+    raise errors.ConfigError(f"{message} Received: {values}")
+
+
+def _require_choice(value: str, choices: tuple[str, ...], flag: str) -> None:
+  _require(
+      value in choices, f"--{flag} is one of {', '.join(choices)}.",
+      **{flag: value},
+  )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+  """Which images, and how they are fed.
+
+  Attributes:
+    data: the name of the data set, one of DATA_NAMES.
+    data_path: a folder or file with the data; None downloads it.
+    image_size: height and width that the images of `--data=folder` are resized
+      to, in pixels; None takes the size of the first image.
+    valid_fraction: share of the training images, the last ones, that the
+      search holds out for the rewards, in (0, 1).
+    augment: "crop_flip" (pad by an eighth, random crop, random mirror image),
+      "crop", "none", or "auto": what suits the data set.
+    eval_batch_size: images in a batch of an evaluation, at least 1.
+  """
+
+  data: str = "cifar10"
+  data_path: str | None = None
+  image_size: int | None = None
+  valid_fraction: float = 0.1
+  augment: str = "auto"
+  eval_batch_size: int = 100
+
+  def __post_init__(self):
+    _require_choice(self.data, DATA_NAMES, "data")
+    _require_choice(self.augment, AUGMENTATIONS, "augment")
+    _require(
+        self.data != "folder" or self.data_path is not None,
+        "--data=folder reads images of your own: add --data_path=DIR, a folder "
+        "with a subfolder for each class.",
+        data_path=self.data_path,
+    )
+    _require(
+        self.image_size is None or self.data == "folder",
+        "--image_size is for --data=folder, the other data sets have a size of "
+        "their own: take it away.",
+        image_size=self.image_size,
+    )
+    _require(
+        self.image_size is None or self.image_size >= 8,
+        "--image_size must be at least 8 pixels.",
+        image_size=self.image_size,
+    )
+    _require(
+        0 < self.valid_fraction < 1,
+        "--valid_fraction must be between 0 and 1.",
+        valid_fraction=self.valid_fraction,
+    )
+    _require(
+        self.eval_batch_size >= 1,
+        "--eval_batch_size must be at least 1.",
+        eval_batch_size=self.eval_batch_size,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ChildConfig:
+  """A child network (or the supernet of all of them) and how it is trained.
+
+  The defaults are the original's micro search recipe
+  (scripts/cifar10_micro_search.sh).
+
+  Attributes:
+    num_layers: normal cells, at least 1; two reduction cells come on top.
+    num_cells: nodes in a cell, at least 1 (the original's word).
+    out_filters: channels of the first cells, even; doubled at a reduction.
+    ops: the words of the operations in the space.
+    use_aux_heads: whether an auxiliary classifier helps the training.
+    keep_prob: share of the features that dropout keeps before the classifier.
+    drop_path_keep_prob: share of the paths that the last cell keeps at the end
+      of the training (final child only).
+    cutout_size: side in pixels of the square that cutout blanks, or None.
+    batch_size: images in a batch of the training.
+    num_epochs: passes over the training images.
+    l2_reg: weight of the sum of the squared weights in the loss.
+    lr_cosine: cosine schedule with restarts; else exponential decay.
+    lr_max: rate at a restart.
+    lr_min: rate just before a restart; also the floor of the decay.
+    lr_T_0: epochs until the first restart.
+    lr_T_mul: how many times longer each period is than the one before.
+    lr: rate before the exponential decay.
+    lr_dec_every: epochs from one decay to the next.
+    lr_dec_rate: factor of a decay.
+    clip_mode: "none", "norm" (each gradient) or "global" (all together).
+    grad_bound: the norm that clipping allows.
+    faithful: bring back the defects of the original that its numbers need.
+    as_searched: build the final child exactly as the supernet computes it,
+      instead of as the original's final network (final child only).
+    init: "random", or "supernet": start from the shared weights (final child
+      only).
+  """
+
+  num_layers: int = 6
+  num_cells: int = 5
+  out_filters: int = 20
+  ops: tuple[str, ...] = (
+      "sep_conv_3x3",
+      "sep_conv_5x5",
+      "avg_pool_3x3",
+      "max_pool_3x3",
+      "identity",
+  )
+  use_aux_heads: bool = True
+  keep_prob: float = 0.9
+  drop_path_keep_prob: float = 1.0
+  cutout_size: int | None = None
+  batch_size: int = 160
+  num_epochs: int = 150
+  l2_reg: float = 1e-4
+  lr_cosine: bool = True
+  lr_max: float = 0.05
+  lr_min: float = 0.0005
+  lr_T_0: int = 10  # noqa: N815 The original's name.
+  lr_T_mul: int = 2  # noqa: N815
+  lr: float = 0.1
+  lr_dec_every: int = 100
+  lr_dec_rate: float = 0.1
+  clip_mode: str = "none"
+  grad_bound: float = 5.0
+  faithful: bool = False
+  as_searched: bool = False
+  init: str = "random"
+
+  def __post_init__(self):
+    for name in ("num_layers", "num_cells", "batch_size", "num_epochs",
+                 "lr_T_0", "lr_T_mul", "lr_dec_every"):  # fmt: skip
+      flag = name if name in ("batch_size", "num_epochs") else f"child_{name}"
+      value = getattr(self, name)
+      _require(value >= 1, f"--{flag} must be at least 1.", **{flag: value})
+    _require(
+        self.out_filters >= 2 and self.out_filters % 2 == 0,
+        "--child_out_filters must be even and at least 2 (a factorized "
+        "reduction makes each half of its channels on a path of its own).",
+        child_out_filters=self.out_filters,
+    )
+    for name in ("keep_prob", "drop_path_keep_prob"):
+      value = getattr(self, name)
+      _require(
+          0 < value <= 1, f"--child_{name} must be in (0, 1].",
+          **{f"child_{name}": value},
+      )  # fmt: skip
+    _require(
+        self.cutout_size is None or self.cutout_size >= 1,
+        "--child_cutout_size must be at least 1 pixel.",
+        child_cutout_size=self.cutout_size,
+    )
+    for name in ("l2_reg", "lr_min"):
+      value = getattr(self, name)
+      _require(
+          value >= 0, f"--child_{name} must not be negative.",
+          **{f"child_{name}": value},
+      )  # fmt: skip
+    for name in ("lr_max", "lr", "lr_dec_rate", "grad_bound"):
+      value = getattr(self, name)
+      _require(
+          value > 0, f"--child_{name} must be greater than 0.",
+          **{f"child_{name}": value},
+      )  # fmt: skip
+    _require(
+        not self.lr_cosine or self.lr_min <= self.lr_max,
+        "--child_lr_min must not be above --child_lr_max.",
+        child_lr_min=self.lr_min, child_lr_max=self.lr_max,
+    )  # fmt: skip
+    _require_choice(self.clip_mode, CLIP_MODES, "child_clip_mode")
+    _require_choice(self.init, CHILD_INITS, "child_init")
+
+
+@dataclasses.dataclass(frozen=True)
+class MicroFinalConfig(ChildConfig):
+  """The original's recipe of the final micro child (cifar10_micro_final.sh)."""
+
+  num_layers: int = 15
+  out_filters: int = 36
+  keep_prob: float = 0.8
+  drop_path_keep_prob: float = 0.6
+  batch_size: int = 144
+  num_epochs: int = 630
+  l2_reg: float = 2e-4
+  lr_min: float = 0.0001
+
+
+@dataclasses.dataclass(frozen=True)
+class ControllerConfig:
+  """The policy that proposes arcs, and how it learns.
+
+  Attributes:
+    training: whether it learns at all; if not, arcs are sampled as it starts.
+    lstm_size: units of the LSTM.
+    num_layers: layers of the LSTM.
+    lr: learning rate of Adam.
+    tanh_constant: bound of the logits, or None for none.
+    op_tanh_reduce: how many times smaller the bound of the op logits is.
+    temperature: what the logits are divided by, or None.
+    entropy_weight: weight of the entropy, in nats, in the reward.
+    bl_dec: decay of the baseline, the moving average of the rewards.
+    num_aggregate: arcs that one update averages over.
+    train_steps: updates in a controller phase.
+    train_every: epochs from one controller phase to the next.
+  """
+
+  training: bool = True
+  lstm_size: int = 64
+  num_layers: int = 1
+  lr: float = 0.0035
+  tanh_constant: float | None = 1.10
+  op_tanh_reduce: float = 2.5
+  temperature: float | None = None
+  entropy_weight: float = 0.0001
+  bl_dec: float = 0.99
+  num_aggregate: int = 10
+  train_steps: int = 30
+  train_every: int = 1
+
+  def __post_init__(self):
+    for name in ("lstm_size", "num_layers", "num_aggregate", "train_steps",
+                 "train_every"):  # fmt: skip
+      value = getattr(self, name)
+      _require(
+          value >= 1, f"--controller_{name} must be at least 1.",
+          **{f"controller_{name}": value},
+      )  # fmt: skip
+    for name in ("lr", "op_tanh_reduce", "tanh_constant", "temperature"):
+      value = getattr(self, name)
+      _require(
+          value is None or value > 0,
+          f"--controller_{name} must be greater than 0.",
+          **{f"controller_{name}": value},
+      )
+    _require(
+        self.entropy_weight >= 0,
+        "--controller_entropy_weight must not be negative.",
+        controller_entropy_weight=self.entropy_weight,
+    )
+    _require(
+        0 <= self.bl_dec < 1, "--controller_bl_dec must be in [0, 1).",
+        controller_bl_dec=self.bl_dec,
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+  """What is done, where it goes and how it can be repeated.
+
+  Attributes:
+    mode: the verb, one of MODES.
+    search_for: the search space.
+    output_dir: the run's folder.
+    reset_output_dir: delete the run that stands in `output_dir` first.
+    seed: what all random numbers come from.
+    deterministic: the same bits at every run (slower).
+    save_minutes: minutes from one checkpoint within an epoch to the next.
+    log_every: child steps from one line of metrics to the next.
+    derive_samples: arcs that deriving samples and ranks on one batch.
+    derive_top: how many of these are ranked on the whole validation split.
+  """
+
+  mode: str = "search"
+  search_for: str = "micro"
+  output_dir: str = "outputs"
+  reset_output_dir: bool = False
+  seed: int = 0
+  deterministic: bool = False
+  save_minutes: float = 5.0
+  log_every: int = 50
+  derive_samples: int = 100
+  derive_top: int = 10
+
+  def __post_init__(self):
+    _require_choice(self.mode, MODES, "mode")
+    for name in ("log_every", "derive_samples", "derive_top"):
+      value = getattr(self, name)
+      _require(value >= 1, f"--{name} must be at least 1.", **{name: value})
+    _require(
+        self.derive_top <= self.derive_samples,
+        "--derive_top must not be above --derive_samples.",
+        derive_top=self.derive_top, derive_samples=self.derive_samples,
+    )  # fmt: skip
+    _require(
+        0 <= self.seed < 2**31, "--seed must be in [0, 2147483648).",
+        seed=self.seed,
+    )  # fmt: skip
+    _require(
+        self.save_minutes >= 0, "--save_minutes must not be negative.",
+        save_minutes=self.save_minutes,
+    )  # fmt: skip
+    _require(bool(self.output_dir), "--output_dir must name a folder.",
+             output_dir=repr(self.output_dir))  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig:
+  """Everything a verb is handed.
+
+  Attributes:
+    run: what is done and where it goes.
+    data: the images.
+    search: the supernet and its training.
+    final: the final child and its training.
+    controller: the policy and its training.
+    fixed_arc: the arc to train, evaluate or export, as text; None takes the
+      one that the search in `run.output_dir` found.
+  """
+
+  run: RunConfig = RunConfig()
+  data: DataConfig = DataConfig()
+  search: ChildConfig = ChildConfig()
+  final: ChildConfig = MicroFinalConfig()
+  controller: ControllerConfig = ControllerConfig()
+  fixed_arc: str | None = None

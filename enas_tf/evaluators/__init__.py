@@ -1,0 +1,1 @@
+"""From an arc to its score and its reward."""

@@ -1,0 +1,1 @@
+"""Building blocks: operations and layers that take plain arguments."""

@@ -1,0 +1,1 @@
+"""An arc becomes a computation: supernets and children."""

@@ -1,0 +1,1 @@
+"""The verbs: search, derive, train, evaluate, export."""

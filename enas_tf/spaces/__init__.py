@@ -1,0 +1,1 @@
+"""What an architecture is: arcs, their decisions, their text. No TensorFlow."""
