@@ -1,0 +1,73 @@
+"""The pieces that all policies are made of: a stacked LSTM and attention."""
+
+import keras
+import tensorflow as tf
+
+# ENAS, section 3; the original draws every weight of a controller from it.
+INITIAL_RANGE = 0.1
+
+
+def uniform(shape: tuple[int, ...], name: str, seed: int) -> tf.Variable:
+  """Returns a variable that is drawn from U(-0.1, 0.1)."""
+  value = keras.random.uniform(shape, -INITIAL_RANGE, INITIAL_RANGE, seed=seed)
+  return tf.Variable(value, name=name)
+
+
+class StackedLSTM(tf.Module):
+  """LSTM layers without biases; the gates stand in the order i, f, o, g.
+
+  Args:
+    units: of each layer; also the length of the input.
+    num_layers: how many layers.
+    seed: of the initial weights.
+
+  Attributes:
+    weights: one [2 * units, 4 * units] for each layer.
+  """
+
+  def __init__(self, units: int, num_layers: int, seed: int):
+    super().__init__()
+    self._units = units
+    self.weights = [
+        uniform((2 * units, 4 * units), f"lstm/layer_{i}/w", seed + i)
+        for i in range(num_layers)
+    ]
+
+  def zero_state(self, n):
+    """Returns the state that a run begins with: (c, h) of each layer."""
+    zeros = tf.zeros([n, self._units])
+    return [(zeros, zeros)] * len(self.weights)
+
+  def __call__(self, x, state):
+    """Returns (output [n, units], the next state) for x [n, units]."""
+    next_state = []
+    for weight, (c, h) in zip(self.weights, state, strict=True):
+      i, f, o, g = tf.split(tf.concat([x, h], 1) @ weight, 4, axis=1)
+      c = tf.sigmoid(i) * tf.tanh(g) + tf.sigmoid(f) * c
+      x = tf.sigmoid(o) * tf.tanh(c)
+      next_state.append((c, x))
+    return x, next_state
+
+
+class Attention(tf.Module):
+  """Scores earlier anchors against a query: v . tanh(w_1 a + w_2 q).
+
+  Args:
+    units: length of anchors and queries.
+    seed: of the initial weights.
+  """
+
+  def __init__(self, units: int, seed: int):
+    super().__init__()
+    self.w_1 = uniform((units, units), "attention/w_1", seed)
+    self.w_2 = uniform((units, units), "attention/w_2", seed + 1)
+    self.v = uniform((units, 1), "attention/v", seed + 2)
+
+  def key(self, anchor):
+    """Returns what `__call__` needs of an anchor, [n, units]."""
+    return anchor @ self.w_1
+
+  def __call__(self, keys: list, query):
+    """Returns scores [n, len(keys)] for a query [n, units]."""
+    keys = tf.stack(keys, 1) + (query @ self.w_2)[:, None]
+    return tf.squeeze(tf.tensordot(tf.tanh(keys), self.v, 1), 2)

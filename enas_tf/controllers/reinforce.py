@@ -1,0 +1,85 @@
+"""REINFORCE with a moving-average baseline (ENAS, section 2.2; Williams 1992)."""
+
+import keras
+import tensorflow as tf
+
+from enas_tf.controllers import base
+
+
+class Reinforce(base.Controller):
+  """Trains a policy so that it proposes arcs with higher rewards.
+
+  Args:
+    policy: has `space`, `sample`, `score` and `named_variables`.
+    lr: learning rate of Adam.
+    entropy_weight: weight of the entropy, in nats, that is added to a reward.
+    bl_dec: decay of the baseline.
+    seed: of the proposals.
+  """
+
+  def __init__(
+      self, policy, *, lr: float, entropy_weight: float, bl_dec: float,
+      seed: int,
+  ):  # fmt: skip
+    super().__init__(policy.space)
+    self._policy = policy
+    self._entropy_weight = entropy_weight
+    self._bl_dec = bl_dec
+    self._seed = seed
+    self._baseline = tf.Variable(0.0, trainable=False)
+    self._num_proposals = tf.Variable(0, trainable=False)
+    self._variables = policy.named_variables
+    # TF1's Adam has no bias in its epsilon either: the formulas agree.
+    self._optimizer = keras.optimizers.Adam(lr, beta_1=0.0, epsilon=1e-3)
+    self._optimizer.build(list(self._variables.values()))
+
+  def propose(self, n):
+    seed = tf.stack([self._seed, self._num_proposals])
+    self._num_proposals.assign_add(1)
+    return self._policy.sample(n, seed)
+
+  def update(self, arcs, rewards):
+    metrics = self._update(arcs, tf.cast(rewards, tf.float32))
+    return {name: float(value) for name, value in metrics.items()}
+
+  @tf.function(autograph=False, reduce_retracing=True)
+  def _update(self, arcs, rewards):
+    with tf.GradientTape() as tape:
+      log_prob, entropy = self._policy.score(arcs)
+      rewards += self._entropy_weight * tf.stop_gradient(entropy)
+      loss = -tf.reduce_mean(log_prob * self._advantages(rewards))
+    variables = list(self._variables.values())
+    gradients = [
+        tf.convert_to_tensor(each) for each in tape.gradient(loss, variables)
+    ]
+    self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    return {
+        "controller/loss": loss,
+        "controller/log_prob": tf.reduce_mean(log_prob),
+        "controller/entropy_nats": tf.reduce_mean(entropy),
+        "controller/baseline": self._baseline.value(),
+        "controller/grad_norm": tf.linalg.global_norm(gradients),
+    }
+
+  def _advantages(self, rewards):
+    """Returns rewards [n] minus the baseline, which follows them one by one.
+
+    As in the original, the baseline takes a reward in before it is subtracted
+    from it.
+    """
+
+    def follow(baseline, reward):
+      return baseline - (1 - self._bl_dec) * (baseline - reward)
+
+    baselines = tf.scan(follow, rewards, self._baseline.value())
+    self._baseline.assign(baselines[-1])
+    return tf.stop_gradient(rewards - baselines)
+
+  def state(self):
+    optimizer = {
+        f"optimizer/{i}/{v.path}": v.value
+        for i, v in enumerate(self._optimizer.variables)
+    }
+    policy = {f"policy/{name}": v for name, v in self._variables.items()}
+    own = {"baseline": self._baseline, "num_proposals": self._num_proposals}
+    return own | policy | optimizer

@@ -1,0 +1,55 @@
+"""Convolutions that Keras has no layer for."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("enas_tf")
+class FactorizedReduction(keras.layers.Layer):
+  """Halves height and width with two 1x1 convolutions (no normalization).
+
+  Path 1 sees the pixels at even places, path 2 those one further down and
+  right; their outputs are concatenated. [batch, height, width, channels] ->
+  [batch, ceil(height / 2), ceil(width / 2), filters].
+
+  Both paths are one 2x2 convolution of stride 2 whose kernel holds path 1 at
+  (0, 0) and path 2 at (1, 1): the same numbers, and a much faster gradient
+  than padding and slicing.
+
+  Args:
+    filters: output channels, even.
+  """
+
+  def __init__(self, filters: int, **kwargs):
+    super().__init__(**kwargs)
+    if filters % 2:
+      raise ValueError(
+          "A factorized reduction makes half of its channels on each path: "
+          f"filters must be even. Received: filters={filters}"
+      )
+    self.filters = filters
+
+  def build(self, input_shape):
+    shape = (1, 1, input_shape[-1], self.filters // 2)
+    for name in ("path1", "path2"):
+      weight = self.add_weight(shape=shape, initializer="he_normal", name=name)
+      setattr(self, name, weight)
+
+  def call(self, x):
+    zeros = tf.zeros_like(self.path1)
+    top = tf.concat([self.path1, zeros], -1)
+    bottom = tf.concat([zeros, self.path2], -1)
+    empty = tf.zeros_like(top)
+    kernel = tf.concat(
+        [tf.concat([top, empty], 1), tf.concat([empty, bottom], 1)], 0
+    )
+    return tf.nn.conv2d(x, kernel, strides=2, padding="SAME")
+
+  def compute_output_spec(self, x):
+    batch, height, width, _ = x.shape
+    return keras.KerasTensor(
+        (batch, -(-height // 2), -(-width // 2), self.filters), x.dtype
+    )
+
+  def get_config(self):
+    return super().get_config() | {"filters": self.filters}

@@ -1,0 +1,131 @@
+"""What all micro networks share: where the cells stand, and their glue."""
+
+from typing import NamedTuple
+
+import keras
+
+from enas_tf.layers import conv, norm
+
+
+class Cell(NamedTuple):
+  """One cell of the stack.
+
+  Attributes:
+    index: its place, from 0.
+    is_reduction: whether it halves height and width.
+    filters: its channels, those after the doubling of a reduction.
+    feeds_aux_head: whether the auxiliary head stands on its output.
+  """
+
+  index: int
+  is_reduction: bool
+  filters: int
+  feeds_aux_head: bool
+
+
+def cells(num_layers: int, out_filters: int) -> list[Cell]:
+  """Returns num_layers normal and two reduction cells, in order.
+
+  The first reduction stands after a third of the layers, the second after two
+  thirds, and the auxiliary head after the cell behind the second.
+  """
+  reductions = (num_layers // 3, 2 * (num_layers // 3) + 1)
+  return [
+      Cell(
+          index,
+          index in reductions,
+          out_filters * 2 ** sum(index >= each for each in reductions),
+          index == min(reductions[1] + 1, num_layers + 1),
+      )
+      for index in range(num_layers + 2)
+  ]
+
+
+class Glue:
+  """The layers between the cells, under the names of the original's scopes.
+
+  Args:
+    moving_statistics: whether the normalization keeps moving averages (a
+      child) or takes the statistics of the batch always (a supernet).
+  """
+
+  def __init__(self, *, moving_statistics: bool):
+    self._moving_statistics = moving_statistics
+
+  def norm(self, x, name: str):
+    return norm.BatchNorm(
+        moving_statistics=self._moving_statistics, name=f"{name}_bn"
+    )(x)
+
+  def stem(self, images, filters: int):
+    """Returns a 3x3 convolution, normalized, without ReLU."""
+    x = keras.layers.Conv2D(
+        filters,
+        3,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name="stem_conv",
+    )(images)
+    return self.norm(x, "stem_conv")
+
+  def project(self, x, filters: int, name: str):
+    """Returns relu, 1x1 convolution, normalization."""
+    x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    x = keras.layers.Conv2D(
+        filters,
+        1,
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=f"{name}_conv",
+    )(x)
+    return self.norm(x, name)
+
+  def reduce(self, x, filters: int, name: str, relu: bool = False):
+    """Returns [relu], factorized reduction, normalization."""
+    if relu:
+      x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    x = conv.FactorizedReduction(filters, name=f"{name}_reduce")(x)
+    return self.norm(x, name)
+
+  def calibrate(self, x0, x1, filters: int, name: str):
+    """Brings both inputs of a cell to one size and to `filters` channels.
+
+    x0, when larger, is halved until it is as large as x1 (once, but for two
+    reductions in a row).
+    """
+    steps = 0
+    while x0.shape[1:3] != x1.shape[1:3]:
+      suffix = f"_{steps}" if steps else ""
+      x0 = self.reduce(x0, filters, f"{name}_pool_x{suffix}", relu=True)
+      steps += 1
+    if x0.shape[-1] != filters:
+      x0 = self.project(x0, filters, f"{name}_pool_x")
+    if x1.shape[-1] != filters:
+      x1 = self.project(x1, filters, f"{name}_pool_y")
+    return x0, x1
+
+  def search_inputs(self, previous, cell: Cell, faithful: bool):
+    """Returns the two inputs of a cell in a search, and what comes after.
+
+    A reduction cell has stride 1 there: its inputs are halved before it.
+
+    Args:
+      previous: the outputs of the two cells before, the older one first.
+      cell: the cell.
+      faithful: halve only the newer one and let the cell read it twice, as the
+        original does.
+
+    Returns:
+      (x0, x1), and the tensor that is the next cell's older input.
+    """
+    name = f"layer_{cell.index}"
+    x0, x1 = previous
+    if not cell.is_reduction:
+      return self.calibrate(x0, x1, cell.filters, name), x1
+    if faithful:
+      reduced = self.reduce(x1, cell.filters, name)
+      return self.calibrate(x1, reduced, cell.filters, name), reduced
+    # Differs from the original, whose reduction cell loses the older input.
+    reduced = self.reduce(x1, cell.filters, name)
+    return self.calibrate(x0, reduced, cell.filters, name), x1

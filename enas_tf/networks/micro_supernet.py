@@ -1,0 +1,83 @@
+"""The micro supernet: one network that holds every child's weights.
+
+ENAS, section 2.3 and 2.4; the sizes are those of the original's micro_child.py.
+"""
+
+import keras
+
+from enas_tf.layers import heads, regularize, shared
+from enas_tf.networks import micro_skeleton
+from enas_tf.spaces import micro
+
+
+class MicroSupernet(keras.Model):
+  """Classifies images with the child that an arc describes.
+
+  A functional model of {"images": float32 [batch, height, width, channels],
+  "arc": int32 [num_decisions]} that answers {"logits": [batch, num_classes]}
+  and, with an auxiliary head, {"aux_logits": ...} too. Only what the arc
+  chooses is computed. Normalization takes the statistics of the batch always;
+  dropout works in training alone.
+
+  Attributes:
+    space: the space of the arcs.
+    shared: a mapping from (layer, node, input, previous node, operation), the
+      operation by its word and the rest from 0, to the `SharedWeights` of that
+      choice.
+  """
+
+  def __init__(
+      self,
+      space: micro.MicroSpace,
+      *,
+      num_layers: int,
+      out_filters: int,
+      image_shape: tuple[int, int, int],
+      num_classes: int,
+      use_aux_heads: bool,
+      keep_prob: float,
+      seed: int,
+      faithful: bool = False,
+  ):
+    images = keras.Input(image_shape, name="images")
+    arc = keras.Input(
+        batch_shape=(space.num_decisions,), dtype="int32", name="arc"
+    )
+    glue = micro_skeleton.Glue(moving_statistics=False)
+    x = glue.stem(images, 3 * out_filters)
+    previous = [x, x]
+    outputs = {}
+    for cell in micro_skeleton.cells(num_layers, out_filters):
+      inputs, older = glue.search_inputs(previous, cell, faithful)
+      x = shared.SharedCell(
+          space.num_cells,
+          space.ops,
+          cell.filters,
+          first=4 * space.num_cells * cell.is_reduction,
+          seed=seed + 100_000 * cell.index,
+          name=f"layer_{cell.index}_cell",
+      )(*inputs, arc=arc)
+      previous = [older, x]
+      if use_aux_heads and cell.feeds_aux_head:
+        outputs["aux_logits"] = heads.auxiliary(x, num_classes)
+    dropout = regularize.Dropout(keep_prob, seed, name="head_dropout")
+    outputs["logits"] = heads.classifier(x, num_classes, dropout)
+    super().__init__({"images": images, "arc": arc}, outputs)
+    self.space = space
+
+  @property
+  def cells(self) -> list[shared.SharedCell]:
+    return [x for x in self.layers if isinstance(x, shared.SharedCell)]
+
+  @property
+  def banks(self) -> list[shared.Bank]:
+    """All banks, in the order of `chosen`."""
+    return [bank for cell in self.cells for bank in cell.banks]
+
+  def chosen(self, arc) -> list:
+    """Returns the blocks of each bank that an arc uses, int32 [n] each."""
+    return [blocks for cell in self.cells for blocks in cell.chosen(arc)]
+
+  @property
+  def shared(self) -> shared.SharedDictionary:
+    return shared.SharedDictionary(self.cells)

@@ -1,0 +1,123 @@
+"""Child steps on the shared weights: every step trains one sampled arc."""
+
+import math
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from enas_tf import errors
+from enas_tf.layers import heads
+from enas_tf.training import optimizers
+
+
+class SupernetTrainer:
+  """Trains the shared weights, one arc and one batch a step.
+
+  Args:
+    supernet: answers {"logits", ["aux_logits"]} to {"images", "arc"}, and has
+      `banks` and `chosen(arc)`.
+    batches: endless (images [batch, height, width, channels], labels [batch]),
+      the first one that of the optimizer's step.
+    schedule: learning rate as a function of the step.
+    l2_reg, clip_mode, grad_bound: see `optimizers.SupernetMomentum`.
+  """
+
+  def __init__(
+      self, supernet, batches: Iterator, schedule, *, l2_reg: float,
+      clip_mode: str, grad_bound: float,
+  ):  # fmt: skip
+    self._supernet = supernet
+    self._batches = batches
+    bank_paths = {bank.rows.path for bank in supernet.banks}
+    self._optimizer = optimizers.SupernetMomentum(
+        [
+            v.value
+            for v in supernet.trainable_variables
+            if v.path not in bank_paths
+        ],
+        supernet.banks,
+        schedule,
+        l2_reg=l2_reg,
+        clip_mode=clip_mode,
+        grad_bound=grad_bound,
+    )
+    self._step = tf.function(self.step, autograph=False)
+    self._flush = tf.function(self._optimizer.flush, autograph=False)
+
+  @property
+  def num_traces(self) -> int:
+    return self._step.experimental_get_tracing_count()
+
+  def run(self, arcs) -> dict[str, float]:
+    """Trains arcs [n, num_decisions], a step each.
+
+    Returns:
+      The mean of each metric over the steps, by path.
+
+    Raises:
+      DivergenceError: if a loss is not a finite number.
+    """
+    totals = {}
+    for arc in tf.unstack(arcs):
+      metrics = self._step(*next(self._batches), arc)
+      for name, value in metrics.items():
+        totals[name] = totals.get(name, 0.0) + float(value)
+      if not math.isfinite(totals["child/loss"]):
+        raise errors.DivergenceError(
+            f"The child's loss is not a number at step {self.num_steps}. The "
+            "last good checkpoint is kept: lower --child_lr_max or clip the "
+            "gradients (--child_clip_mode=global), and start again. Received: "
+            f"loss={float(metrics['child/loss'])}"
+        )
+    return {name: total / len(arcs) for name, total in totals.items()}
+
+  def step(self, images, labels, arc) -> dict[str, tf.Tensor]:
+    """One gradient step (ENAS, section 2.2, with M = 1)."""
+    chosen = self._supernet.chosen(arc)
+    self._optimizer.refresh(chosen)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+      tape.watch(self._optimizer.variables)
+      outputs = self._supernet(
+          {"images": images, "arc": arc}, training=True
+      )
+      loss = cross_entropy(labels, outputs["logits"])
+      total = loss
+      if "aux_logits" in outputs:
+        aux_loss = cross_entropy(labels, outputs["aux_logits"])
+        total += heads.AUX_WEIGHT * aux_loss
+    gradients = tape.gradient(total, self._optimizer.variables)
+    rate = self._optimizer.learning_rate
+    norm = self._optimizer.apply(gradients, chosen)
+    return {
+        "child/loss": loss,
+        "child/accuracy": accuracy(labels, outputs["logits"]),
+        "child/grad_norm": norm,
+        "child/learning_rate": rate,
+    }
+
+  def flush(self) -> None:
+    """Makes the shared weights what a dense update would have made them."""
+    self._flush()
+
+  @property
+  def num_steps(self) -> int:
+    """How many steps were taken."""
+    return int(self._optimizer.step)
+
+  def state(self) -> dict[str, tf.Variable]:
+    weights = {f"supernet/{v.path}": v.value for v in self._supernet.variables}
+    optimizer = self._optimizer.state()
+    return weights | {f"momentum/{k}": v for k, v in optimizer.items()}
+
+
+def cross_entropy(labels, logits):
+  """Returns the mean cross-entropy, in nats, a scalar."""
+  return tf.reduce_mean(
+      tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+  )
+
+
+def accuracy(labels, logits):
+  """Returns the share of the labels that the logits hit, a scalar."""
+  hits = tf.argmax(logits, 1, labels.dtype) == labels
+  return tf.reduce_mean(tf.cast(hits, tf.float32))
