@@ -1,0 +1,107 @@
+"""Images in memory: what every data set is read into."""
+
+import dataclasses
+
+import numpy as np
+
+from enas_tf import errors
+
+# Smaller images leave nothing to pool twice.
+MIN_SIZE = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+  """Images and their labels.
+
+  Attributes:
+    images: uint8 [num_images, height, width, channels].
+    labels: int32 [num_images], in [0, num_classes).
+  """
+
+  images: np.ndarray
+  labels: np.ndarray
+
+  def __len__(self) -> int:
+    return len(self.images)
+
+  def __getitem__(self, rows) -> "Split":
+    return Split(self.images[rows], self.labels[rows])
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageDataset:
+  """A data set, split and measured.
+
+  Attributes:
+    name: of the data set.
+    train: what gradients are computed on.
+    valid: what rewards are computed on; None when `train` has all of it.
+    test: what nothing is ever chosen by.
+    class_names: the words of the classes.
+    mean: of each channel of `train`, pixels in [0, 1], float32 [channels].
+    std: likewise, the standard deviation.
+    augment: "none", "crop" or "crop_flip".
+  """
+
+  name: str
+  train: Split
+  valid: Split | None
+  test: Split
+  class_names: tuple[str, ...]
+  mean: np.ndarray
+  std: np.ndarray
+  augment: str
+
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    return self.train.images.shape[1:]
+
+  @property
+  def num_classes(self) -> int:
+    return len(self.class_names)
+
+
+def checked(images, labels, class_names, where: str) -> Split:
+  """Returns a Split of arrays that come from outside.
+
+  Args:
+    images: [n, height, width] or [n, height, width, channels].
+    labels: n integers, in any shape.
+    class_names: the words of the classes, or None.
+    where: what error messages call the source.
+
+  Raises:
+    DataError: if the arrays are not images and labels.
+  """
+  images, labels = np.asarray(images), np.asarray(labels).reshape(-1)
+  if images.dtype != np.uint8:
+    raise errors.DataError(
+        f"The images of {where} must be whole numbers from 0 to 255: convert "
+        "them, for example (images * 255).round().astype('uint8'). Received: "
+        f"dtype={images.dtype}"
+    )
+  if images.ndim == 3:
+    images = images[..., None]
+  if images.ndim != 4 or min(images.shape[1:3]) < MIN_SIZE:
+    raise errors.DataError(
+        f"The images of {where} must have the shape [images, height, width, "
+        f"channels], at least {MIN_SIZE} pixels high and wide. Received: "
+        f"shape={images.shape}"
+    )
+  if not len(images) or len(images) != len(labels):
+    raise errors.DataError(
+        f"{where} must have as many labels as images, and at least one. "
+        f"Received: images={len(images)}, labels={len(labels)}"
+    )
+  if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+    raise errors.DataError(
+        f"The labels of {where} must be whole numbers from 0. Received: "
+        f"dtype={labels.dtype}, lowest={labels.min()}"
+    )
+  if class_names is not None and labels.max() >= len(class_names):
+    raise errors.DataError(
+        f"A label of {where} is too high for its {len(class_names)} classes. "
+        f"Received: label={labels.max()}"
+    )
+  return Split(np.ascontiguousarray(images), labels.astype(np.int32))

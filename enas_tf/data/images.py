@@ -1,0 +1,147 @@
+"""Reads the image data set that a configuration names."""
+
+import pathlib
+
+import keras
+import numpy as np
+
+from enas_tf import config, errors
+from enas_tf.data import base, cifar, folder, mnist
+
+_FASHION = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal",
+            "shirt", "sneaker", "bag", "ankle boot")  # fmt: skip
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
+            "horse", "ship", "truck")  # fmt: skip
+_CLASS_NAMES = {"cifar10": _CIFAR10, "fashion_mnist": _FASHION}
+# A mirrored digit is another sign.
+_AUGMENT = {"mnist": "crop", "digits": "crop"}
+
+
+def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
+  """Returns the data set.
+
+  Args:
+    data: which one, and where it lies.
+    hold_out: split the last `valid_fraction` of the training images off as the
+      validation split (a search); else all of them are for training.
+
+  Raises:
+    DataError: if it cannot be had, or is damaged.
+  """
+  train, test, names = _read(data)
+  if not names:
+    names = _CLASS_NAMES.get(data.data) or tuple(
+        map(str, range(int(max(np.max(train[1]), np.max(test[1]))) + 1))
+    )
+  where = data.data_path or data.data
+  train = base.checked(*train, names, f"{where} (training)")
+  test = base.checked(*test, names, f"{where} (test)")
+  if train.images.shape[1:] != test.images.shape[1:]:
+    raise errors.DataError(
+        f"The training and the test images of {where} must have one size. "
+        f"Received: {train.images.shape[1:]} and {test.images.shape[1:]}"
+    )
+  valid = None
+  if hold_out:
+    num_valid = int(len(train) * data.valid_fraction + 0.5)
+    if not 0 < num_valid < len(train):
+      raise errors.DataError(
+          f"{where} has too few training images to hold some out: change "
+          f"--valid_fraction. Received: images={len(train)}, "
+          f"valid_fraction={data.valid_fraction}"
+      )
+    train, valid = train[:-num_valid], train[-num_valid:]
+  mean, std = _moments(train.images)
+  augment = data.augment
+  if augment == "auto":
+    augment = _AUGMENT.get(data.data, "crop_flip")
+  return base.ImageDataset(
+      data.data, train, valid, test, tuple(names), mean, std, augment
+  )
+
+
+def _read(data: config.DataConfig):
+  path = None if data.data_path is None else pathlib.Path(data.data_path)
+  if path is not None:
+    path = path.expanduser()
+    if not path.exists():
+      raise errors.DataError(
+          "--data_path does not exist: correct it, or leave it out to download "
+          f"the data. Received: data_path={path}"
+      )
+  if data.data == "digits":
+    return _digits()
+  if data.data == "folder":
+    if not path.is_dir():
+      raise errors.DataError(
+          "--data=folder needs a folder with a subfolder for each class. "
+          f"Received: data_path={path}"
+      )
+    return folder.read(path, data.image_size)
+  if path is None:
+    return *_download(data.data), None
+  if path.suffix == ".npz":
+    return _npz(path)
+  if data.data.startswith("cifar"):
+    return cifar.read(data.data, path)
+  return *mnist.read(path), None
+
+
+def _download(name: str):
+  try:
+    return getattr(keras.datasets, name).load_data()
+  except Exception as error:  # What a download raises depends on the network.
+    raise errors.DataError(
+        f"{name} could not be downloaded. Download it elsewhere (keras.datasets"
+        f".{name} names the address) and add --data_path=PATH, its folder, "
+        "archive or .npz file; or try --data=digits, which needs no download. "
+        f"Received: {str(error).splitlines()[0] if str(error) else error!r}"
+    ) from error
+
+
+def _npz(path: pathlib.Path):
+  keys = ("x_train", "y_train", "x_test", "y_test")
+  try:
+    with np.load(path, allow_pickle=False) as arrays:
+      x_train, y_train, x_test, y_test = (arrays[key] for key in keys)
+      names = arrays["class_names"] if "class_names" in arrays else ()
+  except Exception as error:  # A damaged archive can raise anything.
+    raise errors.DataError(
+        f"The .npz file is damaged or lacks one of {', '.join(keys)}: write it "
+        "by numpy.savez, without object arrays. Received: "
+        f"data_path={path} ({error})"
+    ) from error
+  return (x_train, y_train), (x_test, y_test), tuple(map(str, names))
+
+
+def _digits():
+  try:
+    from sklearn import datasets  # An optional extra, and slow to import.
+  except ImportError as error:
+    raise errors.DataError(
+        "--data=digits reads the digits inside scikit-learn: run pip install "
+        f"'enas_tf[demo]'. Received: {error}"
+    ) from error
+  digits = datasets.load_digits()
+  images = np.round(digits.images * (255 / 16)).astype(np.uint8)
+  order = np.random.default_rng(0).permutation(len(images))
+  images, labels = images[order], digits.target[order]
+  num_test = len(images) // 5
+  return (
+      (images[num_test:], labels[num_test:]),
+      (images[:num_test], labels[:num_test]),
+      tuple("0123456789"),
+  )
+
+
+def _moments(images: np.ndarray):
+  """Returns mean and deviation of each channel, pixels in [0, 1]."""
+  levels = np.arange(256) / 255
+  mean, std = [], []
+  for channel in range(images.shape[-1]):
+    counts = np.bincount(images[..., channel].ravel(), minlength=256)
+    mean.append(np.average(levels, weights=counts))
+    variance = np.average((levels - mean[-1]) ** 2, weights=counts)
+    # A channel that never changes must not be divided by zero.
+    std.append(np.sqrt(variance) or 1.0)
+  return np.array(mean, np.float32), np.array(std, np.float32)

@@ -1,0 +1,106 @@
+"""Streams of batches; each is a function of the seed and the step alone.
+
+So a stream that starts at step k is, bit for bit, the rest of the stream that
+started at 0, and nothing of it needs to be saved.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from enas_tf import errors
+from enas_tf.data import augment as augmentation
+from enas_tf.data import base
+
+
+def batches_per_epoch(num_images: int, batch_size: int) -> int:
+  """Returns how many batches show every image once."""
+  return -(-num_images // batch_size)
+
+
+def train_batches(
+    split: base.Split,
+    dataset: base.ImageDataset,
+    *,
+    batch_size: int,
+    seed: int,
+    start_step: int = 0,
+    augment: bool = True,
+    cutout_size: int | None = None,
+    faithful: bool = False,
+) -> tf.data.Dataset:
+  """Returns endless batches, in a new order every epoch.
+
+  All batches are full: the last one of an epoch is filled up with the first
+  images of the same order.
+
+  Args:
+    split: the images.
+    dataset: where mean, deviation and kind of augmentation come from.
+    batch_size: images in a batch.
+    seed: of the order and of the augmentation.
+    start_step: the batch to begin with.
+    augment: whether images are augmented at all.
+    cutout_size: see `augment.augment`.
+    faithful: see `augment.augment`.
+
+  Yields:
+    Normalized images float32 [batch_size, height, width, channels], labels
+    int32 [batch_size].
+
+  Raises:
+    DataError: if a batch is larger than the split.
+  """
+  if batch_size > len(split):
+    raise errors.DataError(
+        "A batch is larger than the data: lower --batch_size. Received: "
+        f"batch_size={batch_size}, images={len(split)}"
+    )
+  num_batches = batches_per_epoch(len(split), batch_size)
+  images, labels = tf.constant(split.images), tf.constant(split.labels)
+  normalize = _normalizer(dataset)
+  kind = dataset.augment if augment else "none"
+
+  def epoch_batches(epoch):
+    order = tf.random.experimental.stateless_shuffle(
+        tf.range(len(split)), tf.stack([seed, tf.cast(epoch, tf.int32)])
+    )
+    order = tf.concat([order, order], 0)[: num_batches * batch_size]
+    first = tf.where(
+        epoch == start_step // num_batches,
+        tf.constant(start_step % num_batches, tf.int64),
+        tf.constant(0, tf.int64),
+    )
+    steps = epoch * num_batches + tf.range(num_batches, dtype=tf.int64)
+    rows = tf.reshape(order, [num_batches, batch_size])
+    return tf.data.Dataset.from_tensor_slices((steps[first:], rows[first:]))
+
+  def read(step, rows):
+    batch = normalize(tf.gather(images, rows))
+    step_seed = tf.stack([seed, tf.cast(step, tf.int32)])
+    batch = augmentation.augment(batch, kind, step_seed, cutout_size, faithful)
+    return batch, tf.gather(labels, rows)
+
+  epochs = tf.data.Dataset.range(start_step // num_batches, np.iinfo("i8").max)
+  return _ordered(epochs.flat_map(epoch_batches).map(read, 2))
+
+
+def eval_batches(
+    split: base.Split, dataset: base.ImageDataset, *, batch_size: int
+) -> tf.data.Dataset:
+  """Returns all images in order, once; the last batch may be smaller."""
+  normalize = _normalizer(dataset)
+  batches = tf.data.Dataset.from_tensor_slices((split.images, split.labels))
+  batches = batches.batch(batch_size)
+  return _ordered(batches.map(lambda x, y: (normalize(x), y), 2))
+
+
+def _normalizer(dataset: base.ImageDataset):
+  scale = tf.constant(1 / (255 * dataset.std), tf.float32)
+  shift = tf.constant(dataset.mean / dataset.std, tf.float32)
+  return lambda images: tf.cast(images, tf.float32) * scale - shift
+
+
+def _ordered(batches: tf.data.Dataset) -> tf.data.Dataset:
+  options = tf.data.Options()
+  options.deterministic = True
+  return batches.with_options(options).prefetch(4)
