@@ -83,11 +83,6 @@ class Stage(abc.ABC):
   def layer(self, filters: int, stride: int, name: str) -> keras.Layer:
     """Returns the same stage as a Keras layer."""
 
-  def multiply_adds(self, filters: int) -> int:
-    """Returns the multiply-adds for one output pixel."""
-    del filters
-    return 0
-
 
 class Relu(Stage):
   num_saved = 1
@@ -152,9 +147,6 @@ class Conv(Stage):
         name=f"{name}_conv",
     )
 
-  def multiply_adds(self, filters):
-    return self.kernel_size**2 * filters**2
-
 
 class Depthwise(Stage):
   """A k x k convolution, each channel to itself."""
@@ -212,9 +204,6 @@ class Depthwise(Stage):
         depthwise_initializer="he_normal",
         name=f"{name}_depthwise",
     )
-
-  def multiply_adds(self, filters):
-    return self.kernel_size**2 * filters
 
 
 class Normalize(Stage):
@@ -410,10 +399,6 @@ class Operation:
       if stage.spatial:
         stride = 1
     return layers
-
-  def multiply_adds(self, filters: int) -> int:
-    """Returns the multiply-adds for one output pixel."""
-    return sum(stage.multiply_adds(filters) for stage in self.stages)
 
 
 def register(word: str):

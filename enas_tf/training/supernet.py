@@ -1,7 +1,7 @@
 """Child steps on the shared weights: every step trains one sampled arc."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 
 import tensorflow as tf
 
@@ -16,18 +16,19 @@ class SupernetTrainer:
   Args:
     supernet: answers {"logits", ["aux_logits"]} to {"images", "arc"}, and has
       `banks` and `chosen(arc)`.
-    batches: endless (images [batch, height, width, channels], labels [batch]),
-      the first one that of the optimizer's step.
+    batches: a function from a step to the endless batches (images [batch,
+      height, width, channels], labels [batch]) that begin there.
     schedule: learning rate as a function of the step.
     l2_reg, clip_mode, grad_bound: see `optimizers.SupernetMomentum`.
   """
 
   def __init__(
-      self, supernet, batches: Iterator, schedule, *, l2_reg: float,
+      self, supernet, batches: Callable[[int], Iterable], schedule, *, l2_reg: float,
       clip_mode: str, grad_bound: float,
   ):  # fmt: skip
     self._supernet = supernet
-    self._batches = batches
+    self._make_batches = batches
+    self._batches = None
     bank_paths = {bank.rows.path for bank in supernet.banks}
     self._optimizer = optimizers.SupernetMomentum(
         [
@@ -57,6 +58,8 @@ class SupernetTrainer:
     Raises:
       DivergenceError: if a loss is not a finite number.
     """
+    if self._batches is None:  # Not before a checkpoint was restored.
+      self._batches = iter(self._make_batches(self.num_steps))
     totals = {}
     for arc in tf.unstack(arcs):
       metrics = self._step(*next(self._batches), arc)

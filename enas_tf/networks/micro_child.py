@@ -1,0 +1,139 @@
+"""The final micro child: one arc as an ordinary Keras model.
+
+ENAS, section 2.4, as the original's micro_child.py builds it; `--as_searched`
+builds the child as the supernet computes it instead.
+"""
+
+import keras
+
+from enas_tf import config
+from enas_tf.layers import heads, operations, regularize
+from enas_tf.networks import micro_skeleton
+from enas_tf.spaces import micro
+
+LOGITS, AUX_LOGITS = "head_dense", "aux_dense"
+
+
+def build(
+    arc: micro.MicroArc,
+    child: config.ChildConfig,
+    *,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    total_steps: int = 1,
+    seed: int = 0,
+) -> keras.Model:
+  """Returns the child of an arc.
+
+  Args:
+    arc: the arc.
+    child: the sizes.
+    image_shape: (height, width, channels).
+    num_classes: logits per image.
+    total_steps: of the whole training; drop path reaches its end there.
+    seed: of the dropout.
+
+  Returns:
+    A functional model of images, float32 [batch, height, width, channels]. Its
+    outputs are a dict of "logits" [batch, num_classes] and, with an auxiliary
+    head, "aux_logits". `inference(model)` is the same network without that
+    head.
+  """
+  keras.utils.set_random_seed(seed)
+  return _Builder(arc, child, image_shape, num_classes, total_steps, seed).model
+
+
+def inference(model: keras.Model) -> keras.Model:
+  """Returns the child on the same weights, images to logits alone."""
+  return keras.Model(
+      model.inputs, model.get_layer(LOGITS).output, name=model.name
+  )
+
+
+class _Builder:
+  """Holds what the parts of the network need of each other."""
+
+  def __init__(self, arc, child, image_shape, num_classes, total_steps, seed):
+    self._arc = arc
+    self._child = child
+    self._total_steps = total_steps
+    self._seed = seed
+    self._glue = micro_skeleton.Glue(moving_statistics=True)
+    images = keras.Input(image_shape, name="images")
+    x = self._glue.stem(images, 3 * child.out_filters)
+    previous = [x, x]
+    outputs = {}
+    for cell in micro_skeleton.cells(child.num_layers, child.out_filters):
+      build_cell = (
+          self._searched_cell if child.as_searched else self._final_cell
+      )
+      older, x = build_cell(previous, cell)
+      previous = [older, x]
+      if child.use_aux_heads and cell.feeds_aux_head:
+        outputs["aux_logits"] = heads.auxiliary(x, num_classes)
+    dropout = regularize.Dropout(child.keep_prob, seed, name="head_dropout")
+    outputs["logits"] = heads.classifier(x, num_classes, dropout)
+    self.model = keras.Model(images, outputs, name="micro_child")
+
+  def _nodes(self, cell) -> tuple[micro.Node, ...]:
+    return self._arc.reduction if cell.is_reduction else self._arc.normal
+
+  def _final_cell(self, previous, cell):
+    """Returns (the next cell's older input, the output of the cell)."""
+    name = f"layer_{cell.index}"
+    x0, x1 = self._glue.calibrate(*previous, cell.filters, name)
+    x1 = self._glue.project(x1, cell.filters, f"{name}_layer_base")
+    values = self._run_nodes([x0, x1], cell, stride=1 + cell.is_reduction)
+    ends = micro.loose_ends(self._nodes(cell))
+    size = min(values[i].shape[1:3] for i in ends)
+    # An input that a reduction cell does not read still has the full size.
+    loose = [
+        values[i]
+        if values[i].shape[1:3] == size
+        else self._glue.reduce(values[i], cell.filters, f"{name}_calibrate_{i}")
+        for i in ends
+    ]
+    if len(loose) == 1:
+      return previous[1], loose[0]
+    return previous[1], keras.layers.Concatenate(name=f"{name}_join")(loose)
+
+  def _searched_cell(self, previous, cell):
+    """Returns the same, computed as the supernet does."""
+    name = f"layer_{cell.index}"
+    inputs, older = self._glue.search_inputs(
+        previous, cell, self._child.faithful
+    )
+    values = self._run_nodes(list(inputs), cell, stride=1)
+    loose = [values[i] for i in micro.loose_ends(self._nodes(cell))]
+    x = loose[0]
+    if len(loose) > 1:
+      x = keras.layers.Concatenate(name=f"{name}_join")(loose)
+    return older, self._glue.project(x, cell.filters, f"{name}_final_conv")
+
+  def _run_nodes(self, values, cell, stride):
+    """Returns the values of the inputs and of all nodes."""
+    for i, node in enumerate(self._nodes(cell)):
+      name = f"layer_{cell.index}_cell_{i}"
+      results = [
+          self._apply(op, values[index], cell, f"{name}_{side}",
+                      stride if index < 2 else 1)
+          for index, op, side in (
+              (node.index_1, node.op_1, "x"), (node.index_2, node.op_2, "y")
+          )
+      ]  # fmt: skip
+      values.append(keras.layers.Add(name=f"{name}_add")(results))
+    return values
+
+  def _apply(self, op, x, cell, name, stride):
+    layers = operations.get(op).layers(cell.filters, stride, f"{name}_")
+    for layer in layers:
+      x = layer(x)
+    keep_prob = self._child.drop_path_keep_prob
+    if op == "identity" or keep_prob == 1 or self._child.as_searched:
+      return x
+    self._seed += 1
+    ratio = (cell.index + 1) / (self._child.num_layers + 2)
+    return regularize.DropPath(
+        keep_prob, ratio, self._total_steps, self._seed,
+        name=f"{name}_drop_path",
+    )(x)  # fmt: skip

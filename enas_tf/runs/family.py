@@ -1,0 +1,89 @@
+"""What the verbs need to know of a search space, and no more.
+
+A space becomes searchable by a subclass of `Family` and a line in
+`families.FAMILIES`; the verbs stay as they are.
+"""
+
+import abc
+from typing import Any, NamedTuple
+
+import keras
+
+from enas_tf import config
+from enas_tf.controllers import base as controllers
+from enas_tf.evaluators import base as evaluators
+from enas_tf.spaces import base as spaces
+
+
+class SearchParts(NamedTuple):
+  """The parts that a search turns, built and not yet restored.
+
+  Attributes:
+    controller: proposes arcs.
+    child: trains the shared weights; has `run`, `flush` and `state`.
+    evaluator: rewards arcs.
+    child_steps: child steps in an epoch.
+    fingerprint: the settings that a checkpoint of these parts depends on.
+  """
+
+  controller: controllers.Controller
+  child: Any
+  evaluator: evaluators.Evaluator
+  child_steps: int
+  fingerprint: dict[str, Any]
+
+
+class Size(NamedTuple):
+  """How large a child is.
+
+  Attributes:
+    parameters: trainable ones.
+    multiply_adds: for one example.
+  """
+
+  parameters: int
+  multiply_adds: int
+
+
+class Family(abc.ABC):
+  """A search space with its networks, policy and data.
+
+  Args:
+    experiment: the settings.
+
+  Attributes:
+    space: the space of the arcs.
+  """
+
+  space: spaces.Space
+
+  def __init__(self, experiment: config.ExperimentConfig):
+    self.experiment = experiment
+
+  @abc.abstractmethod
+  def search_parts(self) -> SearchParts:
+    """Builds what a search needs, and loads its data."""
+
+  @abc.abstractmethod
+  def rank(self, parts: SearchParts, arcs) -> list[dict[str, Any]]:
+    """Returns the best arcs of int32 [n, num_decisions], best first.
+
+    Each is a dict of "arc" (an Arc), "valid_accuracy" (on the whole validation
+    split) and "batch_accuracy" (on the batch that pre-ranked it).
+    """
+
+  @abc.abstractmethod
+  def child_size(self, arc) -> Size:
+    """Returns how large the final child of an arc is."""
+
+  @abc.abstractmethod
+  def train(self, arc, run_folder, terminal) -> None:
+    """Trains the final child of an arc and saves it in the run's folder."""
+
+  @abc.abstractmethod
+  def evaluate(self, model: keras.Model, description: dict) -> dict[str, Any]:
+    """Returns the test results of a trained child."""
+
+  @abc.abstractmethod
+  def export(self, model: keras.Model, description: dict, folder) -> None:
+    """Writes a trained child as a SavedModel that needs nothing of ours."""

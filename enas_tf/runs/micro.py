@@ -1,0 +1,54 @@
+"""The micro space: how its parts are put together."""
+
+from enas_tf.controllers import micro_policy
+from enas_tf.networks import inherit, micro_child, micro_supernet
+from enas_tf.runs import images
+from enas_tf.spaces import micro
+
+
+class MicroFamily(images.ImageFamily):
+  """Normal and reduction cells of convolutional networks."""
+
+  def make_space(self, child):
+    return micro.MicroSpace(child.num_cells, child.ops)
+
+  def make_policy(self):
+    controller = self.experiment.controller
+    return micro_policy.MicroPolicy(
+        self.space,
+        lstm_size=controller.lstm_size,
+        num_layers=controller.num_layers,
+        tanh_constant=controller.tanh_constant,
+        op_tanh_reduce=controller.op_tanh_reduce,
+        temperature=controller.temperature,
+        seed=self.experiment.run.seed,
+    )
+
+  def make_supernet(self, dataset):
+    child = self.experiment.search
+    return micro_supernet.MicroSupernet(
+        self.space,
+        num_layers=child.num_layers,
+        out_filters=child.out_filters,
+        image_shape=dataset.image_shape,
+        num_classes=dataset.num_classes,
+        use_aux_heads=child.use_aux_heads,
+        keep_prob=child.keep_prob,
+        seed=self.experiment.run.seed,
+        faithful=child.faithful,
+    )
+
+  def make_child(self, arc, dataset, total_steps):
+    return micro_child.build(
+        arc,
+        self.experiment.final,
+        image_shape=dataset.image_shape,
+        num_classes=dataset.num_classes,
+        total_steps=total_steps,
+        seed=self.experiment.run.seed,
+    )
+
+  def inherit(self, model, arc, supernet_variables):
+    return inherit.from_supernet(model, arc, supernet_variables)
+
+  inference = staticmethod(micro_child.inference)

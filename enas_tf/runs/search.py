@@ -1,0 +1,170 @@
+"""The search: child steps on shared weights, between controller steps."""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from enas_tf import checkpoints, config
+from enas_tf.runs import families, family, reporting
+
+FOLDER = "checkpoints"
+
+
+class Plan(NamedTuple):
+  """How long a search is.
+
+  Attributes:
+    num_epochs: epochs in all.
+    child_steps: child steps in an epoch.
+    chunk: child steps between two reports.
+    controller_steps: updates of the controller in a controller phase.
+    controller_every: epochs from one controller phase to the next; 0 for none.
+    arcs_per_step: arcs that an update averages over.
+  """
+
+  num_epochs: int
+  child_steps: int
+  chunk: int
+  controller_steps: int
+  controller_every: int
+  arcs_per_step: int
+
+
+class Position:
+  """How far a search has come; part of its checkpoints."""
+
+  def __init__(self):
+    self._counters = {
+        name: tf.Variable(0, trainable=False, dtype=tf.int64)
+        for name in ("tick", "epoch", "child_steps", "controller_steps")
+    }
+
+  def __getattr__(self, name: str) -> int:
+    try:
+      return int(self._counters[name])
+    except KeyError:
+      raise AttributeError(name) from None
+
+  def advance(self, name: str, by: int = 1) -> None:
+    self._counters[name].assign_add(by)
+    self._counters["tick"].assign_add(1)
+
+  def next_epoch(self) -> None:
+    self.advance("epoch")
+    for name in ("child_steps", "controller_steps"):
+      self._counters[name].assign(0)
+
+  def state(self) -> dict[str, tf.Variable]:
+    return dict(self._counters)
+
+
+class Event(NamedTuple):
+  """What happened since the event before.
+
+  Attributes:
+    kind: "child", "controller" or "epoch".
+    metrics: by path.
+    arcs: int32 [n, num_decisions] that were proposed.
+    rewards: float32 [n], or None.
+  """
+
+  kind: str
+  metrics: dict[str, float]
+  arcs: np.ndarray
+  rewards: np.ndarray | None
+
+
+def search(controller, child, evaluator, position, plan) -> Iterator[Event]:
+  """Algorithm of ENAS, section 2.2: two interleaved phases, epoch by epoch.
+
+  Whoever consumes the events logs, saves and stops. Between two events the
+  state of all parts is whole, and a search that is restored there goes on as
+  if it had never stopped.
+  """
+  while position.epoch < plan.num_epochs:
+    # The child: w <- w - dL(w; arc), a fresh arc at every step.
+    while position.child_steps < plan.child_steps:
+      steps = min(plan.chunk, plan.child_steps - position.child_steps)
+      arcs = controller.propose(steps)
+      metrics = child.run(arcs)
+      position.advance("child_steps", steps)
+      if position.child_steps == plan.child_steps:
+        child.flush()
+      yield Event("child", metrics, arcs.numpy(), None)
+    # The controller: theta <- theta + grad E[(R - b) log pi(arc)].
+    while position.controller_steps < _controller_steps(position, plan):
+      arcs = controller.propose(plan.arcs_per_step)
+      rewards = evaluator.evaluate(arcs)
+      metrics = controller.update(arcs, rewards)
+      position.advance("controller_steps")
+      yield Event("controller", metrics, arcs.numpy(), rewards.numpy())
+    position.next_epoch()
+    yield Event("epoch", {}, arcs.numpy(), None)
+
+
+def _controller_steps(position: Position, plan: Plan) -> int:
+  if not plan.controller_every:
+    return 0
+  is_due = (position.epoch + 1) % plan.controller_every == 0
+  return plan.controller_steps if is_due else 0
+
+
+def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
+  """Searches, or goes on with the search in the run's folder."""
+  parts = families.get(experiment).search_parts()
+  position = Position()
+  saver = checkpoints.Checkpoints(
+      folder / FOLDER, state(parts, position), parts.fingerprint
+  )
+  plan = _plan(experiment, parts)
+  resumed = saver.restore() is not None
+  if resumed:
+    terminal.say(
+        f"Resuming the search at epoch {position.epoch + 1}, step "
+        f"{position.child_steps} of {plan.child_steps}."
+    )
+  watch = reporting.SearchReport(
+      folder, terminal, experiment, parts.controller.space, plan,
+      resume_tick=position.tick if resumed else None,
+  )  # fmt: skip
+  with watch:
+    started = time.monotonic()
+    for event in search(
+        parts.controller, parts.child, parts.evaluator, position, plan
+    ):
+      watch.on_event(event, position, time.monotonic() - started)
+      if event.kind == "epoch" or saver.due(experiment.run.save_minutes):
+        saver.save(position.tick)
+      started = time.monotonic()
+
+
+def state(
+    parts: family.SearchParts, position: Position
+) -> dict[str, tf.Variable]:
+  """Returns everything that a checkpoint of a search holds."""
+  named = {
+      "position": position,
+      "controller": parts.controller,
+      "child": parts.child,
+      "evaluator": parts.evaluator,
+  }
+  return {
+      f"{prefix}/{name}": variable
+      for prefix, part in named.items()
+      for name, variable in part.state().items()
+  }
+
+
+def _plan(experiment, parts) -> Plan:
+  controller = experiment.controller
+  return Plan(
+      num_epochs=experiment.search.num_epochs,
+      child_steps=parts.child_steps,
+      chunk=experiment.run.log_every,
+      controller_steps=controller.train_steps,
+      controller_every=controller.train_every if controller.training else 0,
+      arcs_per_step=controller.num_aggregate,
+  )
