@@ -20,6 +20,17 @@ DATA_NAMES = (
 AUGMENTATIONS = ("auto", "none", "crop", "crop_flip")
 CLIP_MODES = ("none", "norm", "global")
 CHILD_INITS = ("random", "supernet")
+CONTROLLERS = ("reinforce", "random")
+
+# The fields, of any section, that take one word out of a few.
+CHOICES = {
+    "mode": MODES,
+    "data": DATA_NAMES,
+    "augment": AUGMENTATIONS,
+    "clip_mode": CLIP_MODES,
+    "init": CHILD_INITS,
+    "kind": CONTROLLERS,
+}
 
 
 def _require(condition: bool, message: str, **received) -> None:
@@ -221,6 +232,7 @@ class ControllerConfig:
   """The policy that proposes arcs, and how it learns.
 
   Attributes:
+    kind: "reinforce", the paper's, or "random", the baseline.
     training: whether it learns at all; if not, arcs are sampled as it starts.
     lstm_size: units of the LSTM.
     num_layers: layers of the LSTM.
@@ -235,6 +247,7 @@ class ControllerConfig:
     train_every: epochs from one controller phase to the next.
   """
 
+  kind: str = "reinforce"
   training: bool = True
   lstm_size: int = 64
   num_layers: int = 1
@@ -249,6 +262,7 @@ class ControllerConfig:
   train_every: int = 1
 
   def __post_init__(self):
+    _require_choice(self.kind, CONTROLLERS, "controller_kind")
     for name in ("lstm_size", "num_layers", "num_aggregate", "train_steps",
                  "train_every"):  # fmt: skip
       value = getattr(self, name)
@@ -344,3 +358,18 @@ class ExperimentConfig:
   final: ChildConfig = MicroFinalConfig()
   controller: ControllerConfig = ControllerConfig()
   fixed_arc: str | None = None
+
+
+def from_dict(value: dict) -> ExperimentConfig:
+  """Returns the configuration that `dataclasses.asdict` wrote to JSON."""
+  sections = {}
+  for field in dataclasses.fields(ExperimentConfig):
+    section = value[field.name]
+    if isinstance(section, dict):
+      kind = type(getattr(ExperimentConfig(), field.name))
+      section = kind(**{
+          name: tuple(each) if isinstance(each, list) else each
+          for name, each in section.items()
+      })
+    sections[field.name] = section
+  return ExperimentConfig(**sections)

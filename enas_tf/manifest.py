@@ -63,6 +63,21 @@ def open_run(experiment: config.ExperimentConfig) -> pathlib.Path:
   return folder
 
 
+def recorded_config(folder: pathlib.Path) -> config.ExperimentConfig | None:
+  """Returns what the run in a folder was last started with, if there is one."""
+  if not _is_ours(folder):
+    return None
+  starts = read_json(folder / _NAME).get("starts")
+  try:
+    return config.from_dict(starts[-1]["config"]) if starts else None
+  except (KeyError, TypeError) as error:
+    raise errors.OutputDirError(
+        "The manifest of the run is of another version of enas_tf: give "
+        "another --output_dir, or --reset_output_dir to start over. Received: "
+        f"{folder / _NAME} ({error})"
+    ) from error
+
+
 def write_json(path: pathlib.Path, value: Any) -> None:
   """Writes JSON; readers see the old file or the new one, never a half."""
   temporary = path.with_name(f".{path.name}.tmp")

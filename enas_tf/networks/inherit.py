@@ -19,8 +19,7 @@ from enas_tf.layers import operations, shared
 from enas_tf.networks import micro_skeleton
 from enas_tf.spaces import micro
 
-_BANK = "layer_{}_cell/bank/rows"
-_OUTPUT_BANK = "layer_{}_cell/output_bank/rows"
+_SCALE = "layer_{}_cell/output_bn/gamma"
 
 
 def from_supernet(
@@ -51,7 +50,9 @@ def from_supernet(
   for cell in micro_skeleton.cells(num_layers, out_filters):
     nodes = arc.reduction if cell.is_reduction else arc.normal
     sources |= _operation_weights(child, dictionary, cell, nodes)
-    sources |= _join_weights(supernet_variables, cell, nodes)
+    sources |= _join_weights(
+        supernet_variables, cell, nodes, cells[cell.index].output_bank
+    )
   copied = 0
   for variable in child.trainable_variables:
     value = sources.get(variable.path)
@@ -64,7 +65,7 @@ def from_supernet(
 def _check_sizes(child, variables) -> tuple[int, int]:
   """Returns (num_layers, out_filters) of both networks."""
   num_cells = 0
-  while _BANK.format(num_cells) in variables:
+  while _SCALE.format(num_cells) in variables:
     num_cells += 1
   if not num_cells or "stem_conv/kernel" not in variables:
     raise errors.CheckpointError(
@@ -72,40 +73,43 @@ def _check_sizes(child, variables) -> tuple[int, int]:
         "(--mode=search --search_for=micro) in the same --output_dir. Received: "
         f"names={sorted(variables)[:3]}"
     )
-  layers = (re.match(r"layer_(\d+)_", layer.name) for layer in child.layers)
-  stem = child.get_layer("stem_conv").kernel.shape
-  wanted = 1 + max(int(match[1]) for match in layers if match) - 2, stem[-1] // 3
   found = num_cells - 2, variables["stem_conv/kernel"].shape[-1] // 3
+  layers = (re.match(r"layer_(\d+)_", layer.name) for layer in child.layers)
+  last = max(int(match[1]) for match in layers if match)
+  wanted = last - 1, child.get_layer("stem_conv").kernel.shape[-1] // 3
   if wanted != found:
     raise errors.ConfigError(
         "A child can begin with the shared weights only if it is as large as "
-        f"the supernet: set --child_num_layers={found[0]} "
+        f"the supernet: set --child_num_layers={found[0]} and "
         f"--child_out_filters={found[1]}, or --child_init=random. Received: "
         f"child_num_layers={wanted[0]}, child_out_filters={wanted[1]}"
     )
   return found
 
 
-def _cells(
-    num_layers, out_filters, arc, variables
-) -> list[shared.SharedCell]:
+def _cells(num_layers, out_filters, arc, variables) -> list[shared.SharedCell]:
   """Returns the cells of the supernet, with its weights."""
-  cells = []
-  for cell in micro_skeleton.cells(num_layers, out_filters):
-    shared_cell = shared.SharedCell(
-        len(arc.normal), arc.ops, cell.filters, first=0, seed=0
-    )
-    value = variables[_BANK.format(cell.index)]
-    rows = shared_cell.bank.rows
-    if value.shape != tuple(rows.shape):
+  cells = [
+      shared.SharedCell(
+          len(arc.normal),
+          arc.ops,
+          cell.filters,
+          first=0,
+          seed=0,
+          name=f"layer_{cell.index}_cell",
+      )
+      for cell in micro_skeleton.cells(num_layers, out_filters)
+  ]
+  for bank in (bank for cell in cells for bank in cell.banks):
+    value = variables.get(bank.rows.path)
+    if np.shape(value) != tuple(bank.rows.shape):
       raise errors.ConfigError(
           "The supernet was built for other nodes or operations: set "
           "--child_num_cells and --child_ops as in the search, or "
           f"--child_init=random. Received: child_num_cells={len(arc.normal)}, "
           f"child_ops={','.join(arc.ops)}"
       )
-    rows.assign(value)
-    cells.append(shared_cell)
+    bank.rows.assign(value)
   return cells
 
 
@@ -131,17 +135,13 @@ def _operation_weights(child, dictionary, cell, nodes) -> dict:
   return named
 
 
-def _join_weights(variables, cell, nodes) -> dict:
+def _join_weights(variables, cell, nodes, bank) -> dict:
   """Returns the weights behind the loose ends, by the child's paths."""
   scope = f"layer_{cell.index}"
-  ends = list(micro.loose_ends(nodes))
-  rows = variables[_OUTPUT_BANK.format(cell.index)]
-  kernel = rows.reshape(-1, cell.filters, cell.filters)[ends]
   named = {
       f"{scope}_final_conv_bn/{kind}": variables[f"{scope}_cell/output_bn/{kind}"]
       for kind in ("gamma", "beta")
   }
-  named[f"{scope}_final_conv_conv/kernel"] = kernel.reshape(
-      1, 1, -1, cell.filters
-  )
+  kernel = bank(np.array(micro.loose_ends(nodes))).numpy()
+  named[f"{scope}_final_conv_conv/kernel"] = kernel[None, None]
   return named

@@ -1,0 +1,245 @@
+"""What all spaces of image networks share: data, rewards, training, export."""
+
+import abc
+import dataclasses
+import functools
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from enas_tf import checkpoints, config, errors
+from enas_tf.controllers import random_search, reinforce
+from enas_tf.data import images, pipeline
+from enas_tf.evaluators import shared_weights
+from enas_tf.networks import counts
+from enas_tf.runs import family, fit, saved_images
+from enas_tf.training import schedules, supernet
+
+# Consumers of random numbers, so that no two streams are the same.
+_CHILD, _REWARD, _PROPOSE, _FINAL = range(4)
+_SUPERNET_PREFIX = "child/supernet/"
+
+
+class ImageFamily(family.Family):
+  """A space of networks that classify images."""
+
+  def __init__(self, experiment: config.ExperimentConfig):
+    super().__init__(experiment)
+    self.space = self.make_space(experiment.search)
+    self.final_space = self.make_space(experiment.final)
+
+  @abc.abstractmethod
+  def make_space(self, child: config.ChildConfig): ...
+
+  @abc.abstractmethod
+  def make_policy(self): ...
+
+  @abc.abstractmethod
+  def make_supernet(self, dataset): ...
+
+  @abc.abstractmethod
+  def make_child(self, arc, dataset, total_steps) -> keras.Model: ...
+
+  @abc.abstractmethod
+  def inference(self, model: keras.Model) -> keras.Model: ...
+
+  @abc.abstractmethod
+  def inherit(self, model, arc, supernet_variables) -> int: ...
+
+  @functools.cached_property
+  def _searched(self):
+    return images.load(self.experiment.data, hold_out=True)
+
+  @functools.cached_property
+  def _trained(self):
+    return images.load(self.experiment.data, hold_out=False)
+
+  def search_parts(self):
+    experiment, dataset = self.experiment, self._searched
+    child = experiment.search
+    network = self.make_supernet(dataset)
+    steps = pipeline.batches_per_epoch(len(dataset.train), child.batch_size)
+    batches = functools.partial(
+        self._batches, dataset.train, dataset, child, _CHILD
+    )
+    # So that a batch that does not fit is refused before the search begins.
+    batches(0)
+    reward_batches = functools.partial(self._reward_batches, dataset, child)
+    reward_batches(0)
+    return family.SearchParts(
+        controller=self._make_controller(),
+        child=supernet.SupernetTrainer(
+            network,
+            batches,
+            schedules.from_config(child, steps),
+            l2_reg=child.l2_reg,
+            clip_mode=child.clip_mode,
+            grad_bound=child.grad_bound,
+        ),
+        evaluator=shared_weights.SharedWeights(network, reward_batches),
+        child_steps=steps,
+        fingerprint=self._fingerprint(dataset),
+    )
+
+  def _make_controller(self):
+    settings, seed = self.experiment.controller, self._seed(_PROPOSE)
+    if settings.kind == "random":
+      return random_search.RandomSearch(self.space, seed=seed)
+    return reinforce.Reinforce(
+        self.make_policy(),
+        lr=settings.lr,
+        entropy_weight=settings.entropy_weight,
+        bl_dec=settings.bl_dec,
+        seed=seed,
+    )
+
+  def _batches(self, split, dataset, child, consumer, start_step):
+    return pipeline.train_batches(
+        split,
+        dataset,
+        batch_size=child.batch_size,
+        seed=self._seed(consumer),
+        start_step=start_step,
+        cutout_size=child.cutout_size,
+        faithful=child.faithful,
+    )
+
+  def _reward_batches(self, dataset, child, start_step):
+    return pipeline.train_batches(
+        dataset.valid,
+        dataset,
+        # A small validation split is one batch.
+        batch_size=min(child.batch_size, len(dataset.valid)),
+        seed=self._seed(_REWARD),
+        start_step=start_step,
+        augment=False,
+    )
+
+  def _seed(self, consumer: int) -> int:
+    return (self.experiment.run.seed * 4 + consumer) % 2**31
+
+  def _fingerprint(self, dataset) -> dict[str, Any]:
+    settings = dataclasses.asdict(self.experiment.search)
+    del settings["num_epochs"]  # A search may be made longer.
+    return {
+        "space": self.space.name,
+        "seed": self.experiment.run.seed,
+        "data": dataset.name,
+        "image_shape": list(dataset.image_shape),
+        "num_train": len(dataset.train),
+        "class_names": list(dataset.class_names),
+        **{f"child_{name}": value for name, value in settings.items()},
+        **{
+            f"controller_{name}": value
+            for name, value in dataclasses.asdict(
+                self.experiment.controller
+            ).items()
+        },
+    }
+
+  def rank(self, parts, arcs):
+    dataset, run = self._searched, self.experiment.run
+    batch = next(iter(self._reward_batches(dataset, self.experiment.search, 0)))
+    scores = np.array(parts.evaluator.evaluate_on(arcs, [batch]))
+    best = np.argsort(-scores, kind="stable")[: run.derive_top]
+    valid = list(
+        pipeline.eval_batches(
+            dataset.valid,
+            dataset,
+            batch_size=self.experiment.data.eval_batch_size,
+        )
+    )
+    full = parts.evaluator.evaluate_on(tf.gather(arcs, best), valid)
+    rows = [
+        {
+            "arc": self.space.decode(arcs[i].numpy()),
+            "valid_accuracy": accuracy,
+            "batch_accuracy": float(scores[i]),
+        }
+        for i, accuracy in zip(best, full, strict=True)
+    ]
+    return sorted(rows, key=lambda row: -row["valid_accuracy"])
+
+  def child_size(self, arc):
+    model = self.inference(self.make_child(arc, self._searched, 1))
+    return family.Size(counts.parameters(model), counts.multiply_adds(model))
+
+  def train(self, arc, run_folder, terminal):
+    dataset, child = self._trained, self.experiment.final
+    steps = pipeline.batches_per_epoch(len(dataset.train), child.batch_size)
+    model = self.make_child(arc, dataset, steps * child.num_epochs)
+    if child.init == "supernet":
+      self._inherit(model, arc, run_folder, terminal)
+    description = self._description(arc, dataset)
+    fit.fit(
+        model,
+        child,
+        batches=functools.partial(
+            self._batches, dataset.train, dataset, child, _FINAL
+        ),
+        steps_per_epoch=steps,
+        fingerprint=description
+        | {f"child_{k}": v for k, v in dataclasses.asdict(child).items()}
+        | {"seed": self.experiment.run.seed},
+        folder=run_folder / fit.FOLDER,
+        save_minutes=self.experiment.run.save_minutes,
+        terminal=terminal,
+    )
+    fit.save(self.inference(model), description, run_folder / fit.FOLDER)
+
+  def _inherit(self, model, arc, run_folder, terminal):
+    _, _, arrays = checkpoints.load(run_folder / "checkpoints")
+    variables = {
+        name.removeprefix(_SUPERNET_PREFIX): value
+        for name, value in arrays.items()
+        if name.startswith(_SUPERNET_PREFIX)
+    }
+    copied = self.inherit(model, arc, variables)
+    terminal.say(
+        f"The child starts with {copied} of {len(model.trainable_variables)} "
+        "variables from the shared weights."
+    )
+
+  def _description(self, arc, dataset) -> dict[str, Any]:
+    return {
+        "space": self.space.name,
+        "arc": arc.to_json(),
+        "arc_string": str(arc),
+        "data": dataset.name,
+        "class_names": list(dataset.class_names),
+        "image_shape": list(dataset.image_shape),
+        "mean": [float(value) for value in dataset.mean],
+        "std": [float(value) for value in dataset.std],
+    }
+
+  def evaluate(self, model, description):
+    dataset = self._trained
+    if list(dataset.class_names) != description["class_names"] or list(
+        dataset.image_shape
+    ) != description["image_shape"]:
+      raise errors.DataError(
+          "The child was trained on other images: give the --data and "
+          "--data_path of its training. Received: "
+          f"image_shape={list(dataset.image_shape)}, trained on "
+          f"{description['image_shape']}"
+      )
+    batches = pipeline.eval_batches(
+        dataset.test, dataset, batch_size=self.experiment.data.eval_batch_size
+    )
+    logits = [model(x, training=False).numpy() for x, _ in batches]
+    hits = np.concatenate(logits).argmax(1) == dataset.test.labels
+    return {
+        "test_accuracy": float(hits.mean()),
+        "test_images": len(hits),
+        "test_accuracy_by_class": {
+            name: float(hits[dataset.test.labels == label].mean())
+            for label, name in enumerate(dataset.class_names)
+            if (dataset.test.labels == label).any()
+        },
+    }
+
+  def export(self, model, description, folder):
+    saved_images.export(model, description, folder)
+

@@ -1,0 +1,111 @@
+"""Turns the events of a search into what the user sees."""
+
+import numpy as np
+
+from enas_tf.report import loggers, tables
+
+
+class SearchReport:
+  """Logs, draws and shows a search, event by event.
+
+  Args:
+    folder: of the run.
+    terminal: shows the progress.
+    experiment: the settings, logged as hyper-parameters.
+    space: decodes arcs.
+    plan: how long the search is.
+    resume_tick: the position that was restored, or None.
+  """
+
+  def __init__(self, folder, terminal, experiment, space, plan, resume_tick):
+    self._terminal = terminal
+    self._space = space
+    self._plan = plan
+    self._loggers = loggers.open_loggers(folder, resume_tick)
+    self._shown = {}
+    self._seconds = {"child": 0.0, "controller": 0.0}
+    self._steps = {"child": 0, "controller": 0}
+    self._best = None  # (reward, arc) of the epoch.
+    if resume_tick is None:
+      self._loggers.hparams(loggers.flatten(experiment))
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    self._terminal.end_progress()
+    self._loggers.close()
+
+  def on_event(self, event, position, seconds: float) -> None:
+    """Takes one event in; `seconds` is how long it took."""
+    if event.kind == "epoch":
+      self._on_epoch(event, position)
+      return
+    metrics = dict(event.metrics)
+    if event.rewards is not None:
+      metrics["reward/mean"] = float(np.mean(event.rewards))
+      metrics["reward/max"] = float(np.max(event.rewards))
+      self._remember(event)
+    metrics |= tables.op_frequencies(event.arcs, self._space)
+    self._loggers.scalars(
+        position.tick, {"epoch": position.epoch + 1, **metrics}
+    )
+    self._seconds[event.kind] += seconds
+    self._steps[event.kind] += len(event.arcs) if event.kind == "child" else 1
+    self._shown |= metrics
+    self._show(position)
+
+  def _remember(self, event) -> None:
+    best = int(np.argmax(event.rewards))
+    reward = float(event.rewards[best])
+    if self._best is None or reward > self._best[0]:
+      self._best = reward, self._space.decode(event.arcs[best])
+
+  def _on_epoch(self, event, position) -> None:
+    sampled = "\n".join(str(self._space.decode(row)) for row in event.arcs[:10])
+    self._loggers.text(position.tick, "arcs/sampled", sampled)
+    self._loggers.arc(
+        position.tick, "arcs/sampled_last", self._space.decode(event.arcs[-1])
+    )
+    if self._best is not None:
+      reward, arc = self._best
+      self._loggers.arc(
+          position.tick, "arcs/best", arc, f"reward {reward:.4f}"
+      )
+      self._best = None
+
+  def _show(self, position) -> None:
+    names = {
+        "loss": "child/loss",
+        "acc": "child/accuracy",
+        "reward": "reward/mean",
+        "entropy": "controller/entropy_nats",
+    }
+    self._terminal.progress(
+        done=position.epoch * self._plan.child_steps + position.child_steps,
+        total=self._plan.num_epochs * self._plan.child_steps,
+        unit=f"epoch {position.epoch + 1}/{self._plan.num_epochs}",
+        values={
+            short: self._shown[name]
+            for short, name in names.items()
+            if name in self._shown
+        },
+        seconds_left=self._seconds_left(position),
+    )
+
+  def _seconds_left(self, position) -> float | None:
+    plan = self._plan
+    epochs = plan.num_epochs - position.epoch
+    phases = epochs / plan.controller_every if plan.controller_every else 0
+    left = {
+        "child": epochs * plan.child_steps - position.child_steps,
+        "controller": phases * plan.controller_steps
+        - position.controller_steps,
+    }
+    if not self._steps["child"]:
+      return None
+    return sum(
+        max(left[kind], 0) * self._seconds[kind] / self._steps[kind]
+        for kind in left
+        if self._steps[kind]
+    )

@@ -1,0 +1,76 @@
+"""Exports an image classifier that needs neither enas_tf nor Keras."""
+
+import json
+import pathlib
+import shutil
+
+import keras
+import tensorflow as tf
+
+
+class _Classifier(tf.Module):
+  """Raw pixels in, probabilities out; all that it knows travels inside."""
+
+  def __init__(self, model: keras.Model, description: dict):
+    super().__init__()
+    self._model = model
+    self._scale = tf.constant([1 / (255 * each) for each in description["std"]])
+    self._shift = tf.constant(
+        [m / s for m, s in zip(description["mean"], description["std"])]
+    )
+    self.class_names = tf.Variable(description["class_names"], trainable=False)
+    self.arc = tf.Variable(description["arc_string"], trainable=False)
+    self.description = tf.Variable(json.dumps(description), trainable=False)
+
+  @tf.function
+  def __call__(self, images):
+    """Returns probabilities and the likeliest class of images.
+
+    Args:
+      images: pixels from 0 to 255, uint8 or float32 [batch, height, width,
+        channels].
+
+    Returns:
+      {"probabilities": float32 [batch, classes], "label": int64 [batch],
+      "class_name": string [batch]}.
+    """
+    images = tf.cast(images, tf.float32) * self._scale - self._shift
+    probabilities = tf.nn.softmax(self._model(images, training=False))
+    label = tf.argmax(probabilities, 1)
+    return {
+        "probabilities": probabilities,
+        "label": label,
+        "class_name": tf.gather(self.class_names, label),
+    }
+
+
+def export(
+    model: keras.Model, description: dict, folder: pathlib.Path
+) -> None:
+  """Writes folder/saved_model, and the Keras file beside it.
+
+  The SavedModel can be called with float32 or uint8 images; its signatures are
+  "serving_default" (float32) and "uint8".
+
+  Args:
+    model: normalized images to logits.
+    description: has class_names, image_shape, mean, std, arc_string, ...
+    folder: is made.
+  """
+  classifier = _Classifier(model, description)
+  shape = (None, *description["image_shape"])
+  signatures = {
+      name: classifier.__call__.get_concrete_function(
+          tf.TensorSpec(shape, dtype, name="images")
+      )
+      for name, dtype in (
+          ("serving_default", tf.float32), ("uint8", tf.uint8)
+      )
+  }  # fmt: skip
+  folder.mkdir(parents=True, exist_ok=True)
+  temporary, target = folder / "new_saved_model", folder / "saved_model"
+  shutil.rmtree(temporary, ignore_errors=True)
+  tf.saved_model.save(classifier, str(temporary), signatures=signatures)
+  shutil.rmtree(target, ignore_errors=True)
+  temporary.replace(target)
+  model.save(folder / "child.keras")

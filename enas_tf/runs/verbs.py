@@ -1,0 +1,33 @@
+"""Runs the verbs of a mode, one after the other."""
+
+import os
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from enas_tf import config
+from enas_tf.report import terminal as terminals
+from enas_tf.runs import derive, evaluate, export, search, train
+
+_VERBS = {
+    "search": search.run,
+    "derive": derive.run,
+    "train": train.run,
+    "evaluate": evaluate.run,
+    "export": export.run,
+}
+
+
+def run(
+    names: Sequence[str], experiment: config.ExperimentConfig, folder
+) -> None:
+  """Runs the verbs in order, in the run's folder."""
+  keras.utils.set_random_seed(experiment.run.seed)
+  if experiment.run.deterministic:
+    tf.config.experimental.enable_op_determinism()
+  terminal = terminals.Terminal()
+  for name in names:
+    _VERBS[name](experiment, folder, terminal)
+  terminal.say(f"Everything is in {folder}. Look at it with:")
+  terminal.say(f"  tensorboard --logdir {os.path.relpath(folder)}")
