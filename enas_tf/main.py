@@ -3,6 +3,7 @@
   python -m enas_tf.main --search_for=micro --data=cifar10
 """
 
+import contextlib
 import os
 import sys
 
@@ -10,9 +11,6 @@ from absl import app
 from absl import flags as absl_flags
 
 from enas_tf import config, errors, flags, manifest
-
-# Before TensorFlow is imported: its notes would stand before our first line.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _VERBS = {
     "search": ("search", "derive"),
@@ -39,9 +37,28 @@ def main(argv: list[str]) -> None:
 
 def _run(experiment: config.ExperimentConfig) -> None:
   folder = manifest.open_run(experiment)
-  from enas_tf.runs import verbs  # TensorFlow is slow to import: errors first.
+  with _quiet():  # TensorFlow is slow to import: errors in flags come first.
+    from enas_tf.runs import verbs
 
   verbs.run(_VERBS[experiment.run.mode], experiment, folder)
+
+
+@contextlib.contextmanager
+def _quiet():
+  """Keeps the notes off the screen that TensorFlow writes when it starts.
+
+  Its C++ code writes them to the error stream before it reads its log level.
+  """
+  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+  sys.stderr.flush()
+  screen = os.dup(2)
+  with open(os.devnull, "w") as nowhere:
+    os.dup2(nowhere.fileno(), 2)
+  try:
+    yield
+  finally:
+    os.dup2(screen, 2)
+    os.close(screen)
 
 
 def run() -> None:

@@ -77,7 +77,7 @@ class Reinforce(base.Controller):
 
   def state(self):
     optimizer = {
-        f"optimizer/{i}/{v.path}": v.value
+        f"optimizer/{i}": v.value
         for i, v in enumerate(self._optimizer.variables)
     }
     policy = {f"policy/{name}": v for name, v in self._variables.items()}

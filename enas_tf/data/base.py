@@ -68,7 +68,7 @@ def checked(images, labels, class_names, where: str) -> Split:
   Args:
     images: [n, height, width] or [n, height, width, channels].
     labels: n integers, in any shape.
-    class_names: the words of the classes, or None.
+    class_names: the words of the classes.
     where: what error messages call the source.
 
   Raises:
@@ -97,11 +97,12 @@ def checked(images, labels, class_names, where: str) -> Split:
   if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
     raise errors.DataError(
         f"The labels of {where} must be whole numbers from 0. Received: "
-        f"dtype={labels.dtype}, lowest={labels.min()}"
+        f"dtype={labels.dtype}, first labels={labels[:5].tolist()}"
     )
-  if class_names is not None and labels.max() >= len(class_names):
+  if labels.max() >= len(class_names):
     raise errors.DataError(
-        f"A label of {where} is too high for its {len(class_names)} classes. "
+        f"A label of {where} is too high for its {len(class_names)} classes: "
+        "correct it, or name all classes by class_names in the .npz file. "
         f"Received: label={labels.max()}"
     )
   return Split(np.ascontiguousarray(images), labels.astype(np.int32))

@@ -4,6 +4,7 @@ import io
 import pathlib
 import pickle
 import tarfile
+import zlib
 
 import numpy as np
 
@@ -58,9 +59,10 @@ def read(name: str, path: pathlib.Path):
   splits = []
   for files in (train, test):
     parts = [_batch(file, read_bytes(file), label_key) for file in files]
-    splits.append(tuple(np.concatenate(arrays) for arrays in zip(*parts)))
+    images, labels = zip(*parts, strict=True)
+    splits.append((np.concatenate(images), np.concatenate(labels)))
   names = _unpickle(meta, read_bytes(meta)).get(names_key, ())
-  return (*splits, tuple(each.decode() for each in names))
+  return (*splits, tuple(each.decode(errors="replace") for each in names))
 
 
 def _folder(name, path):
@@ -80,6 +82,8 @@ def _folder(name, path):
 
 
 def _archive(name, path):
+  train, test, meta, *_ = _FILES[name]
+  wanted = {*train, *test, meta}
   try:
     with tarfile.open(path) as archive:
       contents = {
@@ -88,8 +92,9 @@ def _archive(name, path):
           ).read()
           for member in archive
           if member.isfile()
+          and pathlib.PurePosixPath(member.name).name in wanted
       }
-  except (tarfile.TarError, OSError, EOFError) as error:
+  except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
     raise errors.DataError(
         "The archive is damaged or of another format: download it again. "
         f"Received: data_path={path} ({error})"
@@ -129,10 +134,11 @@ def _batch(file: str, content: bytes, label_key: bytes):
       or pixels.shape[1] != 3072
       or not isinstance(labels, list)
       or len(labels) != len(pixels)
+      or not all(isinstance(label, int) for label in labels)
   ):
     raise errors.DataError(
         f"The file {file} must hold uint8 pixels [n, 3072] and n labels: give "
-        f"the official Python batches. Received: keys={sorted(value)}"
+        f"the official Python batches. Received: keys={list(value)}"
     )
   images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
   return images, np.array(labels)

@@ -12,7 +12,12 @@ _FASHION = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal",
             "shirt", "sneaker", "bag", "ankle boot")  # fmt: skip
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
             "horse", "ship", "truck")  # fmt: skip
-_CLASS_NAMES = {"cifar10": _CIFAR10, "fashion_mnist": _FASHION}
+_CLASS_NAMES = {
+    "cifar10": _CIFAR10,
+    "cifar100": tuple(map(str, range(100))),
+    "fashion_mnist": _FASHION,
+    "mnist": tuple("0123456789"),
+}
 # A mirrored digit is another sign.
 _AUGMENT = {"mnist": "crop", "digits": "crop"}
 
@@ -29,10 +34,7 @@ def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
     DataError: if it cannot be had, or is damaged.
   """
   train, test, names = _read(data)
-  if not names:
-    names = _CLASS_NAMES.get(data.data) or tuple(
-        map(str, range(int(max(np.max(train[1]), np.max(test[1]))) + 1))
-    )
+  names = names or _CLASS_NAMES[data.data]
   where = data.data_path or data.data
   train = base.checked(*train, names, f"{where} (training)")
   test = base.checked(*test, names, f"{where} (test)")
@@ -56,7 +58,7 @@ def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
   if augment == "auto":
     augment = _AUGMENT.get(data.data, "crop_flip")
   return base.ImageDataset(
-      data.data, train, valid, test, tuple(names), mean, std, augment
+      data.data, train, valid, test, names, mean, std, augment
   )
 
 
@@ -104,14 +106,15 @@ def _npz(path: pathlib.Path):
   try:
     with np.load(path, allow_pickle=False) as arrays:
       x_train, y_train, x_test, y_test = (arrays[key] for key in keys)
-      names = arrays["class_names"] if "class_names" in arrays else ()
+      names = arrays["class_names"] if "class_names" in arrays else np.array(())
+      names = tuple(names.reshape(-1).astype(str).tolist())
   except Exception as error:  # A damaged archive can raise anything.
     raise errors.DataError(
         f"The .npz file is damaged or lacks one of {', '.join(keys)}: write it "
         "by numpy.savez, without object arrays. Received: "
         f"data_path={path} ({error})"
     ) from error
-  return (x_train, y_train), (x_test, y_test), tuple(map(str, names))
+  return (x_train, y_train), (x_test, y_test), names
 
 
 def _digits():
@@ -136,12 +139,16 @@ def _digits():
 
 def _moments(images: np.ndarray):
   """Returns mean and deviation of each channel, pixels in [0, 1]."""
-  levels = np.arange(256) / 255
+  levels = np.arange(256)
   mean, std = [], []
   for channel in range(images.shape[-1]):
-    counts = np.bincount(images[..., channel].ravel(), minlength=256)
+    # In parts: NumPy makes 8 bytes of each pixel to count it.
+    counts = sum(
+        np.bincount(part[..., channel].ravel(), minlength=256)
+        for part in np.array_split(images, -(-len(images) // 1000))
+    )
     mean.append(np.average(levels, weights=counts))
     variance = np.average((levels - mean[-1]) ** 2, weights=counts)
     # A channel that never changes must not be divided by zero.
-    std.append(np.sqrt(variance) or 1.0)
-  return np.array(mean, np.float32), np.array(std, np.float32)
+    std.append(np.sqrt(variance) or 255.0)
+  return (np.array(mean) / 255).astype("f4"), (np.array(std) / 255).astype("f4")

@@ -35,8 +35,8 @@ def _idx(folder, name, magic, rank):
         f"--data_path must be a folder with {name} or {name}.gz and its three "
         f"sisters, or an .npz file. Received: data_path={folder}"
     )
-  content = found[0].read_bytes()
   try:
+    content = found[0].read_bytes()
     if found[0].suffix == ".gz":
       content = gzip.decompress(content)
     header = np.frombuffer(content[: 4 * (rank + 1)], ">i4")

@@ -56,7 +56,8 @@ def train_batches(
         f"batch_size={batch_size}, images={len(split)}"
     )
   num_batches = batches_per_epoch(len(split), batch_size)
-  images, labels = tf.constant(split.images), tf.constant(split.labels)
+  with tf.device("CPU"):  # Batches are cut there; a GPU needs no whole copy.
+    images, labels = tf.constant(split.images), tf.constant(split.labels)
   normalize = _normalizer(dataset)
   kind = dataset.augment if augment else "none"
 

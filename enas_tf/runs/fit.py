@@ -14,6 +14,7 @@ from enas_tf.training import optimizers, schedules
 
 FOLDER = "final"
 _MODEL, _DESCRIPTION = "child.keras", "child.json"
+_METRICS = "metrics.csv"
 
 
 def fit(
@@ -40,6 +41,7 @@ def fit(
       the epoch that is running.
     terminal: says what happens.
   """
+  folder.mkdir(parents=True, exist_ok=True)
   _compile(model, child, steps_per_epoch)
   saver = checkpoints.Checkpoints(
       folder / "checkpoints", _state(model), fingerprint
@@ -47,6 +49,7 @@ def fit(
   epoch = saver.restore() or 0
   if epoch:
     terminal.say(f"Resuming the training at epoch {epoch + 1}.")
+  _keep_epochs(folder / _METRICS, epoch)
   names = list(model.output)
 
   def with_targets(images, labels):
@@ -57,10 +60,11 @@ def fit(
       initial_epoch=epoch,
       epochs=child.num_epochs,
       steps_per_epoch=steps_per_epoch,
+      shuffle=False,  # The stream is.
       verbose=terminal.verbosity,
       callbacks=[
           _StopAtNaN(),
-          keras.callbacks.CSVLogger(folder / "metrics.csv", append=epoch > 0),
+          keras.callbacks.CSVLogger(folder / _METRICS, append=epoch > 0),
           keras.callbacks.TensorBoard(
               folder / "tensorboard", write_graph=False, profile_batch=0
           ),
@@ -133,6 +137,13 @@ def _state(model) -> dict[str, tf.Variable]:
       f"optimizer/{i}": v.value
       for i, v in enumerate(model.optimizer.variables)
   }
+
+
+def _keep_epochs(path: pathlib.Path, num_epochs: int) -> None:
+  """Drops the lines of epochs that a resumed training will repeat."""
+  if path.exists():
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: num_epochs + 1]))
 
 
 class _Save(keras.callbacks.Callback):

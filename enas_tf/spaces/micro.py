@@ -38,6 +38,28 @@ class Node(NamedTuple):
   op_2: str
 
 
+class Edge(NamedTuple):
+  """An arrow between two nodes of a graph, by their places in it."""
+
+  start: int
+  end: int
+  label: str = ""
+
+
+class Graph(NamedTuple):
+  """What a picture shows.
+
+  Attributes:
+    title: of the picture.
+    nodes: their names; every edge goes from an earlier node to a later one.
+    edges: the arrows.
+  """
+
+  title: str
+  nodes: tuple[str, ...]
+  edges: tuple[Edge, ...]
+
+
 @dataclasses.dataclass(frozen=True)
 class MicroArc:
   """A normal and a reduction cell.
@@ -77,26 +99,40 @@ class MicroArc:
         "reduction": [list(node) for node in self.reduction],
     }
 
+  def graphs(self) -> tuple[Graph, ...]:
+    """Returns both cells as graphs, for pictures."""
+    return tuple(_graph(cell, getattr(self, cell)) for cell in CELLS)
+
   def to_dot(self) -> str:
     """Returns both cells as a Graphviz graph."""
     lines = ["digraph micro {", "  rankdir=LR;", "  node [shape=box];"]
-    for cell in CELLS:
-      nodes = getattr(self, cell)
-      names = ["previous previous cell", "previous cell"]
-      names += [f"node {i}" for i in range(2, len(nodes) + 2)]
-      lines += [f"  subgraph cluster_{cell} {{", f'    label="{cell} cell";']
+    for cell, graph in zip(CELLS, self.graphs(), strict=True):
+      names = {i: f"{cell}_{i}" for i in range(len(graph.nodes))}
+      names[len(graph.nodes) - 1] = f"{cell}_out"
+      lines += [f"  subgraph cluster_{cell} {{", f'    label="{graph.title}";']
       lines += [
-          f'    {cell}_{i} [label="{name}"];' for i, name in enumerate(names)
+          f'    {names[i]} [label="{node}"];'
+          for i, node in enumerate(graph.nodes)
       ]
-      lines.append(f'    {cell}_out [label="output"];')
-      for i, node in enumerate(nodes, start=2):
-        lines += [
-            f'    {cell}_{node.index_1} -> {cell}_{i} [label="{node.op_1}"];',
-            f'    {cell}_{node.index_2} -> {cell}_{i} [label="{node.op_2}"];',
-        ]
-      lines += [f"    {cell}_{i} -> {cell}_out;" for i in loose_ends(nodes)]
+      for edge in graph.edges:
+        label = f' [label="{edge.label}"]' if edge.label else ""
+        lines.append(f"    {names[edge.start]} -> {names[edge.end]}{label};")
       lines.append("  }")
     return "\n".join([*lines, "}"])
+
+
+def _graph(cell: str, nodes: Sequence[Node]) -> Graph:
+  out = len(nodes) + 2
+  edges = []
+  for i, node in enumerate(nodes, start=2):
+    edges += [
+        Edge(node.index_1, i, node.op_1),
+        Edge(node.index_2, i, node.op_2),
+    ]
+  edges += [Edge(i, out) for i in loose_ends(nodes)]
+  names = ["previous previous cell", "previous cell"]
+  names += [f"node {i}" for i in range(2, out)]
+  return Graph(f"{cell} cell", (*names, "output"), tuple(edges))
 
 
 def loose_ends(nodes: Sequence[Node]) -> tuple[int, ...]:
@@ -163,18 +199,15 @@ class MicroSpace(base.Space):
 
   def from_json(self, value: Any) -> MicroArc:
     try:
-      nodes = [Node(*node) for cell in CELLS for node in value[cell]]
-      sizes = [len(value[cell]) for cell in CELLS]
-      row = [
-          operator.index(number)
-          for n in nodes
-          for number in (
-              n.index_1, self._integer(n.op_1), n.index_2, self._integer(n.op_2)
+      nodes = {
+          f"{cell}/node_{i}": Node(
+              operator.index(index_1), op_1, operator.index(index_2), op_2
           )
-      ]  # fmt: skip
+          for cell in CELLS
+          for i, (index_1, op_1, index_2, op_2) in enumerate(value[cell])
+      }
+      sizes = [len(value[cell]) for cell in CELLS]
     except (TypeError, KeyError, ValueError) as error:
-      if isinstance(error, errors.UserError):
-        raise
       raise errors.ArcError(
           'A micro arc in JSON has the keys "normal" and "reduction", each a '
           'list of nodes [index_1, "op_1", index_2, "op_2"]: write it as a '
@@ -185,6 +218,16 @@ class MicroSpace(base.Space):
           "Both cells must have the same number of nodes. Received: "
           f"normal={sizes[0]}, reduction={sizes[1]}"
       )
+    row = [
+        number
+        for place, node in nodes.items()
+        for number in (
+            node.index_1,
+            self._integer(node.op_1, f"{place}/op_1"),
+            node.index_2,
+            self._integer(node.op_2, f"{place}/op_2"),
+        )
+    ]
     return self.decode(row)
 
   @functools.cached_property
@@ -202,10 +245,11 @@ class MicroSpace(base.Space):
         )
     }
 
-  def _integer(self, op: str) -> int:
+  def _integer(self, op: str, place: str) -> int:
     if op not in self.ops:
       raise errors.ArcError(
           f"The operation {op!r} is not in this space "
-          f"({', '.join(self.ops)}): add it to --child_ops. Received: op={op}"
+          f"({', '.join(self.ops)}): add it to --child_ops. "
+          f"Received: {place}={op}"
       )
     return self.ops.index(op)

@@ -1,0 +1,221 @@
+"""Where the numbers of a search go: JSON lines and TensorBoard.
+
+Metric names are paths: child/loss, controller/entropy_nats, reward/mean.
+"""
+
+import dataclasses
+import importlib.util
+import json
+import math
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from enas_tf import errors
+from enas_tf.report import draw
+from enas_tf.spaces import base
+
+METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
+
+
+class Logger:
+  """Takes in what happens; a subclass keeps what it can show.
+
+  A step is an integer that only grows within a run.
+  """
+
+  def scalars(self, step: int, values: Mapping[str, float]) -> None:
+    """Logs numbers by metric path."""
+
+  def text(self, step: int, name: str, text: str) -> None:
+    """Logs lines of text."""
+
+  def arc(self, step: int, name: str, arc: base.Arc, note: str = "") -> None:
+    """Logs an architecture, with a remark such as its reward."""
+
+  def hparams(self, values: Mapping[str, Any]) -> None:
+    """Logs the settings of the run, by name."""
+
+  def close(self) -> None:
+    """Writes out what is pending."""
+
+
+class JsonLinesLogger(Logger):
+  """Appends one JSON object for each call of `scalars`.
+
+  A run that was killed and resumed leaves the lines that an uninterrupted one
+  leaves; so there is no wall-clock time in them. A number that is not finite
+  is written as null, for JSON has no other word for it.
+
+  Args:
+    path: of the file.
+    resume_step: the step that was restored: the lines after it are dropped,
+      for they will be written again. None begins a new file.
+
+  Raises:
+    OutputDirError: if the file cannot be written (`scalars` too).
+  """
+
+  def __init__(self, path: pathlib.Path, resume_step: int | None = None):
+    self._path = path
+    try:
+      _keep_lines(path, resume_step)
+      self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+    except OSError as error:
+      raise self._unwritable(error) from error
+
+  def scalars(self, step: int, values: Mapping[str, float]) -> None:
+    line = {"step": step} | {name: _number(v) for name, v in values.items()}
+    try:
+      self._file.write(json.dumps(line, allow_nan=False) + "\n")
+      self._file.flush()
+    except OSError as error:
+      raise self._unwritable(error) from error
+
+  def close(self) -> None:
+    self._file.close()
+
+  def _unwritable(self, error: OSError) -> errors.OutputDirError:
+    return errors.OutputDirError(
+        "The metrics of the run cannot be written: make room or give another "
+        "--output_dir; the same command goes on from the last checkpoint. "
+        f"Received: path={self._path} ({error})"
+    )
+
+
+class TensorBoardLogger(Logger):
+  """Writes TensorBoard's event files.
+
+  A resumed run adds a file. TensorBoard drops the points of the older files
+  that the newer one writes again (its default loader does; with
+  `--load_fast=false` it shows both).
+
+  Args:
+    folder: to give to `tensorboard --logdir`.
+
+  Raises:
+    ConfigError: if the package tensorboard is missing: `tf.summary` needs it.
+  """
+
+  def __init__(self, folder: pathlib.Path):
+    if importlib.util.find_spec("tensorboard") is None:
+      raise errors.ConfigError(
+          "The package tensorboard is not installed, and TensorFlow cannot "
+          "write its logs without it: pip install tensorboard. Received: "
+          f"folder={folder}"
+      )
+    self._writer = tf.summary.create_file_writer(str(folder))
+
+  def scalars(self, step: int, values: Mapping[str, float]) -> None:
+    with self._writer.as_default(step):
+      for name, value in values.items():
+        tf.summary.scalar(name, float(value))
+
+  def text(self, step: int, name: str, text: str) -> None:
+    with self._writer.as_default(step):
+      # TensorBoard reads Markdown: four spaces keep the lines apart.
+      tf.summary.text(name, "\n".join(f"    {t}" for t in text.splitlines()))
+    self._writer.flush()
+
+  def arc(self, step: int, name: str, arc: base.Arc, note: str = "") -> None:
+    self.text(step, name, f"{arc}\n{note}".rstrip())
+    picture = draw.draw(arc)
+    if picture is not None:
+      with self._writer.as_default(step):
+        tf.summary.image(name, picture[None])
+      self._writer.flush()
+
+  def hparams(self, values: Mapping[str, Any]) -> None:
+    lines = ["| setting | value |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in values.items()]
+    with self._writer.as_default(step=0):
+      tf.summary.text("settings", "\n".join(lines))
+    self._writer.flush()
+
+  def close(self) -> None:
+    self._writer.close()
+
+
+class CompositeLogger(Logger):
+  """Passes everything on to several loggers."""
+
+  def __init__(self, loggers: Sequence[Logger]):
+    self._loggers = tuple(loggers)
+
+  def scalars(self, step: int, values: Mapping[str, float]) -> None:
+    for logger in self._loggers:
+      logger.scalars(step, values)
+
+  def text(self, step: int, name: str, text: str) -> None:
+    for logger in self._loggers:
+      logger.text(step, name, text)
+
+  def arc(self, step: int, name: str, arc: base.Arc, note: str = "") -> None:
+    for logger in self._loggers:
+      logger.arc(step, name, arc, note)
+
+  def hparams(self, values: Mapping[str, Any]) -> None:
+    for logger in self._loggers:
+      logger.hparams(values)
+
+  def close(self) -> None:
+    for logger in self._loggers:
+      logger.close()
+
+
+def open_loggers(
+    run_dir: pathlib.Path, resume_step: int | None
+) -> CompositeLogger:
+  """Returns the loggers of a run: JSON lines and TensorBoard.
+
+  Args:
+    run_dir: the run's folder.
+    resume_step: the step that was restored, or None at the start of a run.
+  """
+  return CompositeLogger(
+      [
+          JsonLinesLogger(run_dir / METRICS, resume_step),
+          TensorBoardLogger(run_dir / TENSORBOARD),
+      ]
+  )
+
+
+def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
+  """Returns the fields of nested dataclasses by path: "search/lr_max"."""
+  flat = {}
+  for field in dataclasses.fields(settings):
+    value, name = getattr(settings, field.name), f"{prefix}{field.name}"
+    if dataclasses.is_dataclass(value):
+      flat |= flatten(value, f"{name}/")
+    else:
+      flat[name] = value
+  return flat
+
+
+def _number(value: float) -> float | None:
+  value = float(value)
+  return value if math.isfinite(value) else None
+
+
+def _keep_lines(path: pathlib.Path, last_step: int | None) -> None:
+  """Rewrites a file without the lines after a step, and half lines."""
+  if not path.exists():
+    return
+  kept = []
+  if last_step is not None:
+    with open(path, encoding="utf-8", errors="replace") as file:
+      kept = [line for line in file if _is_kept(line, last_step)]
+  temporary = path.with_name(f".{path.name}.tmp")
+  with open(temporary, "w", encoding="utf-8") as file:
+    file.writelines(kept)
+    file.flush()
+    os.fsync(file.fileno())
+  os.replace(temporary, path)
+
+
+def _is_kept(line: str, last_step: int) -> bool:
+  # A killed process leaves half a line, without its end.
+  return line.endswith("\n") and json.loads(line)["step"] <= last_step

@@ -1,0 +1,68 @@
+"""Arcs in numbers: the leaderboard, and what a policy samples."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from enas_tf.spaces import base
+
+# Of a leaderboard: the key of a row, the header, and how to write the value.
+_COLUMNS = (
+    ("rank", "rank", "d"),
+    ("valid_accuracy", "validation accuracy", ".4f"),
+    ("batch_accuracy", "accuracy on a batch", ".4f"),
+    ("parameters", "parameters", ",d"),
+    ("multiply_adds", "multiply-adds", ",d"),
+    ("arc", "arc", ""),
+)
+
+
+def leaderboard(
+    rows: Iterable[Mapping[str, Any]],
+) -> tuple[list[str], list[list[str]]]:
+  """Returns the headers and the rows of a leaderboard, as text.
+
+  Args:
+    rows: each with rank, valid_accuracy and batch_accuracy in [0, 1],
+      parameters, multiply_adds (of one image) and arc (text).
+  """
+  headers = [header for _, header, _ in _COLUMNS]
+  cells = [
+      [format(row[key], form) for key, _, form in _COLUMNS] for row in rows
+  ]
+  return headers, cells
+
+
+def op_frequencies(arcs: np.ndarray, space: base.Space) -> dict[str, float]:
+  """Returns the share of each operation among all that some arcs choose.
+
+  Args:
+    arcs: int32 [n, num_decisions].
+    space: of the arcs; the decisions whose last word begins with "op" choose
+      among `space.ops`.
+
+  Returns:
+    A share in [0, 1] for each metric path, "arcs/op_frequency/" and the word.
+  """
+  places = [
+      place
+      for place, decision in enumerate(space.decisions)
+      if decision.name.rsplit("/", 1)[-1].startswith("op")
+  ]
+  counts = np.bincount(arcs[:, places].ravel(), minlength=len(space.ops))
+  return {
+      f"arcs/op_frequency/{op}": float(share)
+      for op, share in zip(space.ops, counts / counts.sum(), strict=True)
+  }
+
+
+def distinct_share(arcs: np.ndarray) -> float:
+  """Returns how many different arcs there are, as a share of all, in (0, 1].
+
+  A policy that has collapsed samples few different arcs.
+
+  Args:
+    arcs: int32 [n, num_decisions].
+  """
+  return len(np.unique(arcs, axis=0)) / len(arcs)

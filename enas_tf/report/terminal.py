@@ -1,0 +1,111 @@
+"""The terminal: the only place of the package that prints."""
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+_BAR = 20  # Characters.
+_CLEAR = "\r\x1b[K"  # Back to the start of the line, and erase it.
+
+
+class Terminal:
+  """Says what happens: sentences, tables and a progress bar.
+
+  The bar overwrites itself on a terminal; elsewhere (a file, a pipe) each
+  call of `progress` is a line of its own.
+
+  Args:
+    stream: where to print; None is the standard output.
+  """
+
+  def __init__(self, stream: TextIO | None = None):
+    self._stream = sys.stdout if stream is None else stream
+    self._is_tty = self._stream.isatty()
+    self._has_bar = False
+
+  @property
+  def verbosity(self) -> int:
+    """Keras's `verbose`: 1 draws bars, 2 prints a line for each epoch."""
+    return 1 if self._is_tty else 2
+
+  def say(self, message: str) -> None:
+    """Prints a message on lines of its own."""
+    self._write((_CLEAR if self._has_bar else "") + message + "\n")
+    self._has_bar = False
+
+  def table(
+      self, headers: Sequence[str], rows: Sequence[Sequence[str]]
+  ) -> None:
+    """Prints rows of text in columns; numbers are aligned at the right."""
+    columns = list(zip(headers, *rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    justify = [
+        str.rjust if all(map(_is_number, column[1:])) else str.ljust
+        for column in columns
+    ]
+    for row in (headers, ["-" * width for width in widths], *rows):
+      cells = zip(justify, row, widths, strict=True)
+      self.say("  ".join(f(cell, width) for f, cell, width in cells).rstrip())
+
+  def progress(
+      self,
+      done: int,
+      total: int,
+      unit: str,
+      values: Mapping[str, float],
+      seconds_left: float | None,
+  ) -> None:
+    """Shows how far a run has come.
+
+    Args:
+      done: steps that are done.
+      total: steps in all.
+      unit: where the run is, such as "epoch 3/150".
+      values: the latest metrics, by short names.
+      seconds_left: of the whole run; None when it is not known yet.
+    """
+    parts = [f"{name} {value:.4g}" for name, value in values.items()]
+    if seconds_left is not None:
+      parts.append(f"{_duration(seconds_left)} left")
+    rest = "  ".join([f"{done}/{total}", *parts])
+    if not self._is_tty:
+      self._write(f"{unit}  {rest}\n")
+      return
+    filled = _BAR * done // max(total, 1)
+    bar = "=" * filled + "." * (_BAR - filled)
+    # A line that wraps could not be overwritten.
+    width = shutil.get_terminal_size().columns - 1
+    self._write(_CLEAR + f"{unit}  [{bar}]  {rest}"[:width])
+    self._has_bar = True
+
+  def end_progress(self) -> None:
+    """Leaves the bar where it is, and goes on below it."""
+    if self._has_bar:
+      self._write("\n")
+    self._has_bar = False
+
+  def _write(self, text: str) -> None:
+    self._stream.write(text)
+    self._stream.flush()
+
+
+def _is_number(text: str) -> bool:
+  try:
+    float(text.replace(",", ""))
+  except ValueError:
+    return False
+  return True
+
+
+def _duration(seconds: float) -> str:
+  """Returns a time in its two largest units: "2 h 05 min"."""
+  seconds = round(seconds)
+  minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+  if days:
+    return f"{days} d {hours % 24:02d} h"
+  if hours:
+    return f"{hours} h {minutes % 60:02d} min"
+  if minutes:
+    return f"{minutes} min {seconds % 60:02d} s"
+  return f"{seconds} s"

@@ -1,0 +1,91 @@
+"""What every controller must do."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from enas_tf.controllers import micro_policy, random_search, reinforce
+from enas_tf.spaces import micro
+
+SPACE = micro.MicroSpace(2, ("sep_conv_3x3", "identity", "avg_pool_3x3"))
+
+
+def make_reinforce(seed):
+  return reinforce.Reinforce(
+      micro_policy.MicroPolicy(SPACE, lstm_size=8, num_layers=2, seed=seed),
+      lr=0.01, entropy_weight=0.01, bl_dec=0.9, seed=seed,
+  )  # fmt: skip
+
+
+CONTROLLERS = {
+    "random": lambda seed: random_search.RandomSearch(SPACE, seed=seed),
+    "reinforce": make_reinforce,
+}
+
+
+@pytest.fixture(params=CONTROLLERS)
+def make(request):
+  """A function from a seed to a controller."""
+  return CONTROLLERS[request.param]
+
+
+def learn(controller, rounds):
+  """Runs some rounds with a reward that an arc determines; returns the arcs."""
+  proposals = []
+  for _ in range(rounds):
+    arcs = controller.propose(4)
+    rewards = tf.reduce_mean(tf.cast(arcs, tf.float32), 1)
+    metrics = controller.update(arcs, rewards)
+    assert all(np.isfinite(value) for value in metrics.values())
+    proposals.append(arcs.numpy())
+  return np.array(proposals)
+
+
+def test_proposes_arcs_of_its_space(make):
+  controller = make(0)
+  assert controller.space == SPACE
+  for n in (1, 7):
+    arcs = controller.propose(n)
+    assert arcs.dtype == tf.int32
+    assert arcs.shape == (n, SPACE.num_decisions)
+    for arc in arcs.numpy():
+      SPACE.check(arc)
+
+
+def test_proposals_differ(make):
+  controller = make(0)
+  first, second = controller.propose(20).numpy(), controller.propose(20).numpy()
+  assert np.any(first != second)
+  assert len(np.unique(first, axis=0)) > 1
+
+
+def test_repeats_under_a_seed(make):
+  expected = learn(make(3), 3)
+  np.testing.assert_array_equal(learn(make(3), 3), expected)
+  assert np.any(learn(make(4), 3) != expected)
+
+
+def test_metrics_are_paths(make):
+  controller = make(0)
+  metrics = controller.update(controller.propose(2), tf.ones([2]))
+  assert all(name.startswith("controller/") for name in metrics)
+  assert all(type(value) is float for value in metrics.values())
+
+
+def test_recovers(make):
+  """What is learnt and proposed after a restart is as without one."""
+  first, second = make(0), make(0)
+  learn(first, 3)
+  state = first.state()
+  assert list(second.state()) == list(state)
+  for name, variable in second.state().items():
+    variable.assign(state[name])
+  np.testing.assert_array_equal(learn(second, 3), learn(first, 3))
+  for name, variable in second.state().items():
+    np.testing.assert_array_equal(variable, state[name], name)
+
+
+def test_state_is_made_of_variables(make):
+  state = make(0).state()
+  assert state
+  assert all(isinstance(each, tf.Variable) for each in state.values())

@@ -1,0 +1,84 @@
+"""What every search space must do."""
+
+import json
+
+import numpy as np
+import pytest
+
+from enas_tf import errors
+from enas_tf.spaces import micro
+
+SPACES = {
+    "micro": micro.MicroSpace(),
+    "micro_one_node": micro.MicroSpace(num_cells=1),
+    "micro_other_ops": micro.MicroSpace(3, ("identity", "conv_3x3")),
+}
+
+
+@pytest.fixture(params=SPACES)
+def space(request):
+  return SPACES[request.param]
+
+
+@pytest.fixture
+def arcs(space):
+  rng = np.random.default_rng(0)
+  return [space.random(rng) for _ in range(20)]
+
+
+def test_names_of_decisions_are_unique(space):
+  names = [decision.name for decision in space.decisions]
+  assert len(set(names)) == len(names) == space.num_decisions
+  assert all(decision.num_options >= 1 for decision in space.decisions)
+
+
+def test_contains_its_samples(space, arcs):
+  for arc in arcs:
+    row = space.encode(arc)
+    assert row.dtype == np.int32 and row.shape == (space.num_decisions,)
+    space.check(row)
+  assert len(set(arcs)) > 1
+
+
+def test_encode_and_decode_are_inverse(space, arcs):
+  for arc in arcs:
+    assert space.decode(space.encode(arc)) == arc
+
+
+def test_text_and_json_round_trip(space, arcs):
+  for arc in arcs:
+    assert space.parse(str(arc)) == arc
+    assert space.from_json(json.loads(json.dumps(arc.to_json()))) == arc
+    assert space.parse(json.dumps({"arc": arc.to_json()})) == arc
+
+
+def test_every_decision_matters(space, arcs):
+  row = space.encode(arcs[0])
+  for position, decision in enumerate(space.decisions):
+    for value in range(decision.num_options):
+      changed = row.copy()
+      changed[position] = value
+      same = value == row[position]
+      assert (space.decode(changed) == arcs[0]) == same, decision.name
+
+
+def test_rejects_what_it_does_not_contain(space, arcs):
+  row = space.encode(arcs[0])
+  for position, decision in enumerate(space.decisions):
+    for value in (-1, decision.num_options):
+      changed = row.copy()
+      changed[position] = value
+      with pytest.raises(errors.ArcError, match=decision.name):
+        space.decode(changed)
+  with pytest.raises(errors.ArcError):
+    space.decode(row[1:])
+
+
+def test_published_arcs_are_of_the_space(space):
+  for name, arc in space.published.items():
+    space.check(space.encode(arc))
+    assert space.parse(name) == arc
+
+
+def test_draws_itself(arcs):
+  assert arcs[0].to_dot().startswith("digraph")

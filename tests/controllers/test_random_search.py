@@ -1,0 +1,30 @@
+import numpy as np
+
+from enas_tf.controllers import random_search
+from enas_tf.spaces import micro
+
+SPACE = micro.MicroSpace(num_cells=2)
+
+
+def test_every_option_is_as_likely():
+  arcs = random_search.RandomSearch(SPACE, seed=0).propose(5000).numpy()
+  for column, decision in zip(arcs.T, SPACE.decisions, strict=True):
+    counts = np.bincount(column, minlength=decision.num_options)
+    expected = len(arcs) / decision.num_options
+    assert len(counts) == decision.num_options, decision.name
+    # Five standard deviations of a binomial count.
+    assert np.abs(counts - expected).max() < 5 * expected**0.5, decision.name
+
+
+def test_decisions_are_independent():
+  arcs = random_search.RandomSearch(SPACE, seed=0).propose(5000)
+  correlations = np.corrcoef(arcs.numpy().T) - np.eye(SPACE.num_decisions)
+  assert np.abs(correlations).max() < 5 / 5000**0.5
+
+
+def test_proposals_do_not_depend_on_rewards():
+  first, second = (random_search.RandomSearch(SPACE, seed=1) for _ in range(2))
+  arcs = first.propose(3)
+  assert first.update(arcs, np.ones(3)) == {}
+  second.propose(3)
+  np.testing.assert_array_equal(first.propose(3), second.propose(3))

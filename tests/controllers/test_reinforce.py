@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from enas_tf.controllers import micro_policy, random_search, reinforce
+from enas_tf.spaces import micro
+from tests import golden
+from tests.controllers import test_micro_policy
+
+SPACE = micro.MicroSpace(num_cells=1)
+
+
+def build(seed=0, lr=0.01, entropy_weight=0.0, bl_dec=0.9):
+  return reinforce.Reinforce(
+      micro_policy.MicroPolicy(SPACE, lstm_size=8, seed=seed),
+      lr=lr, entropy_weight=entropy_weight, bl_dec=bl_dec, seed=seed,
+  )  # fmt: skip
+
+
+def test_updates_as_the_original():
+  arrays, meta = golden.load("controller_micro")
+  policy = test_micro_policy.policy_of(meta, arrays)
+  settings = meta["kwargs"]
+  controller = reinforce.Reinforce(
+      policy,
+      lr=settings["lr_init"],
+      entropy_weight=settings["entropy_weight"],
+      bl_dec=settings["bl_dec"],
+      seed=0,
+  )
+  for j, value in enumerate(meta["trainer"]["values"]):
+    step = golden.under(arrays, f"step{j}/")
+    arc = test_micro_policy.arc_of(arrays, step["arc_index"])
+    reward = value / meta["trainer"]["batch_size"]
+    metrics = controller.update(arc, [reward])
+    assert metrics["controller/loss"] == pytest.approx(step["loss"], rel=1e-5)
+    assert metrics["controller/baseline"] == pytest.approx(
+        step["baseline_after"], rel=1e-5
+    )
+    after = golden.under(step, "var_after/controller/")
+    for name, expected in after.items():
+      found = policy.named_variables[name]
+      np.testing.assert_allclose(found, expected, 1e-4, 1e-6, err_msg=name)
+  assert after  # The last step's weights are among the golden's.
+
+
+def test_baseline_by_hand():
+  controller = build(bl_dec=0.75)
+  arcs = controller.propose(3)
+  before = controller._policy.score(arcs)[0].numpy()
+  metrics = controller.update(arcs, [1.0, 0.0, 2.0])
+  # b <- b - (1 - 0.75)(b - R), one reward after the other.
+  baselines = np.array([0.25, 0.1875, 0.640625])
+  assert metrics["controller/baseline"] == pytest.approx(baselines[-1])
+  # The baseline took in a reward before it is subtracted from it.
+  advantages = np.array([1.0, 0.0, 2.0]) - baselines
+  assert metrics["controller/loss"] == pytest.approx(
+      -np.mean(before * advantages), rel=1e-5
+  )
+  metrics = controller.update(arcs[:1], [0.0])
+  assert metrics["controller/baseline"] == pytest.approx(0.75 * 0.640625)
+
+
+def test_entropy_is_part_of_the_reward():
+  controller = build(entropy_weight=0.5, bl_dec=0.0)
+  arcs = controller.propose(1)
+  metrics = controller.update(arcs, [1.0])
+  # Without decay the baseline is the last reward.
+  expected = 1 + 0.5 * metrics["controller/entropy_nats"]
+  assert metrics["controller/baseline"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_metrics_are_numbers():
+  controller = build()
+  arcs = controller.propose(4)
+  log_prob, entropy = controller._policy.score(arcs)
+  metrics = controller.update(arcs, np.arange(4.0))
+  assert set(metrics) == {
+      "controller/loss",
+      "controller/log_prob",
+      "controller/entropy_nats",
+      "controller/baseline",
+      "controller/grad_norm",
+  }
+  assert all(type(value) is float for value in metrics.values())
+  assert metrics["controller/log_prob"] == pytest.approx(
+      np.mean(log_prob), rel=1e-5
+  )
+  assert metrics["controller/entropy_nats"] == pytest.approx(
+      np.mean(entropy), rel=1e-5
+  )
+
+
+def test_an_update_makes_good_arcs_likelier():
+  controller = build()
+  arcs = controller.propose(2)
+  before = controller._policy.score(arcs)[0].numpy()
+  controller.update(arcs, [1.0, -1.0])
+  change = controller._policy.score(arcs)[0].numpy() - before
+  assert change[0] > 0 > change[1]
+
+
+def matches(arcs):
+  """A toy reward: the share of decisions that are the last option."""
+  last = [d.num_options - 1 for d in SPACE.decisions]
+  return tf.reduce_mean(tf.cast(arcs == last, tf.float32), 1)
+
+
+def test_beats_random_search():
+  learner = build(lr=0.02, bl_dec=0.95)
+  for _ in range(60):
+    arcs = learner.propose(10)
+    learner.update(arcs, matches(arcs))
+  learnt = np.mean(matches(learner.propose(200)))
+  blind = random_search.RandomSearch(SPACE, seed=0)
+  guessed = np.mean(matches(blind.propose(200)))
+  assert guessed == pytest.approx((1 / 2 + 1 / 5) / 2, abs=0.05)
+  assert learnt > guessed + 0.15
+
+
+def test_state_has_the_same_names_in_every_process():
+  """A second controller in a process must find a first one's checkpoint."""
+  assert list(build().state()) == list(build(seed=1).state())
+
+
+def test_state_holds_every_variable():
+  controller = build()
+  state = controller.state()
+  held = {id(each) for each in state.values()}
+  assert len(held) == len(state)
+  assert all(isinstance(each, tf.Variable) for each in state.values())
+  assert {id(v) for v in controller._policy.variables} <= held
+  assert {id(v.value) for v in controller._optimizer.variables} <= held
+  assert {"baseline", "num_proposals"} <= set(state)

@@ -1,0 +1,202 @@
+import dataclasses
+import importlib.util
+import json
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from enas_tf import config, errors
+from enas_tf.report import loggers
+from enas_tf.spaces import micro
+
+ARC = micro.MicroSpace(num_cells=1).parse("0 2 1 4 1 0 0 3")
+
+
+def _lines(path):
+  return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _log(path, steps, resume_step=None):
+  logger = loggers.JsonLinesLogger(path, resume_step)
+  for step in steps:
+    logger.scalars(step, {"child/loss": step / 4})
+  return logger
+
+
+def _events(folder):
+  """Returns (step, tag, tensor) of everything in the event files."""
+  return [
+      (event.step, value.tag, tf.make_ndarray(value.tensor))
+      for path in sorted(folder.glob("events*"))
+      for event in tf.compat.v1.train.summary_iterator(str(path))
+      for value in event.summary.value
+  ]
+
+
+def test_json_lines_are_steps_and_floats_at_once(tmp_path):
+  path = tmp_path / "m.jsonl"
+  logger = loggers.JsonLinesLogger(path)
+  logger.scalars(3, {"child/loss": np.float32(0.5), "epoch": 2})
+  # Not closed: a line is in the file as soon as it is logged.
+  assert path.read_text() == '{"step": 3, "child/loss": 0.5, "epoch": 2.0}\n'
+  logger.close()
+
+
+def test_json_lines_stay_json_when_a_number_is_not_finite(tmp_path):
+  path = tmp_path / "m.jsonl"
+  values = {"a": float("nan"), "b": float("inf"), "c": 1.0}
+  loggers.JsonLinesLogger(path).scalars(0, values)
+  assert _lines(path) == [{"step": 0, "a": None, "b": None, "c": 1.0}]
+
+
+def test_resumed_lines_are_those_of_an_uninterrupted_run(tmp_path):
+  whole, killed = tmp_path / "whole.jsonl", tmp_path / "killed.jsonl"
+  _log(whole, range(10)).close()
+  _log(killed, range(8)).close()
+  with open(killed, "a") as file:
+    file.write('{"step": 8, "child/lo')
+  _log(killed, range(6, 10), resume_step=5).close()
+  assert killed.read_bytes() == whole.read_bytes()
+  assert sorted(tmp_path.iterdir()) == [killed, whole]
+
+
+def test_half_a_line_goes_even_before_the_resumed_step(tmp_path):
+  path = tmp_path / "m.jsonl"
+  _log(path, range(3)).close()
+  with open(path, "ab") as file:
+    file.write(b'{"step": 3, "\xff')
+  _log(path, [4], resume_step=9).close()
+  assert [line["step"] for line in _lines(path)] == [0, 1, 2, 4]
+
+
+def test_a_new_run_begins_a_new_file(tmp_path):
+  path = tmp_path / "m.jsonl"
+  _log(path, range(5)).close()
+  _log(path, [0, 1]).close()
+  assert [line["step"] for line in _lines(path)] == [0, 1]
+
+
+def test_json_lines_that_cannot_be_written(tmp_path):
+  with pytest.raises(errors.OutputDirError, match="Received: path=.*m.jsonl"):
+    loggers.JsonLinesLogger(tmp_path / "missing" / "m.jsonl")
+
+
+@pytest.mark.skipif(
+    not pathlib.Path("/dev/full").exists(), reason="needs /dev/full"
+)
+def test_json_lines_on_a_full_disk(tmp_path):
+  logger = loggers.JsonLinesLogger(tmp_path / "m.jsonl")
+  logger._file = open("/dev/full", "w")  # noqa: SIM115
+  with pytest.raises(errors.OutputDirError, match="make room"):
+    logger.scalars(0, {"a": 1.0})
+
+
+def test_tensorboard_scalars_text_and_settings(tmp_path):
+  logger = loggers.TensorBoardLogger(tmp_path)
+  logger.scalars(7, {"child/loss": 0.25, "reward/mean": 0.5})
+  logger.text(8, "arcs/sampled", "0 1\n1 0")
+  logger.hparams({"search/lr_max": 0.05})
+  logger.close()
+  events = {tag: (step, value) for step, tag, value in _events(tmp_path)}
+  assert events["child/loss"] == (7, np.float32(0.25))
+  assert events["reward/mean"] == (7, np.float32(0.5))
+  step, text = events["arcs/sampled"]
+  assert step == 8 and text.item() == b"    0 1\n    1 0"
+  assert b"| search/lr_max | 0.05 |" in events["settings"][1].item()
+
+
+def test_tensorboard_arc_is_text_and_a_picture(tmp_path):
+  pytest.importorskip("matplotlib")
+  logger = loggers.TensorBoardLogger(tmp_path)
+  logger.arc(2, "arcs/best", ARC, "reward 0.5")
+  logger.close()
+  text, picture = [value for _, tag, value in _events(tmp_path)]
+  assert text.item() == b"    0 2 1 4 1 0 0 3\n    reward 0.5"
+  assert picture[2].startswith(b"\x89PNG")
+
+
+def test_tensorboard_arc_without_matplotlib(tmp_path, monkeypatch):
+  monkeypatch.setattr(loggers.draw, "draw", lambda arc: None)
+  logger = loggers.TensorBoardLogger(tmp_path)
+  logger.arc(2, "arcs/best", ARC)
+  logger.close()
+  assert [value.item() for _, _, value in _events(tmp_path)] == [
+      b"    0 2 1 4 1 0 0 3"
+  ]
+
+
+def test_tensorboard_missing_says_what_to_install(tmp_path, monkeypatch):
+  monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+  with pytest.raises(errors.ConfigError, match="pip install tensorboard"):
+    loggers.TensorBoardLogger(tmp_path)
+
+
+class _Recorder(loggers.Logger):
+  def __init__(self):
+    self.calls = []
+
+  def scalars(self, step, values):
+    self.calls.append(("scalars", step, values))
+
+  def text(self, step, name, text):
+    self.calls.append(("text", step, name, text))
+
+  def arc(self, step, name, arc, note=""):
+    self.calls.append(("arc", step, name, arc, note))
+
+  def hparams(self, values):
+    self.calls.append(("hparams", values))
+
+  def close(self):
+    self.calls.append(("close",))
+
+
+def test_composite_passes_everything_to_all():
+  recorders = [_Recorder(), _Recorder()]
+  logger = loggers.CompositeLogger(recorders)
+  logger.scalars(1, {"a": 2.0})
+  logger.text(2, "t", "words")
+  logger.arc(3, "best", ARC, "note")
+  logger.hparams({"seed": 0})
+  logger.close()
+  assert recorders[0].calls == [
+      ("scalars", 1, {"a": 2.0}),
+      ("text", 2, "t", "words"),
+      ("arc", 3, "best", ARC, "note"),
+      ("hparams", {"seed": 0}),
+      ("close",),
+  ]
+  assert recorders[1].calls == recorders[0].calls
+
+
+def test_a_logger_may_ignore_what_it_cannot_show(tmp_path):
+  logger = loggers.JsonLinesLogger(tmp_path / "m.jsonl")
+  logger.text(0, "t", "words")
+  logger.arc(0, "best", ARC)
+  logger.hparams({"seed": 0})
+  logger.close()
+  assert (tmp_path / "m.jsonl").read_text() == ""
+
+
+def test_open_loggers_writes_both_and_resumes(tmp_path):
+  for resume_step, steps in ((None, [1, 2, 3]), (2, [3])):
+    logger = loggers.open_loggers(tmp_path, resume_step)
+    for step in steps:
+      logger.scalars(step, {"child/loss": float(step)})
+    logger.close()
+  assert [x["step"] for x in _lines(tmp_path / "metrics.jsonl")] == [1, 2, 3]
+  events = _events(tmp_path / "tensorboard")
+  assert {step for step, _, _ in events} == {1, 2, 3}
+
+
+def test_flatten_names_every_setting_by_path():
+  experiment = config.ExperimentConfig()
+  flat = loggers.flatten(experiment)
+  assert flat["search/lr_max"] == experiment.search.lr_max
+  assert flat["fixed_arc"] is None
+  sections = [experiment.run, experiment.data, experiment.search,
+              experiment.final, experiment.controller]  # fmt: skip
+  fields = sum(len(dataclasses.fields(section)) for section in sections)
+  assert len(flat) == fields + 1

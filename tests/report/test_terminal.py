@@ -1,0 +1,126 @@
+import io
+import re
+import subprocess
+import sys
+
+import pytest
+
+from enas_tf.report import terminal
+
+
+class _Tty(io.StringIO):
+  def isatty(self):
+    return True
+
+
+def _progress(term, done=50, seconds_left=7500.0, **values):
+  term.progress(done, 200, "epoch 1/4", values, seconds_left)
+
+
+def test_say_prints_lines_to_the_standard_output(capsys):
+  terminal.Terminal().say("Hello.")
+  assert capsys.readouterr().out == "Hello.\n"
+
+
+def test_table_aligns_words_left_and_numbers_right():
+  stream = io.StringIO()
+  terminal.Terminal(stream).table(
+      ["arc", "parameters"], [["a b", "5,373,140"], ["c", "20"]]
+  )
+  assert stream.getvalue().splitlines() == [
+      "arc  parameters",
+      "---  ----------",
+      "a b   5,373,140",
+      "c            20",
+  ]
+
+
+def test_table_without_rows():
+  stream = io.StringIO()
+  terminal.Terminal(stream).table(["rank"], [])
+  assert stream.getvalue() == "rank\n----\n"
+
+
+def test_table_refuses_a_row_of_another_length():
+  with pytest.raises(ValueError):
+    terminal.Terminal(io.StringIO()).table(["a", "b"], [["1"]])
+
+
+def test_progress_in_a_file_is_a_plain_line_for_each_call():
+  stream = io.StringIO()
+  term = terminal.Terminal(stream)
+  _progress(term, loss=1.23456, acc=0.5)
+  _progress(term, done=100, seconds_left=None)
+  term.end_progress()
+  assert stream.getvalue() == (
+      "epoch 1/4  50/200  loss 1.235  acc 0.5  2 h 05 min left\n"
+      "epoch 1/4  100/200\n"
+  )
+
+
+def test_bar_overwrites_itself_on_a_terminal(monkeypatch):
+  monkeypatch.setenv("COLUMNS", "200")
+  stream = _Tty()
+  term = terminal.Terminal(stream)
+  _progress(term, loss=1.0)
+  _progress(term, done=200, loss=1.0)
+  term.end_progress()
+  term.end_progress()  # Once is enough.
+  first, second = re.split("\r\x1b\\[K", stream.getvalue())[1:]
+  assert first.startswith("epoch 1/4  [=====...............]  50/200  loss 1")
+  assert "[====================]  200/200" in second
+  assert "\n" not in first and second.endswith("left\n")
+  assert second.count("\n") == 1
+
+
+def test_bar_never_wraps(monkeypatch):
+  monkeypatch.setenv("COLUMNS", "30")
+  stream = _Tty()
+  _progress(terminal.Terminal(stream), loss=1.0)
+  assert len(stream.getvalue().removeprefix("\r\x1b[K")) == 29
+
+
+def test_a_message_takes_the_place_of_the_bar():
+  stream = _Tty()
+  term = terminal.Terminal(stream)
+  _progress(term)
+  before = stream.getvalue()
+  term.say("Saved.")
+  term.end_progress()  # The bar is gone already.
+  assert stream.getvalue() == before + "\r\x1b[KSaved.\n"
+
+
+@pytest.mark.parametrize("total", [0, 1])
+def test_progress_of_an_empty_run(total):
+  stream = _Tty()
+  terminal.Terminal(stream).progress(0, total, "epoch 1/1", {}, None)
+  assert f"0/{total}" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [
+        (0, "0 s"),
+        (59.6, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (3600, "1 h 00 min"),
+        (90061, "1 d 01 h"),
+    ],
+)
+def test_time_left(seconds, text):
+  stream = io.StringIO()
+  _progress(terminal.Terminal(stream), seconds_left=seconds)
+  assert stream.getvalue() == f"epoch 1/4  50/200  {text} left\n"
+
+
+def test_verbosity_is_what_keras_fit_takes():
+  assert terminal.Terminal(_Tty()).verbosity == 1
+  assert terminal.Terminal(io.StringIO()).verbosity == 2
+
+
+def test_import_loads_no_tensorflow():
+  code = (
+      "import sys; from enas_tf.report import terminal, tables, draw; "
+      "sys.exit('tensorflow' in sys.modules or 'matplotlib' in sys.modules)"
+  )
+  assert subprocess.run([sys.executable, "-c", code]).returncode == 0
