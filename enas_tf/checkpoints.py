@@ -33,10 +33,10 @@ class Checkpoints:
   """
 
   def __init__(
-      self,
-      folder: pathlib.Path,
-      state: Mapping[str, tf.Variable],
-      fingerprint: Mapping[str, Any],
+    self,
+    folder: pathlib.Path,
+    state: Mapping[str, tf.Variable],
+    fingerprint: Mapping[str, Any],
   ):
     self._folder = folder
     self._state = dict(state)
@@ -68,9 +68,9 @@ class Checkpoints:
     except OSError as error:
       temporary.unlink(missing_ok=True)
       raise errors.CheckpointError(
-          "The checkpoint cannot be written; the last good one is kept in "
-          f"{self._folder}. Make room on the disk and start again: the run "
-          f"resumes. Received: {error}"
+        "The checkpoint cannot be written; the last good one is kept in "
+        f"{self._folder}. Make room on the disk and start again: the run "
+        f"resumes. Received: {error}"
       ) from error
     for old in _paths(self._folder)[:-_KEEP]:
       old.unlink(missing_ok=True)
@@ -97,29 +97,30 @@ class Checkpoints:
 
   def _check(self, fingerprint, arrays) -> None:
     differences = [
-        f"{name}: checkpoint {fingerprint.get(name)}, now "
-        f"{self._fingerprint.get(name)}"
-        for name in sorted({*fingerprint, *self._fingerprint})
-        if fingerprint.get(name) != self._fingerprint.get(name)
+      f"{name}: checkpoint {fingerprint.get(name)}, now "
+      f"{self._fingerprint.get(name)}"
+      for name in sorted({*fingerprint, *self._fingerprint})
+      if fingerprint.get(name) != self._fingerprint.get(name)
     ]
     if not differences:
+      now = {name: tuple(v.shape) for name, v in self._state.items()}
+      then = {name: array.shape for name, array in arrays.items()}
       differences = [
-          f"{name}: checkpoint {arrays[name].shape if name in arrays else None}"
-          f", now {tuple(self._state[name].shape) if name in self._state else None}"
-          for name in sorted({*arrays, *self._state})
-          if name not in arrays
-          or name not in self._state
-          or arrays[name].shape != tuple(self._state[name].shape)
+        f"{name}: checkpoint {then.get(name)}, now {now.get(name)}"
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
       ]
     if differences:
       raise errors.CheckpointError(
-          f"The checkpoint in {self._folder} is of a run with other settings: "
-          "give the same flags, another --output_dir, or --reset_output_dir to "
-          f"start over. Received: {'; '.join(differences[:8])}"
+        f"The checkpoint in {self._folder} is of a run with other settings: "
+        "give the same flags, another --output_dir, or --reset_output_dir to "
+        f"start over. Received: {'; '.join(differences[:8])}"
       )
 
 
-def load(folder: pathlib.Path) -> tuple[int, dict[str, Any], dict[str, np.ndarray]]:
+def load(
+  folder: pathlib.Path,
+) -> tuple[int, dict[str, Any], dict[str, np.ndarray]]:
   """Returns (step, fingerprint, arrays by name) of the newest checkpoint.
 
   Raises:
@@ -127,8 +128,8 @@ def load(folder: pathlib.Path) -> tuple[int, dict[str, Any], dict[str, np.ndarra
   """
   if not _paths(folder):
     raise errors.CheckpointError(
-        "There is no checkpoint: run the step that makes it first (--mode="
-        f"search makes those of a search). Received: folder={folder}"
+      "There is no checkpoint: run the step that makes it first (--mode="
+      f"search makes those of a search). Received: folder={folder}"
     )
   return _newest(folder)
 
@@ -148,7 +149,7 @@ def _newest(folder: pathlib.Path):
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as e:
       reasons.append(f"{path.name}: {e}")
   raise errors.CheckpointError(
-      f"No checkpoint in {folder} can be read; nothing was deleted. Restore one "
-      "from a backup, or start over with --reset_output_dir. Received: "
-      f"{'; '.join(reasons)}"
+    f"No checkpoint in {folder} can be read; nothing was deleted. Restore one "
+    "from a backup, or start over with --reset_output_dir. Received: "
+    f"{'; '.join(reasons)}"
   )

@@ -10,12 +10,12 @@ from enas_tf import errors
 
 MODES = ("search", "derive", "train", "evaluate", "export", "all")
 DATA_NAMES = (
-    "cifar10",
-    "cifar100",
-    "mnist",
-    "fashion_mnist",
-    "digits",
-    "folder",
+  "cifar10",
+  "cifar100",
+  "mnist",
+  "fashion_mnist",
+  "digits",
+  "folder",
 )
 AUGMENTATIONS = ("auto", "none", "crop", "crop_flip")
 CLIP_MODES = ("none", "norm", "global")
@@ -24,12 +24,12 @@ CONTROLLERS = ("reinforce", "random")
 
 # The fields, of any section, that take one word out of a few.
 CHOICES = {
-    "mode": MODES,
-    "data": DATA_NAMES,
-    "augment": AUGMENTATIONS,
-    "clip_mode": CLIP_MODES,
-    "init": CHILD_INITS,
-    "kind": CONTROLLERS,
+  "mode": MODES,
+  "data": DATA_NAMES,
+  "augment": AUGMENTATIONS,
+  "clip_mode": CLIP_MODES,
+  "init": CHILD_INITS,
+  "kind": CONTROLLERS,
 }
 
 
@@ -73,31 +73,31 @@ class DataConfig:
     _require_choice(self.data, DATA_NAMES, "data")
     _require_choice(self.augment, AUGMENTATIONS, "augment")
     _require(
-        self.data != "folder" or self.data_path is not None,
-        "--data=folder reads images of your own: add --data_path=DIR, a folder "
-        "with a subfolder for each class.",
-        data_path=self.data_path,
+      self.data != "folder" or self.data_path is not None,
+      "--data=folder reads images of your own: add --data_path=DIR, a folder "
+      "with a subfolder for each class.",
+      data_path=self.data_path,
     )
     _require(
-        self.image_size is None or self.data == "folder",
-        "--image_size is for --data=folder, the other data sets have a size of "
-        "their own: take it away.",
-        image_size=self.image_size,
+      self.image_size is None or self.data == "folder",
+      "--image_size is for --data=folder, the other data sets have a size of "
+      "their own: take it away.",
+      image_size=self.image_size,
     )
     _require(
-        self.image_size is None or self.image_size >= 8,
-        "--image_size must be at least 8 pixels.",
-        image_size=self.image_size,
+      self.image_size is None or self.image_size >= 8,
+      "--image_size must be at least 8 pixels.",
+      image_size=self.image_size,
     )
     _require(
-        0 < self.valid_fraction < 1,
-        "--valid_fraction must be between 0 and 1.",
-        valid_fraction=self.valid_fraction,
+      0 < self.valid_fraction < 1,
+      "--valid_fraction must be between 0 and 1.",
+      valid_fraction=self.valid_fraction,
     )
     _require(
-        self.eval_batch_size >= 1,
-        "--eval_batch_size must be at least 1.",
-        eval_batch_size=self.eval_batch_size,
+      self.eval_batch_size >= 1,
+      "--eval_batch_size must be at least 1.",
+      eval_batch_size=self.eval_batch_size,
     )
 
 
@@ -142,11 +142,11 @@ class ChildConfig:
   num_cells: int = 5
   out_filters: int = 20
   ops: tuple[str, ...] = (
-      "sep_conv_3x3",
-      "sep_conv_5x5",
-      "avg_pool_3x3",
-      "max_pool_3x3",
-      "identity",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "avg_pool_3x3",
+    "max_pool_3x3",
+    "identity",
   )
   use_aux_heads: bool = True
   keep_prob: float = 0.9
@@ -176,10 +176,10 @@ class ChildConfig:
       value = getattr(self, name)
       _require(value >= 1, f"--{flag} must be at least 1.", **{flag: value})
     _require(
-        self.out_filters >= 2 and self.out_filters % 2 == 0,
-        "--child_out_filters must be even and at least 2 (a factorized "
-        "reduction makes each half of its channels on a path of its own).",
-        child_out_filters=self.out_filters,
+      self.out_filters >= 2 and self.out_filters % 2 == 0,
+      "--child_out_filters must be even and at least 2 (a factorized "
+      "reduction makes each half of its channels on a path of its own).",
+      child_out_filters=self.out_filters,
     )
     for name in ("keep_prob", "drop_path_keep_prob"):
       value = getattr(self, name)
@@ -188,9 +188,9 @@ class ChildConfig:
           **{f"child_{name}": value},
       )  # fmt: skip
     _require(
-        self.cutout_size is None or self.cutout_size >= 1,
-        "--child_cutout_size must be at least 1 pixel.",
-        child_cutout_size=self.cutout_size,
+      self.cutout_size is None or self.cutout_size >= 1,
+      "--child_cutout_size must be at least 1 pixel.",
+      child_cutout_size=self.cutout_size,
     )
     for name in ("l2_reg", "lr_min"):
       value = getattr(self, name)
@@ -273,14 +273,14 @@ class ControllerConfig:
     for name in ("lr", "op_tanh_reduce", "tanh_constant", "temperature"):
       value = getattr(self, name)
       _require(
-          value is None or value > 0,
-          f"--controller_{name} must be greater than 0.",
-          **{f"controller_{name}": value},
+        value is None or value > 0,
+        f"--controller_{name} must be greater than 0.",
+        **{f"controller_{name}": value},
       )
     _require(
-        self.entropy_weight >= 0,
-        "--controller_entropy_weight must not be negative.",
-        controller_entropy_weight=self.entropy_weight,
+      self.entropy_weight >= 0,
+      "--controller_entropy_weight must not be negative.",
+      controller_entropy_weight=self.entropy_weight,
     )
     _require(
         0 <= self.bl_dec < 1, "--controller_bl_dec must be in [0, 1).",
@@ -367,9 +367,11 @@ def from_dict(value: dict) -> ExperimentConfig:
     section = value[field.name]
     if isinstance(section, dict):
       kind = type(getattr(ExperimentConfig(), field.name))
-      section = kind(**{
+      section = kind(
+        **{
           name: tuple(each) if isinstance(each, list) else each
           for name, each in section.items()
-      })
+        }
+      )
     sections[field.name] = section
   return ExperimentConfig(**sections)

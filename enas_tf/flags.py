@@ -19,10 +19,10 @@ from enas_tf import config, errors
 
 # Sections of the configuration, and what their flags' names begin with.
 _SECTIONS = {
-    "run": ("", config.RunConfig),
-    "data": ("", config.DataConfig),
-    "child": ("child_", config.ChildConfig),
-    "controller": ("controller_", config.ControllerConfig),
+  "run": ("", config.RunConfig),
+  "data": ("", config.DataConfig),
+  "child": ("child_", config.ChildConfig),
+  "controller": ("controller_", config.ControllerConfig),
 }
 _UNPREFIXED = ("batch_size", "num_epochs", "faithful")
 # In a run that both searches and trains, these can differ between the two.
@@ -31,19 +31,19 @@ _FINAL_ONLY = ("drop_path_keep_prob", "as_searched", "init")
 _SEARCHING, _TRAINING = ("search", "derive", "all"), ("train", "all")
 # Flags of the original that ask for what always or never happens here.
 _DROPPED = {
-    "data_format": "images are NHWC always",
-    "child_num_branches": "--child_ops names the operations",
-    "controller_search_whole_channels": "a choice of the macro space alone",
-    "controller_sync_replicas": "gradients of --controller_num_aggregate arcs "
-    "are averaged always",
-    "child_sync_replicas": "one process trains the shared weights",
-    "eval_every_epochs": "deriving evaluates at the end",
-    "child_filter_size": "--child_ops names the operations",
-    "child_block_size": "the original did not use it either",
-    "child_skip_pattern": "the original did not use it either",
-    "controller_forwards_limit": "the original did not use it either",
-    "controller_use_critic": "the original did not use it either",
-    "controller_keep_prob": "the original did not use it either",
+  "data_format": "images are NHWC always",
+  "child_num_branches": "--child_ops names the operations",
+  "controller_search_whole_channels": "a choice of the macro space alone",
+  "controller_sync_replicas": "gradients of --controller_num_aggregate arcs "
+  "are averaged always",
+  "child_sync_replicas": "one process trains the shared weights",
+  "eval_every_epochs": "deriving evaluates at the end",
+  "child_filter_size": "--child_ops names the operations",
+  "child_block_size": "the original did not use it either",
+  "child_skip_pattern": "the original did not use it either",
+  "controller_forwards_limit": "the original did not use it either",
+  "controller_use_critic": "the original did not use it either",
+  "controller_keep_prob": "the original did not use it either",
 }
 
 
@@ -54,13 +54,15 @@ def define() -> None:
     for field in dataclasses.fields(section):
       _define(_flag_name(prefix, field.name), field, helps[field.name])
   for name in _FINAL:
-    help_text = f"like --{_flag_name('child_', name)}, for the final child alone"
+    help_text = (
+      f"like --{_flag_name('child_', name)}, for the final child alone"
+    )
     flags.DEFINE_integer(f"final_{name}", None, help_text, lower_bound=1)
   flags.DEFINE_string(
-      "child_fixed_arc",
-      None,
-      "the arc to train, evaluate or export: the original's integers, a JSON "
-      "file, or the name of a published arc; default: the one that was derived",
+    "child_fixed_arc",
+    None,
+    "the arc to train, evaluate or export: the original's integers, a JSON "
+    "file, or the name of a published arc; default: the one that was derived",
   )
 
 
@@ -89,20 +91,20 @@ def experiment(values: flags.FlagValues, recorded=None):
   child = given("child_", config.ChildConfig)
   searched = {k: v for k, v in child.items() if k not in _FINAL_ONLY}
   final = child | {
-      name: values[f"final_{name}"].value
-      for name in _FINAL
-      if values[f"final_{name}"].present
+    name: values[f"final_{name}"].value
+    for name in _FINAL
+    if values[f"final_{name}"].present
   }
   run = {"mode": mode, "reset_output_dir": values.reset_output_dir}
   return config.ExperimentConfig(
-      run=dataclasses.replace(base.run, **given("", config.RunConfig) | run),
-      data=dataclasses.replace(base.data, **given("", config.DataConfig)),
-      search=dataclasses.replace(base.search, **searched),
-      final=dataclasses.replace(base.final, **final),
-      controller=dataclasses.replace(
-          base.controller, **given("controller_", config.ControllerConfig)
-      ),
-      fixed_arc=values.child_fixed_arc,
+    run=dataclasses.replace(base.run, **given("", config.RunConfig) | run),
+    data=dataclasses.replace(base.data, **given("", config.DataConfig)),
+    search=dataclasses.replace(base.search, **searched),
+    final=dataclasses.replace(base.final, **final),
+    controller=dataclasses.replace(
+      base.controller, **given("controller_", config.ControllerConfig)
+    ),
+    fixed_arc=values.child_fixed_arc,
   )
 
 
@@ -129,10 +131,10 @@ def _check_used(values, mode: str) -> None:
   unused = []
   if mode not in _SEARCHING:
     unused += [
-        name
-        for name in values
-        if name.startswith(("controller_", "derive_"))
-        or name in ("valid_fraction", "log_every")
+      name
+      for name in values
+      if name.startswith(("controller_", "derive_"))
+      or name in ("valid_fraction", "log_every")
     ]
   if mode not in _TRAINING:
     unused += [f"child_{name}" for name in _FINAL_ONLY]
@@ -142,8 +144,8 @@ def _check_used(values, mode: str) -> None:
   for name in unused:
     if values[name].present and not values[name].using_default_value:
       raise errors.ConfigError(
-          f"--{name} has no use in this mode: take it away, or give another "
-          f"--mode. Received: mode={mode}"
+        f"--{name} has no use in this mode: take it away, or give another "
+        f"--mode. Received: mode={mode}"
       )
 
 
@@ -157,7 +159,9 @@ def _help_lines(section) -> dict[str, str]:
 def _define(name: str, field, help_text: str) -> None:
   kind, default = field.type, field.default
   if isinstance(kind, types.UnionType):
-    kind = next(each for each in typing.get_args(kind) if each is not type(None))
+    kind = next(
+      each for each in typing.get_args(kind) if each is not type(None)
+    )
   if name.startswith("child_") or name in _UNPREFIXED:
     final = getattr(config.MicroFinalConfig(), field.name)
     if final != default:

@@ -1,6 +1,6 @@
-"""Efficient Neural Architecture Search: search, derive, train, evaluate, export.
+"""Efficient Neural Architecture Search from the command line.
 
-  python -m enas_tf.main --search_for=micro --data=cifar10
+python -m enas_tf.main --search_for=micro --data=cifar10
 """
 
 import contextlib
@@ -13,19 +13,19 @@ from absl import flags as absl_flags
 from enas_tf import config, errors, flags, manifest
 
 _VERBS = {
-    "search": ("search", "derive"),
-    "derive": ("derive",),
-    "train": ("train",),
-    "evaluate": ("evaluate",),
-    "export": ("export",),
-    "all": ("search", "derive", "train", "evaluate", "export"),
+  "search": ("search", "derive"),
+  "derive": ("derive",),
+  "train": ("train",),
+  "evaluate": ("evaluate",),
+  "export": ("export",),
+  "all": ("search", "derive", "train", "evaluate", "export"),
 }
 
 
 def main(argv: list[str]) -> None:
   if len(argv) > 1:
     raise errors.ConfigError(
-        f"All settings are flags: write --name=value. Received: {argv[1:]}"
+      f"All settings are flags: write --name=value. Received: {argv[1:]}"
     )
   values = absl_flags.FLAGS
   recorded = None

@@ -19,17 +19,17 @@ _NAME = "manifest.json"
 _LOCK = "lock"
 # Everything that a run writes; a folder with anything else is not deleted.
 _ENTRIES = {
-    _NAME,
-    _LOCK,
-    "best_arc.dot",
-    "best_arc.json",
-    "best_arc.png",
-    "checkpoints",
-    "export",
-    "final",
-    "leaderboard.json",
-    "metrics.jsonl",
-    "tensorboard",
+  _NAME,
+  _LOCK,
+  "best_arc.dot",
+  "best_arc.json",
+  "best_arc.png",
+  "checkpoints",
+  "export",
+  "final",
+  "leaderboard.json",
+  "metrics.jsonl",
+  "tensorboard",
 }
 
 
@@ -49,16 +49,16 @@ def open_run(experiment: config.ExperimentConfig) -> pathlib.Path:
     entries = {each.name for each in folder.iterdir()}
     if entries - {_LOCK} and not _is_ours(folder):
       raise errors.OutputDirError(
-          "The output folder holds files that are not of a run, and is left "
-          "alone: give an empty or a new folder as --output_dir. Received: "
-          f"output_dir={folder}, with {sorted(entries)[:5]}"
+        "The output folder holds files that are not of a run, and is left "
+        "alone: give an empty or a new folder as --output_dir. Received: "
+        f"output_dir={folder}, with {sorted(entries)[:5]}"
       )
     _lock(folder)
     _record_start(folder, experiment)
   except OSError as error:
     raise errors.OutputDirError(
-        "The output folder cannot be written: give another --output_dir, or "
-        f"make room. Received: output_dir={folder} ({error})"
+      "The output folder cannot be written: give another --output_dir, or "
+      f"make room. Received: output_dir={folder} ({error})"
     ) from error
   return folder
 
@@ -72,9 +72,9 @@ def recorded_config(folder: pathlib.Path) -> config.ExperimentConfig | None:
     return config.from_dict(starts[-1]["config"]) if starts else None
   except (KeyError, TypeError) as error:
     raise errors.OutputDirError(
-        "The manifest of the run is of another version of enas_tf: give "
-        "another --output_dir, or --reset_output_dir to start over. Received: "
-        f"{folder / _NAME} ({error})"
+      "The manifest of the run is of another version of enas_tf: give "
+      "another --output_dir, or --reset_output_dir to start over. Received: "
+      f"{folder / _NAME} ({error})"
     ) from error
 
 
@@ -95,8 +95,8 @@ def read_json(path: pathlib.Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
   except (OSError, ValueError) as error:
     raise errors.OutputDirError(
-        "A file of the run is missing or damaged: run the step that writes it "
-        f"again. Received: {path} ({error})"
+      "A file of the run is missing or damaged: run the step that writes it "
+      f"again. Received: {path} ({error})"
     ) from error
 
 
@@ -109,16 +109,23 @@ def _is_ours(folder: pathlib.Path) -> bool:
 
 
 def _delete(folder: pathlib.Path) -> None:
-  entries = {each.name for each in folder.iterdir()} if folder.is_dir() else None
+  entries = (
+    {each.name for each in folder.iterdir()} if folder.is_dir() else None
+  )
   if entries == set():
     return
-  strange = sorted((entries or set()) - _ENTRIES)
+  strange = sorted(
+    name
+    for name in (entries or set()) - _ENTRIES
+    # A kill can leave the temporary file of one of ours.
+    if name.strip(".").removesuffix(".tmp") not in _ENTRIES
+  )
   if entries is None or folder.is_symlink() or not _is_ours(folder) or strange:
     raise errors.OutputDirError(
-        "--reset_output_dir deletes only the folder of a run, with nothing "
-        "else in it; this one is left alone: give another --output_dir, or "
-        "take the other files away. Received: "
-        f"output_dir={folder}, other files={strange[:5]}"
+      "--reset_output_dir deletes only the folder of a run, with nothing "
+      "else in it; this one is left alone: give another --output_dir, or "
+      "take the other files away. Received: "
+      f"output_dir={folder}, other files={strange[:5]}"
     )
   _lock(folder)
   for name in sorted(entries - {_NAME, _LOCK}) + [_NAME]:
@@ -141,9 +148,9 @@ def _lock(folder: pathlib.Path) -> None:
   except BlockingIOError:
     file.seek(0)
     raise errors.OutputDirError(
-        "Another process works in this output folder: wait for it, or give "
-        "another --output_dir. Received: "
-        f"output_dir={folder}, process={file.read().strip()}"
+      "Another process works in this output folder: wait for it, or give "
+      "another --output_dir. Received: "
+      f"output_dir={folder}, process={file.read().strip()}"
     ) from None
   file.truncate(0)
   file.write(f"{os.getpid()}\n")
@@ -155,20 +162,20 @@ def _record_start(folder: pathlib.Path, experiment) -> None:
   path = folder / _NAME
   manifest = read_json(path) if path.exists() else {"created_by": "enas_tf"}
   start = {
-      "time": datetime.datetime.now().astimezone().isoformat("T", "seconds"),
-      "command": sys.argv,
-      "host": platform.node(),
-      "platform": platform.platform(),
-      "cpus": os.cpu_count(),
-      "versions": {
-          "python": platform.python_version(),
-          "enas_tf": enas_tf.__version__,
-          **{
-              name: importlib.metadata.version(name)
-              for name in ("tensorflow", "keras", "numpy")
-          },
+    "time": datetime.datetime.now().astimezone().isoformat("T", "seconds"),
+    "command": sys.argv,
+    "host": platform.node(),
+    "platform": platform.platform(),
+    "cpus": os.cpu_count(),
+    "versions": {
+      "python": platform.python_version(),
+      "enas_tf": enas_tf.__version__,
+      **{
+        name: importlib.metadata.version(name)
+        for name in ("tensorflow", "keras", "numpy")
       },
-      "config": dataclasses.asdict(experiment),
+    },
+    "config": dataclasses.asdict(experiment),
   }
   manifest["starts"] = [*manifest.get("starts", []), start]
   write_json(path, manifest)

@@ -17,7 +17,7 @@ ONEDNN = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
 ATOL, RTOL = 3e-5, 1e-3
 
 no_ties = pytest.mark.skipif(
-    ONEDNN, reason="oneDNN breaks ties in max pools otherwise (conftest.py)"
+  ONEDNN, reason="oneDNN breaks ties in max pools otherwise (conftest.py)"
 )
 
 
@@ -31,7 +31,7 @@ def load(name: str) -> tuple[dict[str, np.ndarray], dict]:
 def under(arrays, prefix: str) -> dict[str, np.ndarray]:
   """Returns the arrays whose names begin so, without that beginning."""
   return {
-      key.removeprefix(prefix): value
-      for key, value in arrays.items()
-      if key.startswith(prefix)
+    key.removeprefix(prefix): value
+    for key, value in arrays.items()
+    if key.startswith(prefix)
   }

@@ -1,7 +1,7 @@
 """Reads what the original ENAS code wrote: variables and TF1 checkpoints.
 
-    variables = original.read_checkpoint("outputs/model.ckpt-310")
-    original.assign(child, variables)
+variables = original.read_checkpoint("outputs/model.ckpt-310")
+original.assign(child, variables)
 """
 
 import re
@@ -15,27 +15,27 @@ from enas_tf import errors
 from enas_tf.layers import operations, shared
 
 _KINDS = {
-    "kernel": "w",
-    "path1": "path1_conv/w",
-    "path2": "path2_conv/w",
-    "gamma": "bn/scale",
-    "beta": "bn/offset",
-    "moving_mean": "bn/moving_mean",
-    "moving_variance": "bn/moving_variance",
+  "kernel": "w",
+  "path1": "path1_conv/w",
+  "path2": "path2_conv/w",
+  "gamma": "bn/scale",
+  "beta": "bn/offset",
+  "moving_mean": "bn/moving_mean",
+  "moving_variance": "bn/moving_variance",
 }
 # Our layers' names, and the original's scopes. The first that matches counts.
 _SCOPES = (
-    (r"stem_conv(_bn)?", r"stem_conv"),
-    (r"head_dense", r"fc"),
-    (r"aux_dense", r"aux_head/fc"),
-    (r"aux_proj_(conv|bn)", r"aux_head/proj"),
-    (r"aux_full_(conv|bn)", r"aux_head/avg_pool"),
-    (r"layer_(\d+)_pool_([xy])(_\d+)?_\w+", r"layer_\1/calibrate/pool_\2"),
-    (r"layer_(\d+)_layer_base_\w+", r"layer_\1/layer_base"),
-    (r"layer_(\d+)_calibrate_(\d+)_\w+", r"layer_\1/final_combine/calibrate_\2"),
-    (r"layer_(\d+)_cell_(\d+)_([xy])_reduce(_bn)?", r"layer_\1/cell_\2/\3_conv"),
-    (r"layer_(\d+)_cell/output_bn", r"layer_\1/final_conv"),
-    (r"layer_(\d+)_(reduce|bn)", r"layer_\1"),
+  (r"stem_conv(_bn)?", r"stem_conv"),
+  (r"head_dense", r"fc"),
+  (r"aux_dense", r"aux_head/fc"),
+  (r"aux_proj_(conv|bn)", r"aux_head/proj"),
+  (r"aux_full_(conv|bn)", r"aux_head/avg_pool"),
+  (r"layer_(\d+)_pool_([xy])(_\d+)?_\w+", r"layer_\1/calibrate/pool_\2"),
+  (r"layer_(\d+)_layer_base_\w+", r"layer_\1/layer_base"),
+  (r"layer_(\d+)_calibrate_(\d+)_\w+", r"layer_\1/final_combine/calibrate_\2"),
+  (r"layer_(\d+)_cell_(\d+)_([xy])_reduce(_bn)?", r"layer_\1/cell_\2/\3_conv"),
+  (r"layer_(\d+)_cell/output_bn", r"layer_\1/final_conv"),
+  (r"layer_(\d+)_(reduce|bn)", r"layer_\1"),
 )
 _STAGE = re.compile(r"layer_(\d+)_cell_(\d+)_([xy])_stage_(\d+)_(\w+)")
 _STAGES_PER_STACK = 4  # relu, depthwise, pointwise, normalization
@@ -70,8 +70,8 @@ def references(target) -> dict[str, Reference]:
   """
   if hasattr(target, "named_variables"):
     return {
-        name: _whole(variable)
-        for name, variable in target.named_variables.items()
+      name: _whole(variable)
+      for name, variable in target.named_variables.items()
     }
   found = {}
   for variable in target.variables:
@@ -79,7 +79,7 @@ def references(target) -> dict[str, Reference]:
     if name is not None:
       found[name] = _whole(variable)
   for layer, cell in enumerate(
-      each for each in target.layers if isinstance(each, shared.SharedCell)
+    each for each in target.layers if isinstance(each, shared.SharedCell)
   ):
     found |= _cell_references(f"layer_{layer}", cell)
   return found
@@ -98,21 +98,21 @@ def assign(target, variables: Mapping[str, np.ndarray]) -> None:
     CheckpointError: if a weight is missing, or has another shape.
   """
   given = {
-      re.sub(r"^(child|controller)/|:0$", "", name): value
-      for name, value in variables.items()
+    re.sub(r"^(child|controller)/|:0$", "", name): value
+    for name, value in variables.items()
   }
   wanted = references(target)
   missing = sorted(set(wanted) - set(given))
   wrong = [
-      f"{name} {given[name].shape} instead of {reference.places.shape}"
-      for name, reference in wanted.items()
-      if name in given and given[name].shape != reference.places.shape
+    f"{name} {given[name].shape} instead of {reference.places.shape}"
+    for name, reference in wanted.items()
+    if name in given and given[name].shape != reference.places.shape
   ]
   if missing or wrong:
     raise errors.CheckpointError(
-        "The variables are of another network: build ours with the sizes and "
-        "the arc that the original had. Received: missing="
-        f"{missing[:5]} ({len(missing)}), other shapes={wrong[:5]}"
+      "The variables are of another network: build ours with the sizes and "
+      "the arc that the original had. Received: missing="
+      f"{missing[:5]} ({len(missing)}), other shapes={wrong[:5]}"
     )
   values = {}
   for name, reference in wanted.items():
@@ -136,20 +136,22 @@ def read_checkpoint(prefix: str) -> dict[str, np.ndarray]:
   try:
     reader = tf.train.load_checkpoint(prefix)
     return {
-        name: reader.get_tensor(name)
-        for name in reader.get_variable_to_shape_map()
+      name: reader.get_tensor(name)
+      for name in reader.get_variable_to_shape_map()
     }
   except (tf.errors.OpError, ValueError, RuntimeError) as error:
     raise errors.CheckpointError(
-        "The checkpoint cannot be read: give its path up to and with the step "
-        '("model.ckpt-310"), beside .index and .data files. Received: '
-        f"prefix={prefix} ({error})"
+      "The checkpoint cannot be read: give its path up to and with the step "
+      '("model.ckpt-310"), beside .index and .data files. Received: '
+      f"prefix={prefix} ({error})"
     ) from error
 
 
 def _whole(variable) -> Reference:
   shape = tuple(variable.shape)
-  return Reference(variable, np.arange(np.prod(shape, dtype=int)).reshape(shape))
+  return Reference(
+    variable, np.arange(np.prod(shape, dtype=int)).reshape(shape)
+  )
 
 
 def _name(path: str) -> str | None:
@@ -174,7 +176,7 @@ def _cell_references(scope: str, cell: shared.SharedCell):
   filters = cell.filters
   table = np.arange((cell.num_nodes + 2) * filters**2)
   found[f"{scope}/final_conv/w"] = Reference(
-      cell.output_bank.rows, table.reshape(-1, filters**2)
+    cell.output_bank.rows, table.reshape(-1, filters**2)
   )
   kinds = ("w_depth", "w_point", "bn/scale", "bn/offset")
   for op, word in enumerate(cell.words):
@@ -185,15 +187,15 @@ def _cell_references(scope: str, cell: shared.SharedCell):
     for node in range(cell.num_nodes):
       for side, letter in enumerate("xy"):
         blocks = [
-            cell.block(node, side, previous, op) for previous in range(node + 2)
+          cell.block(node, side, previous, op) for previous in range(node + 2)
         ]
         first = cell.bank.starts[blocks][:, None] * filters
         for i, size in enumerate(sizes):
           name = (
-              f"{scope}/cell_{node}/{letter}/{word.removeprefix('sep_')}"
-              f"/stack_{i // 4}/{kinds[i % 4]}"
+            f"{scope}/cell_{node}/{letter}/{word.removeprefix('sep_')}"
+            f"/stack_{i // 4}/{kinds[i % 4]}"
           )
           found[name] = Reference(
-              cell.bank.rows, first + starts[i] + np.arange(size)
+            cell.bank.rows, first + starts[i] + np.arange(size)
           )
   return found

@@ -29,8 +29,8 @@ class StackedLSTM(tf.Module):
     super().__init__()
     self._units = units
     self.weights = [
-        uniform((2 * units, 4 * units), f"lstm/layer_{i}/w", seed + i)
-        for i in range(num_layers)
+      uniform((2 * units, 4 * units), f"lstm/layer_{i}/w", seed + i)
+      for i in range(num_layers)
     ]
 
   def zero_state(self, n):

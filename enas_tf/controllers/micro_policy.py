@@ -40,15 +40,15 @@ class MicroPolicy(tf.Module):
   """
 
   def __init__(
-      self,
-      space: micro.MicroSpace,
-      *,
-      lstm_size: int = 64,
-      num_layers: int = 1,
-      tanh_constant: float | None = 1.10,
-      op_tanh_reduce: float = 2.5,
-      temperature: float | None = None,
-      seed: int = 0,
+    self,
+    space: micro.MicroSpace,
+    *,
+    lstm_size: int = 64,
+    num_layers: int = 1,
+    tanh_constant: float | None = 1.10,
+    op_tanh_reduce: float = 2.5,
+    temperature: float | None = None,
+    seed: int = 0,
   ):
     super().__init__()
     self.space = space
@@ -60,9 +60,7 @@ class MicroPolicy(tf.Module):
     self.attention = lstm.Attention(lstm_size, seed + 100)
     self.g_emb = lstm.uniform((1, lstm_size), "g_emb", seed + 200)
     self.emb = lstm.uniform((num_ops, lstm_size), "emb/w", seed + 201)
-    self.softmax_w = lstm.uniform(
-        (lstm_size, num_ops), "softmax/w", seed + 202
-    )
+    self.softmax_w = lstm.uniform((lstm_size, num_ops), "softmax/w", seed + 202)
     separable = np.isin(space.ops, _SEPARABLE)
     bias = np.where(separable, _LEARNT_BIAS, 0)[None]
     self.softmax_b = tf.Variable(bias.astype(np.float32), name="softmax/b")
@@ -80,11 +78,11 @@ class MicroPolicy(tf.Module):
     return {v.name.removesuffix(":0"): v for v in self.trainable_variables}
 
   @tf.function(
-      autograph=False,
-      input_signature=[
-          tf.TensorSpec((), tf.int32),
-          tf.TensorSpec((2,), tf.int32),
-      ],
+    autograph=False,
+    input_signature=[
+      tf.TensorSpec((), tf.int32),
+      tf.TensorSpec((2,), tf.int32),
+    ],
   )
   def sample(self, n, seed):
     """Returns n arcs, int32 [n, num_decisions], drawn with a stateless seed."""
@@ -115,7 +113,9 @@ class MicroPolicy(tf.Module):
 
   def trace(self, arcs) -> _Trace:
     """Returns the logits of each decision, given arcs int32 [n, decisions]."""
-    choices = tf.unstack(tf.gather(arcs, self._place_of_decision, axis=1), axis=1)
+    choices = tf.unstack(
+      tf.gather(arcs, self._place_of_decision, axis=1), axis=1
+    )
     return self._run(tf.shape(arcs)[0], lambda i, logits: choices[i])
 
   def _run(self, n, choose) -> _Trace:

@@ -1,4 +1,4 @@
-"""REINFORCE with a moving-average baseline (ENAS, section 2.2; Williams 1992)."""
+"""REINFORCE with a moving-average baseline (ENAS, section 2.2)."""
 
 import keras
 import tensorflow as tf
@@ -50,15 +50,15 @@ class Reinforce(base.Controller):
       loss = -tf.reduce_mean(log_prob * self._advantages(rewards))
     variables = list(self._variables.values())
     gradients = [
-        tf.convert_to_tensor(each) for each in tape.gradient(loss, variables)
+      tf.convert_to_tensor(each) for each in tape.gradient(loss, variables)
     ]
     self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
     return {
-        "controller/loss": loss,
-        "controller/log_prob": tf.reduce_mean(log_prob),
-        "controller/entropy_nats": tf.reduce_mean(entropy),
-        "controller/baseline": self._baseline.value(),
-        "controller/grad_norm": tf.linalg.global_norm(gradients),
+      "controller/loss": loss,
+      "controller/log_prob": tf.reduce_mean(log_prob),
+      "controller/entropy_nats": tf.reduce_mean(entropy),
+      "controller/baseline": self._baseline.value(),
+      "controller/grad_norm": tf.linalg.global_norm(gradients),
     }
 
   def _advantages(self, rewards):
@@ -77,8 +77,7 @@ class Reinforce(base.Controller):
 
   def state(self):
     optimizer = {
-        f"optimizer/{i}": v.value
-        for i, v in enumerate(self._optimizer.variables)
+      f"optimizer/{i}": v.value for i, v in enumerate(self._optimizer.variables)
     }
     policy = {f"policy/{name}": v for name, v in self._variables.items()}
     own = {"baseline": self._baseline, "num_proposals": self._num_proposals}

@@ -48,8 +48,8 @@ def cutout(images, starts, size: int):
     return (place >= 0) & (place < size)
 
   mask = (
-      inside(starts[:, 0], height)[:, :, None]
-      & inside(starts[:, 1], width)[:, None, :]
+    inside(starts[:, 0], height)[:, :, None]
+    & inside(starts[:, 1], width)[:, None, :]
   )
   return tf.where(mask[..., None], 0.0, images)
 
@@ -70,7 +70,7 @@ def augment(images, kind: str, seed, cutout_size=None, faithful=False):
   if kind != "none":
     padding = max(1, min(height, width) // 8)
     offsets = tf.random.stateless_uniform(
-        (batch, 2), seed, 0, 2 * padding + 1, tf.int32
+      (batch, 2), seed, 0, 2 * padding + 1, tf.int32
     )
     images = crop(images, offsets, padding)
   if kind == "crop_flip":

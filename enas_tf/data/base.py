@@ -77,32 +77,32 @@ def checked(images, labels, class_names, where: str) -> Split:
   images, labels = np.asarray(images), np.asarray(labels).reshape(-1)
   if images.dtype != np.uint8:
     raise errors.DataError(
-        f"The images of {where} must be whole numbers from 0 to 255: convert "
-        "them, for example (images * 255).round().astype('uint8'). Received: "
-        f"dtype={images.dtype}"
+      f"The images of {where} must be whole numbers from 0 to 255: convert "
+      "them, for example (images * 255).round().astype('uint8'). Received: "
+      f"dtype={images.dtype}"
     )
   if images.ndim == 3:
     images = images[..., None]
   if images.ndim != 4 or min(images.shape[1:3]) < MIN_SIZE:
     raise errors.DataError(
-        f"The images of {where} must have the shape [images, height, width, "
-        f"channels], at least {MIN_SIZE} pixels high and wide. Received: "
-        f"shape={images.shape}"
+      f"The images of {where} must have the shape [images, height, width, "
+      f"channels], at least {MIN_SIZE} pixels high and wide. Received: "
+      f"shape={images.shape}"
     )
   if not len(images) or len(images) != len(labels):
     raise errors.DataError(
-        f"{where} must have as many labels as images, and at least one. "
-        f"Received: images={len(images)}, labels={len(labels)}"
+      f"{where} must have as many labels as images, and at least one. "
+      f"Received: images={len(images)}, labels={len(labels)}"
     )
   if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
     raise errors.DataError(
-        f"The labels of {where} must be whole numbers from 0. Received: "
-        f"dtype={labels.dtype}, first labels={labels[:5].tolist()}"
+      f"The labels of {where} must be whole numbers from 0. Received: "
+      f"dtype={labels.dtype}, first labels={labels[:5].tolist()}"
     )
   if labels.max() >= len(class_names):
     raise errors.DataError(
-        f"A label of {where} is too high for its {len(class_names)} classes: "
-        "correct it, or name all classes by class_names in the .npz file. "
-        f"Received: label={labels.max()}"
+      f"A label of {where} is too high for its {len(class_names)} classes: "
+      "correct it, or name all classes by class_names in the .npz file. "
+      f"Received: label={labels.max()}"
     )
   return Split(np.ascontiguousarray(images), labels.astype(np.int32))

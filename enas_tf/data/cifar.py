@@ -12,14 +12,14 @@ from enas_tf import errors
 
 # Everything that a pickle of the batches needs; nothing else is ever called.
 _ADMITTED = {
-    (module, name)
-    for module, name in (
-        ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-        ("_codecs", "encode"),
-    )
+  (module, name)
+  for module, name in (
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),
+  )
 }
 _FILES = {
     "cifar10": (
@@ -73,9 +73,9 @@ def _folder(name, path):
       return (folder / file).read_bytes()
     except OSError as error:
       raise errors.DataError(
-          f"A file of {name} is missing: --data_path must be the folder with "
-          f"{', '.join(sum(_FILES[name][:2], []))}, or the official archive. "
-          f"Received: data_path={path} ({error})"
+        f"A file of {name} is missing: --data_path must be the folder with "
+        f"{', '.join(sum(_FILES[name][:2], []))}, or the official archive. "
+        f"Received: data_path={path} ({error})"
       ) from error
 
   return read_bytes
@@ -87,24 +87,23 @@ def _archive(name, path):
   try:
     with tarfile.open(path) as archive:
       contents = {
-          pathlib.PurePosixPath(member.name).name: archive.extractfile(
-              member
-          ).read()
-          for member in archive
-          if member.isfile()
-          and pathlib.PurePosixPath(member.name).name in wanted
+        pathlib.PurePosixPath(member.name).name: archive.extractfile(
+          member
+        ).read()
+        for member in archive
+        if member.isfile() and pathlib.PurePosixPath(member.name).name in wanted
       }
   except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
     raise errors.DataError(
-        "The archive is damaged or of another format: download it again. "
-        f"Received: data_path={path} ({error})"
+      "The archive is damaged or of another format: download it again. "
+      f"Received: data_path={path} ({error})"
     ) from error
 
   def read_bytes(file):
     if file not in contents:
       raise errors.DataError(
-          f"The archive has no file {file}: give the official Python archive "
-          f"of {name}. Received: data_path={path}"
+        f"The archive has no file {file}: give the official Python archive "
+        f"of {name}. Received: data_path={path}"
       )
     return contents[file]
 
@@ -119,8 +118,8 @@ def _unpickle(file: str, content: bytes) -> dict:
     return value
   except Exception as error:  # A damaged pickle can raise anything.
     raise errors.DataError(
-        f"The file {file} is not a CIFAR batch, or it is damaged: download it "
-        f"again. Received: {file} ({error})"
+      f"The file {file} is not a CIFAR batch, or it is damaged: download it "
+      f"again. Received: {file} ({error})"
     ) from error
 
 
@@ -128,17 +127,17 @@ def _batch(file: str, content: bytes, label_key: bytes):
   value = _unpickle(file, content)
   pixels, labels = value.get(b"data"), value.get(label_key)
   if (
-      not isinstance(pixels, np.ndarray)
-      or pixels.dtype != np.uint8
-      or pixels.ndim != 2
-      or pixels.shape[1] != 3072
-      or not isinstance(labels, list)
-      or len(labels) != len(pixels)
-      or not all(isinstance(label, int) for label in labels)
+    not isinstance(pixels, np.ndarray)
+    or pixels.dtype != np.uint8
+    or pixels.ndim != 2
+    or pixels.shape[1] != 3072
+    or not isinstance(labels, list)
+    or len(labels) != len(pixels)
+    or not all(isinstance(label, int) for label in labels)
   ):
     raise errors.DataError(
-        f"The file {file} must hold uint8 pixels [n, 3072] and n labels: give "
-        f"the official Python batches. Received: keys={list(value)}"
+      f"The file {file} must hold uint8 pixels [n, 3072] and n labels: give "
+      f"the official Python batches. Received: keys={list(value)}"
     )
   images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
   return images, np.array(labels)

@@ -28,8 +28,8 @@ def read(path: pathlib.Path, image_size: int | None):
   train, test = _classes(path)
   if len(train) < 2 or not all(train.values()):
     raise errors.DataError(
-        "There must be at least two classes, with at least two images each. "
-        f"Received: { {name: len(each) for name, each in train.items()} }"
+      "There must be at least two classes, with at least two images each. "
+      f"Received: { {name: len(each) for name, each in train.items()} }"
     )
   if image_size is None:
     shape = _decode_one(next(iter(train.values()))[0]).shape
@@ -37,9 +37,9 @@ def read(path: pathlib.Path, image_size: int | None):
     shape = (image_size, image_size, 3)
   resizes = image_size is not None
   return (
-      _split(train, shape, resizes),
-      _split(test, shape, resizes),
-      tuple(train),
+    _split(train, shape, resizes),
+    _split(test, shape, resizes),
+    tuple(train),
   )
 
 
@@ -49,36 +49,36 @@ def _classes(path: pathlib.Path):
     train, test = _list(path / "train"), _list(path / "test")
     if list(train) != list(test):
       raise errors.DataError(
-          "train/ and test/ must have the same class subfolders: add or rename "
-          f"those that differ. Received: data_path={path}, only in one of "
-          f"them: {sorted(set(train) ^ set(test))}"
+        "train/ and test/ must have the same class subfolders: add or rename "
+        f"those that differ. Received: data_path={path}, only in one of "
+        f"them: {sorted(set(train) ^ set(test))}"
       )
     return train, test
   files = _list(path)
   test = {name: each[::_TEST_STRIDE] for name, each in files.items()}
   train = {
-      name: [file for i, file in enumerate(each) if i % _TEST_STRIDE]
-      for name, each in files.items()
+    name: [file for i, file in enumerate(each) if i % _TEST_STRIDE]
+    for name, each in files.items()
   }
   return train, test
 
 
 def _list(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
   classes = {
-      each.name: sorted(
-          file
-          for file in each.iterdir()
-          if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
-      )
-      for each in sorted(folder.iterdir())
-      if each.is_dir() and not each.name.startswith(".")
+    each.name: sorted(
+      file
+      for file in each.iterdir()
+      if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
+    )
+    for each in sorted(folder.iterdir())
+    if each.is_dir() and not each.name.startswith(".")
   }
   if not classes or not all(classes.values()):
     empty = [name for name, files in classes.items() if not files]
     raise errors.DataError(
-        "--data_path must have a subfolder for each class, with .jpg, .png, "
-        ".bmp or .gif images in it; or train/ and test/ with such subfolders. "
-        f"Received: {folder}, classes without images: {empty}"
+      "--data_path must have a subfolder for each class, with .jpg, .png, "
+      ".bmp or .gif images in it; or train/ and test/ with such subfolders. "
+      f"Received: {folder}, classes without images: {empty}"
     )
   return classes
 
@@ -86,9 +86,9 @@ def _list(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
 def _split(classes, shape, resizes: bool):
   """Returns images uint8 [num_images, *shape] and their labels."""
   files = [
-      (str(file), label)
-      for label, each in enumerate(classes.values())
-      for file in each
+    (str(file), label)
+    for label, each in enumerate(classes.values())
+    for file in each
   ]
   # Classes interleave, so that any part of the images has all of them.
   order = np.random.default_rng(0).permutation(len(files))
@@ -120,7 +120,7 @@ def _split(classes, shape, resizes: bool):
 
 def _decode(file):
   return tf.io.decode_image(
-      tf.io.read_file(file), channels=3, expand_animations=False
+    tf.io.read_file(file), channels=3, expand_animations=False
   )
 
 
@@ -131,8 +131,8 @@ def _decode_one(file):
     # Without the name of the graph's node.
     reason = str(error).splitlines()[0].rpartition("}} ")[2]
     raise errors.DataError(
-        "An image cannot be read: it is damaged or of another format, so "
-        f"replace or delete it. Received: {file} ({reason})"
+      "An image cannot be read: it is damaged or of another format, so "
+      f"replace or delete it. Received: {file} ({reason})"
     ) from error
 
 
@@ -141,7 +141,7 @@ def _check(file, shape):
   image = _decode_one(file)
   if shape is not None and image.shape != shape:
     raise errors.DataError(
-        "The images have different sizes: add --image_size=N to resize all "
-        f"of them to N x N pixels. Received: {file} has "
-        f"{tuple(image.shape[:2])}, the first image has {tuple(shape[:2])}"
+      "The images have different sizes: add --image_size=N to resize all "
+      f"of them to N x N pixels. Received: {file} has "
+      f"{tuple(image.shape[:2])}, the first image has {tuple(shape[:2])}"
     )

@@ -13,10 +13,10 @@ _FASHION = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal",
 _CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
             "horse", "ship", "truck")  # fmt: skip
 _CLASS_NAMES = {
-    "cifar10": _CIFAR10,
-    "cifar100": tuple(map(str, range(100))),
-    "fashion_mnist": _FASHION,
-    "mnist": tuple("0123456789"),
+  "cifar10": _CIFAR10,
+  "cifar100": tuple(map(str, range(100))),
+  "fashion_mnist": _FASHION,
+  "mnist": tuple("0123456789"),
 }
 # A mirrored digit is another sign.
 _AUGMENT = {"mnist": "crop", "digits": "crop"}
@@ -40,17 +40,17 @@ def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
   test = base.checked(*test, names, f"{where} (test)")
   if train.images.shape[1:] != test.images.shape[1:]:
     raise errors.DataError(
-        f"The training and the test images of {where} must have one size. "
-        f"Received: {train.images.shape[1:]} and {test.images.shape[1:]}"
+      f"The training and the test images of {where} must have one size. "
+      f"Received: {train.images.shape[1:]} and {test.images.shape[1:]}"
     )
   valid = None
   if hold_out:
     num_valid = int(len(train) * data.valid_fraction + 0.5)
     if not 0 < num_valid < len(train):
       raise errors.DataError(
-          f"{where} has too few training images to hold some out: change "
-          f"--valid_fraction. Received: images={len(train)}, "
-          f"valid_fraction={data.valid_fraction}"
+        f"{where} has too few training images to hold some out: change "
+        f"--valid_fraction. Received: images={len(train)}, "
+        f"valid_fraction={data.valid_fraction}"
       )
     train, valid = train[:-num_valid], train[-num_valid:]
   mean, std = _moments(train.images)
@@ -58,7 +58,7 @@ def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
   if augment == "auto":
     augment = _AUGMENT.get(data.data, "crop_flip")
   return base.ImageDataset(
-      data.data, train, valid, test, names, mean, std, augment
+    data.data, train, valid, test, names, mean, std, augment
   )
 
 
@@ -68,16 +68,16 @@ def _read(data: config.DataConfig):
     path = path.expanduser()
     if not path.exists():
       raise errors.DataError(
-          "--data_path does not exist: correct it, or leave it out to download "
-          f"the data. Received: data_path={path}"
+        "--data_path does not exist: correct it, or leave it out to download "
+        f"the data. Received: data_path={path}"
       )
   if data.data == "digits":
     return _digits()
   if data.data == "folder":
     if not path.is_dir():
       raise errors.DataError(
-          "--data=folder needs a folder with a subfolder for each class. "
-          f"Received: data_path={path}"
+        "--data=folder needs a folder with a subfolder for each class. "
+        f"Received: data_path={path}"
       )
     return folder.read(path, data.image_size)
   if path is None:
@@ -94,10 +94,10 @@ def _download(name: str):
     return getattr(keras.datasets, name).load_data()
   except Exception as error:  # What a download raises depends on the network.
     raise errors.DataError(
-        f"{name} could not be downloaded. Download it elsewhere (keras.datasets"
-        f".{name} names the address) and add --data_path=PATH, its folder, "
-        "archive or .npz file; or try --data=digits, which needs no download. "
-        f"Received: {str(error).splitlines()[0] if str(error) else error!r}"
+      f"{name} could not be downloaded. Download it elsewhere (keras.datasets"
+      f".{name} names the address) and add --data_path=PATH, its folder, "
+      "archive or .npz file; or try --data=digits, which needs no download. "
+      f"Received: {str(error).splitlines()[0] if str(error) else error!r}"
     ) from error
 
 
@@ -110,9 +110,9 @@ def _npz(path: pathlib.Path):
       names = tuple(names.reshape(-1).astype(str).tolist())
   except Exception as error:  # A damaged archive can raise anything.
     raise errors.DataError(
-        f"The .npz file is damaged or lacks one of {', '.join(keys)}: write it "
-        "by numpy.savez, without object arrays. Received: "
-        f"data_path={path} ({error})"
+      f"The .npz file is damaged or lacks one of {', '.join(keys)}: write it "
+      "by numpy.savez, without object arrays. Received: "
+      f"data_path={path} ({error})"
     ) from error
   return (x_train, y_train), (x_test, y_test), names
 
@@ -122,8 +122,8 @@ def _digits():
     from sklearn import datasets  # An optional extra, and slow to import.
   except ImportError as error:
     raise errors.DataError(
-        "--data=digits reads the digits inside scikit-learn: run pip install "
-        f"'enas_tf[demo]'. Received: {error}"
+      "--data=digits reads the digits inside scikit-learn: run pip install "
+      f"'enas_tf[demo]'. Received: {error}"
     ) from error
   digits = datasets.load_digits()
   images = np.round(digits.images * (255 / 16)).astype(np.uint8)
@@ -131,9 +131,9 @@ def _digits():
   images, labels = images[order], digits.target[order]
   num_test = len(images) // 5
   return (
-      (images[num_test:], labels[num_test:]),
-      (images[:num_test], labels[:num_test]),
-      tuple("0123456789"),
+    (images[num_test:], labels[num_test:]),
+    (images[:num_test], labels[:num_test]),
+    tuple("0123456789"),
   )
 
 
@@ -144,8 +144,8 @@ def _moments(images: np.ndarray):
   for channel in range(images.shape[-1]):
     # In parts: NumPy makes 8 bytes of each pixel to count it.
     counts = sum(
-        np.bincount(part[..., channel].ravel(), minlength=256)
-        for part in np.array_split(images, -(-len(images) // 1000))
+      np.bincount(part[..., channel].ravel(), minlength=256)
+      for part in np.array_split(images, -(-len(images) // 1000))
     )
     mean.append(np.average(levels, weights=counts))
     variance = np.average((levels - mean[-1]) ** 2, weights=counts)

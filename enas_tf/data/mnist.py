@@ -10,8 +10,8 @@ from enas_tf import errors
 
 _IMAGES, _LABELS = 2051, 2049  # The magic numbers of IDX files of uint8.
 _FILES = (
-    ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
-    ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+  ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+  ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 )
 
 
@@ -22,8 +22,8 @@ def read(path: pathlib.Path):
     DataError: if a file is missing, damaged or holds something else.
   """
   return [
-      (_idx(path, images, _IMAGES, 3), _idx(path, labels, _LABELS, 1))
-      for images, labels in _FILES
+    (_idx(path, images, _IMAGES, 3), _idx(path, labels, _LABELS, 1))
+    for images, labels in _FILES
   ]
 
 
@@ -32,8 +32,8 @@ def _idx(folder, name, magic, rank):
   found = [each for each in candidates if each.is_file()]
   if not found:
     raise errors.DataError(
-        f"--data_path must be a folder with {name} or {name}.gz and its three "
-        f"sisters, or an .npz file. Received: data_path={folder}"
+      f"--data_path must be a folder with {name} or {name}.gz and its three "
+      f"sisters, or an .npz file. Received: data_path={folder}"
     )
   try:
     content = found[0].read_bytes()
@@ -43,10 +43,10 @@ def _idx(folder, name, magic, rank):
     if len(header) != rank + 1 or header[0] != magic:
       raise ValueError("the magic number is another")
     return np.frombuffer(content[4 * (rank + 1) :], np.uint8).reshape(
-        header[1:]
+      header[1:]
     )
   except (ValueError, EOFError, OSError, zlib.error) as error:
     raise errors.DataError(
-        "An IDX file is damaged or of another format: download it again. "
-        f"Received: {found[0]} ({error})"
+      "An IDX file is damaged or of another format: download it again. "
+      f"Received: {found[0]} ({error})"
     ) from error

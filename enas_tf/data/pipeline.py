@@ -18,15 +18,15 @@ def batches_per_epoch(num_images: int, batch_size: int) -> int:
 
 
 def train_batches(
-    split: base.Split,
-    dataset: base.ImageDataset,
-    *,
-    batch_size: int,
-    seed: int,
-    start_step: int = 0,
-    augment: bool = True,
-    cutout_size: int | None = None,
-    faithful: bool = False,
+  split: base.Split,
+  dataset: base.ImageDataset,
+  *,
+  batch_size: int,
+  seed: int,
+  start_step: int = 0,
+  augment: bool = True,
+  cutout_size: int | None = None,
+  faithful: bool = False,
 ) -> tf.data.Dataset:
   """Returns endless batches, in a new order every epoch.
 
@@ -52,8 +52,8 @@ def train_batches(
   """
   if batch_size > len(split):
     raise errors.DataError(
-        "A batch is larger than the data: lower --batch_size. Received: "
-        f"batch_size={batch_size}, images={len(split)}"
+      "A batch is larger than the data: lower --batch_size. Received: "
+      f"batch_size={batch_size}, images={len(split)}"
     )
   num_batches = batches_per_epoch(len(split), batch_size)
   with tf.device("CPU"):  # Batches are cut there; a GPU needs no whole copy.
@@ -63,13 +63,13 @@ def train_batches(
 
   def epoch_batches(epoch):
     order = tf.random.experimental.stateless_shuffle(
-        tf.range(len(split)), tf.stack([seed, tf.cast(epoch, tf.int32)])
+      tf.range(len(split)), tf.stack([seed, tf.cast(epoch, tf.int32)])
     )
     order = tf.concat([order, order], 0)[: num_batches * batch_size]
     first = tf.where(
-        epoch == start_step // num_batches,
-        tf.constant(start_step % num_batches, tf.int64),
-        tf.constant(0, tf.int64),
+      epoch == start_step // num_batches,
+      tf.constant(start_step % num_batches, tf.int64),
+      tf.constant(0, tf.int64),
     )
     steps = epoch * num_batches + tf.range(num_batches, dtype=tf.int64)
     rows = tf.reshape(order, [num_batches, batch_size])
@@ -86,7 +86,7 @@ def train_batches(
 
 
 def eval_batches(
-    split: base.Split, dataset: base.ImageDataset, *, batch_size: int
+  split: base.Split, dataset: base.ImageDataset, *, batch_size: int
 ) -> tf.data.Dataset:
   """Returns all images in order, once; the last batch may be smaller."""
   normalize = _normalizer(dataset)

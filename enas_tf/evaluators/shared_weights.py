@@ -31,7 +31,7 @@ class SharedWeights(base.Evaluator):
     if self._batches is None:  # Not before a checkpoint was restored.
       self._batches = iter(self._make_batches(int(self._num_batches)))
     rewards = [
-        self._accuracy([next(self._batches)], arc) for arc in tf.unstack(arcs)
+      self._accuracy([next(self._batches)], arc) for arc in tf.unstack(arcs)
     ]
     self._num_batches.assign_add(len(rewards))
     return tf.constant(rewards)

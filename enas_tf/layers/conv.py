@@ -24,8 +24,8 @@ class FactorizedReduction(keras.layers.Layer):
     super().__init__(**kwargs)
     if filters % 2:
       raise ValueError(
-          "A factorized reduction makes half of its channels on each path: "
-          f"filters must be even. Received: filters={filters}"
+        "A factorized reduction makes half of its channels on each path: "
+        f"filters must be even. Received: filters={filters}"
       )
     self.filters = filters
 
@@ -41,14 +41,14 @@ class FactorizedReduction(keras.layers.Layer):
     bottom = tf.concat([zeros, self.path2], -1)
     empty = tf.zeros_like(top)
     kernel = tf.concat(
-        [tf.concat([top, empty], 1), tf.concat([empty, bottom], 1)], 0
+      [tf.concat([top, empty], 1), tf.concat([empty, bottom], 1)], 0
     )
     return tf.nn.conv2d(x, kernel, strides=2, padding="SAME")
 
   def compute_output_spec(self, x):
     batch, height, width, _ = x.shape
     return keras.KerasTensor(
-        (batch, -(-height // 2), -(-width // 2), self.filters), x.dtype
+      (batch, -(-height // 2), -(-width // 2), self.filters), x.dtype
     )
 
   def get_config(self):

@@ -38,19 +38,19 @@ def auxiliary(x, num_classes: int):
   size = min(5, *x.shape[1:3])
   x = keras.layers.ReLU(name="aux_relu")(x)
   x = keras.layers.AveragePooling2D(
-      size, strides=3, padding="valid", name="aux_pool"
+    size, strides=3, padding="valid", name="aux_pool"
   )(x)
   for name, filters, kernel_size in (
-      ("aux_proj", 128, 1),
-      ("aux_full", 768, x.shape[1:3]),
+    ("aux_proj", 128, 1),
+    ("aux_full", 768, x.shape[1:3]),
   ):
     x = keras.layers.Conv2D(
-        filters,
-        kernel_size,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
+      filters,
+      kernel_size,
+      padding="same",
+      use_bias=False,
+      kernel_initializer="he_normal",
+      name=f"{name}_conv",
     )(x)
     x = norm.BatchNorm(moving_statistics=False, name=f"{name}_bn")(x)
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
@@ -60,5 +60,5 @@ def auxiliary(x, num_classes: int):
 
 def _logits(x, num_classes: int, name: str):
   return keras.layers.Dense(
-      num_classes, use_bias=False, kernel_initializer="he_normal", name=name
+    num_classes, use_bias=False, kernel_initializer="he_normal", name=name
   )(x)

@@ -30,35 +30,35 @@ class BatchNorm(keras.layers.Layer):
     self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
     if self.moving_statistics:
       self.moving_mean = self.add_weight(
-          shape=shape, initializer="zeros", trainable=False, name="moving_mean"
+        shape=shape, initializer="zeros", trainable=False, name="moving_mean"
       )
       self.moving_variance = self.add_weight(
-          shape=shape,
-          initializer="ones",
-          trainable=False,
-          name="moving_variance",
+        shape=shape,
+        initializer="ones",
+        trainable=False,
+        name="moving_variance",
       )
 
   def call(self, x, training=False):
     if self.moving_statistics and not training:
       y, _, _ = tf.compat.v1.nn.fused_batch_norm(
-          x,
-          self.gamma.value,
-          self.beta.value,
-          self.moving_mean.value,
-          self.moving_variance.value,
-          epsilon=EPSILON,
-          is_training=False,
+        x,
+        self.gamma.value,
+        self.beta.value,
+        self.moving_mean.value,
+        self.moving_variance.value,
+        epsilon=EPSILON,
+        is_training=False,
       )
       return y
     y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-        x, self.gamma.value, self.beta.value, epsilon=EPSILON, is_training=True
+      x, self.gamma.value, self.beta.value, epsilon=EPSILON, is_training=True
     )
     if self.moving_statistics:
       # Differs from the original: no zero-debiasing of the averages.
       for average, value in (
-          (self.moving_mean, mean),
-          (self.moving_variance, variance),
+        (self.moving_mean, mean),
+        (self.moving_variance, variance),
       ):
         average.assign(average * MOMENTUM + value * (1 - MOMENTUM))
     return y

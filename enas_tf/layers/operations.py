@@ -118,33 +118,33 @@ class Conv(Stage):
 
   def input_gradient(self, dy, weights, saved):
     dx = tf.raw_ops.Conv2DBackpropInput(
-        input_sizes=tf.shape(saved[0]),
-        filter=weights[0],
-        out_backprop=dy,
-        strides=_STRIDES,
-        padding="SAME",
+      input_sizes=tf.shape(saved[0]),
+      filter=weights[0],
+      out_backprop=dy,
+      strides=_STRIDES,
+      padding="SAME",
     )
     return dx, (dy,)
 
   def weight_gradient(self, weights, saved, saved_back):
     dw = tf.raw_ops.Conv2DBackpropFilter(
-        input=saved[0],
-        filter_sizes=weights[0].shape,
-        out_backprop=saved_back[0],
-        strides=_STRIDES,
-        padding="SAME",
+      input=saved[0],
+      filter_sizes=weights[0].shape,
+      out_backprop=saved_back[0],
+      strides=_STRIDES,
+      padding="SAME",
     )
     return (dw,)
 
   def layer(self, filters, stride, name):
     return keras.layers.Conv2D(
-        filters,
-        self.kernel_size,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
+      filters,
+      self.kernel_size,
+      strides=stride,
+      padding="same",
+      use_bias=False,
+      kernel_initializer="he_normal",
+      name=f"{name}_conv",
     )
 
 
@@ -165,44 +165,44 @@ class Depthwise(Stage):
 
   def _options(self):
     return {
-        "strides": _STRIDES,
-        "padding": "SAME",
-        "dilations": [1, self.dilation, self.dilation, 1],
+      "strides": _STRIDES,
+      "padding": "SAME",
+      "dilations": [1, self.dilation, self.dilation, 1],
     }
 
   def forward(self, x, weights):
     y = tf.raw_ops.DepthwiseConv2dNative(
-        input=x, filter=weights[0], **self._options()
+      input=x, filter=weights[0], **self._options()
     )
     return y, (x,)
 
   def input_gradient(self, dy, weights, saved):
     dx = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-        input_sizes=tf.shape(saved[0]),
-        filter=weights[0],
-        out_backprop=dy,
-        **self._options(),
+      input_sizes=tf.shape(saved[0]),
+      filter=weights[0],
+      out_backprop=dy,
+      **self._options(),
     )
     return dx, (dy,)
 
   def weight_gradient(self, weights, saved, saved_back):
     dw = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-        input=saved[0],
-        filter_sizes=weights[0].shape,
-        out_backprop=saved_back[0],
-        **self._options(),
+      input=saved[0],
+      filter_sizes=weights[0].shape,
+      out_backprop=saved_back[0],
+      **self._options(),
     )
     return (dw,)
 
   def layer(self, filters, stride, name):
     return keras.layers.DepthwiseConv2D(
-        self.kernel_size,
-        strides=stride,
-        padding="same",
-        dilation_rate=self.dilation if stride == 1 else 1,
-        use_bias=False,
-        depthwise_initializer="he_normal",
-        name=f"{name}_depthwise",
+      self.kernel_size,
+      strides=stride,
+      padding="same",
+      dilation_rate=self.dilation if stride == 1 else 1,
+      use_bias=False,
+      depthwise_initializer="he_normal",
+      name=f"{name}_depthwise",
     )
 
 
@@ -217,27 +217,27 @@ class Normalize(Stage):
 
   def forward(self, x, weights):
     y, _, _, *reserve = tf.raw_ops.FusedBatchNormV3(
-        x=x,
-        scale=weights[0],
-        offset=weights[1],
-        mean=tf.zeros([0]),
-        variance=tf.zeros([0]),
-        epsilon=norm.EPSILON,
-        is_training=True,
+      x=x,
+      scale=weights[0],
+      offset=weights[1],
+      mean=tf.zeros([0]),
+      variance=tf.zeros([0]),
+      epsilon=norm.EPSILON,
+      is_training=True,
     )
     return y, (x, *reserve)
 
   def input_gradient(self, dy, weights, saved):
     x, *reserve = saved
     dx, dscale, doffset, _, _ = tf.raw_ops.FusedBatchNormGradV3(
-        y_backprop=dy,
-        x=x,
-        scale=weights[0],
-        reserve_space_1=reserve[0],
-        reserve_space_2=reserve[1],
-        reserve_space_3=reserve[2],
-        epsilon=norm.EPSILON,
-        is_training=True,
+      y_backprop=dy,
+      x=x,
+      scale=weights[0],
+      reserve_space_1=reserve[0],
+      reserve_space_2=reserve[1],
+      reserve_space_3=reserve[2],
+      epsilon=norm.EPSILON,
+      is_training=True,
     )
     return dx, (dscale, doffset)
 
@@ -270,25 +270,25 @@ class Pool(Stage):
     x = saved[0]
     if self.kind == "avg":
       dx = tf.raw_ops.AvgPoolGrad(
-          orig_input_shape=tf.shape(x), grad=dy, **self._options()
+        orig_input_shape=tf.shape(x), grad=dy, **self._options()
       )
     else:
       # The forward pool runs again: only beside it is the gradient's fast
       # kernel chosen.
       y = tf.raw_ops.MaxPool(input=x, **self._options())
       dx = tf.raw_ops.MaxPoolGrad(
-          orig_input=x, orig_output=y, grad=dy, **self._options()
+        orig_input=x, orig_output=y, grad=dy, **self._options()
       )
     return dx, ()
 
   def layer(self, filters, stride, name):
     layer = (
-        keras.layers.AveragePooling2D
-        if self.kind == "avg"
-        else keras.layers.MaxPooling2D
+      keras.layers.AveragePooling2D
+      if self.kind == "avg"
+      else keras.layers.MaxPooling2D
     )
     return layer(
-        self.size, strides=stride, padding="same", name=f"{name}_{self.kind}"
+      self.size, strides=stride, padding="same", name=f"{name}_{self.kind}"
     )
 
 
@@ -313,8 +313,8 @@ class Operation:
   def initialize(self, copies: int, filters: int, seed: int):
     """Returns initial weights, float32 [copies, num_rows, filters]."""
     parts = [
-        weight.initialize(copies, filters, seed + i)
-        for i, weight in enumerate(self.weights(filters))
+      weight.initialize(copies, filters, seed + i)
+      for i, weight in enumerate(self.weights(filters))
     ]
     return tf.concat(parts, 1) if parts else tf.zeros([copies, 0, filters])
 
@@ -325,11 +325,11 @@ class Operation:
       return [[] for _ in self.stages]
     parts = tf.split(rows, [weight.num_rows(filters) for weight in weights])
     shaped = iter(
-        tf.reshape(part, weight.shape)
-        for part, weight in zip(parts, weights, strict=True)
+      tf.reshape(part, weight.shape)
+      for part, weight in zip(parts, weights, strict=True)
     )
     return [
-        [next(shaped) for _ in stage.weights(filters)] for stage in self.stages
+      [next(shaped) for _ in stage.weights(filters)] for stage in self.stages
     ]
 
   def forward(self, x, rows):
@@ -347,10 +347,10 @@ class Operation:
     weights = self.split_rows(rows, dy.shape[-1])
     saved = self._by_stage(saved, "num_saved")
     for stage, stage_weights, stage_saved in reversed(
-        list(zip(self.stages, weights, saved, strict=True))
+      list(zip(self.stages, weights, saved, strict=True))
     ):
       dy, stage_saved_back = stage.input_gradient(
-          dy, stage_weights, stage_saved
+        dy, stage_weights, stage_saved
       )
       saved_back = [*stage_saved_back, *saved_back]
     return dy, saved_back
@@ -359,15 +359,15 @@ class Operation:
     """Returns the gradient of the rows, [num_rows, filters]."""
     filters = rows.shape[-1]
     gradients = [
-        tf.reshape(gradient, [-1, filters])
-        for stage, *arguments in zip(
-            self.stages,
-            self.split_rows(rows, filters),
-            self._by_stage(saved, "num_saved"),
-            self._by_stage(saved_back, "num_saved_back"),
-            strict=True,
-        )
-        for gradient in stage.weight_gradient(*arguments)
+      tf.reshape(gradient, [-1, filters])
+      for stage, *arguments in zip(
+        self.stages,
+        self.split_rows(rows, filters),
+        self._by_stage(saved, "num_saved"),
+        self._by_stage(saved_back, "num_saved_back"),
+        strict=True,
+      )
+      for gradient in stage.weight_gradient(*arguments)
     ]
     return tf.concat(gradients, 0) if gradients else tf.zeros([0, filters])
 
@@ -375,12 +375,12 @@ class Operation:
     """Cuts a list that may be padded into a list for each stage."""
     tensors = iter(tensors)
     return [
-        [next(tensors) for _ in range(getattr(stage, count))]
-        for stage in self.stages
+      [next(tensors) for _ in range(getattr(stage, count))]
+      for stage in self.stages
     ]
 
   def layers(
-      self, filters: int, stride: int = 1, name: str = ""
+    self, filters: int, stride: int = 1, name: str = ""
   ) -> list[keras.Layer]:
     """Returns the operation as Keras layers, to be called in turn.
 
@@ -392,9 +392,7 @@ class Operation:
     layers = []
     for i, stage in enumerate(self.stages):
       layers.append(
-          stage.layer(
-              filters, stride if stage.spatial else 1, f"{name}stage_{i}"
-          )
+        stage.layer(filters, stride if stage.spatial else 1, f"{name}stage_{i}")
       )
       if stage.spatial:
         stride = 1
@@ -422,8 +420,8 @@ def get(word: str) -> Operation:
   """
   if word not in _REGISTRY:
     raise ValueError(
-        f"No operation is called {word!r}; known are {', '.join(words())}. "
-        f"Received: op={word}"
+      f"No operation is called {word!r}; known are {', '.join(words())}. "
+      f"Received: op={word}"
     )
   return _REGISTRY[word]
 
@@ -471,8 +469,8 @@ class Identity(Operation):
     if stride == 1:
       return []
     return [
-        conv.FactorizedReduction(filters, name=f"{name}reduce"),
-        norm.BatchNorm(name=f"{name}reduce_bn"),
+      conv.FactorizedReduction(filters, name=f"{name}reduce"),
+      norm.BatchNorm(name=f"{name}reduce_bn"),
     ]
 
 

@@ -20,11 +20,11 @@ class _Counted(keras.layers.Layer):
   def build(self, input_shape):
     del input_shape
     self.step = self.add_weight(
-        shape=(),
-        dtype="int32",
-        initializer="zeros",
-        trainable=False,
-        name="step",
+      shape=(),
+      dtype="int32",
+      initializer="zeros",
+      trainable=False,
+      name="step",
     )
 
   def _uniform(self, shape):
@@ -96,11 +96,11 @@ class DropPath(_Counted):
   """
 
   def __init__(
-      self, keep_prob, layer_ratio, total_steps, seed: int = 0, **kwargs
+    self, keep_prob, layer_ratio, total_steps, seed: int = 0, **kwargs
   ):
     super().__init__(seed, **kwargs)
     self._schedule = dict(
-        keep_prob=keep_prob, layer_ratio=layer_ratio, total_steps=total_steps
+      keep_prob=keep_prob, layer_ratio=layer_ratio, total_steps=total_steps
     )
 
   def call(self, x, training=False):

@@ -36,16 +36,16 @@ class Bank(keras.layers.Layer):
     self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     self.block_of_row = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
     self.rows = self.add_weight(
-        shape=(int(self.starts[-1]), filters),
-        initializer=lambda shape, dtype: tf.cast(initial, dtype),
-        name="rows",
+      shape=(int(self.starts[-1]), filters),
+      initializer=lambda shape, dtype: tf.cast(initial, dtype),
+      name="rows",
     )
     self.built = True
 
   def rows_of(self, blocks):
     """Returns the places of the rows of blocks [n], in order, int32 [m]."""
     return tf.ragged.range(
-        tf.gather(self.starts, blocks), tf.gather(self.starts, blocks + 1)
+      tf.gather(self.starts, blocks), tf.gather(self.starts, blocks + 1)
     ).values
 
   def call(self, blocks):
@@ -89,7 +89,7 @@ def mixed(x, op, rows, words: tuple[str, ...]):
   return call(x, rows)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _mixed_functions(words: tuple[str, ...], shape: tf.TensorShape):
   return _Mixed(words, tuple(shape))
 
@@ -106,10 +106,10 @@ class _Mixed:
     saved_back = [tf.TensorSpec(None)] * self._most("num_saved_back")
     self.forward = _function(self._forward, image, op, rows)
     self.input_gradient = _function(
-        self._input_gradient, image, op, rows, saved
+      self._input_gradient, image, op, rows, saved
     )
     self.weight_gradient = _function(
-        self._weight_gradient, op, rows, saved, saved_back
+      self._weight_gradient, op, rows, saved, saved_back
     )
 
   def _forward(self, x, op, rows):
@@ -128,13 +128,13 @@ class _Mixed:
 
   def _weight_gradient(self, op, rows, saved, saved_back):
     return self._switch(
-        op, lambda operation: operation.weight_gradient(rows, saved, saved_back)
+      op, lambda operation: operation.weight_gradient(rows, saved, saved_back)
     )
 
   def _switch(self, op, branch):
     """Runs branch(operation) for the chosen operation alone."""
     return tf.switch_case(
-        op, [functools.partial(branch, each) for each in self._operations]
+      op, [functools.partial(branch, each) for each in self._operations]
     )
 
   def _pad(self, tensors, count: str):
@@ -143,19 +143,19 @@ class _Mixed:
 
   def _most(self, count: str) -> int:
     return max(
-        sum(getattr(stage, count) for stage in operation.stages)
-        for operation in self._operations
+      sum(getattr(stage, count) for stage in operation.stages)
+      for operation in self._operations
     )
 
 
 def _function(function, *signature):
   """Returns a graph function that is called, not copied, where it is used."""
   return tf.function(
-      function,
-      input_signature=signature,
-      autograph=False,
-      # Without this the graph, and the first step, grow tenfold.
-      experimental_attributes={"_noinline": True},
+    function,
+    input_signature=signature,
+    autograph=False,
+    # Without this the graph, and the first step, grow tenfold.
+    experimental_attributes={"_noinline": True},
   )
 
 
@@ -175,13 +175,13 @@ class SharedCell(keras.layers.Layer):
   """
 
   def __init__(
-      self,
-      num_nodes: int,
-      words: tuple[str, ...],
-      filters: int,
-      first: int,
-      seed: int,
-      **kwargs,
+    self,
+    num_nodes: int,
+    words: tuple[str, ...],
+    filters: int,
+    first: int,
+    seed: int,
+    **kwargs,
   ):
     super().__init__(**kwargs)
     self.num_nodes = num_nodes
@@ -192,24 +192,24 @@ class SharedCell(keras.layers.Layer):
     # Edge: (node, input, previous node); node k reads any of k + 2 nodes.
     edges = sum(2 * (node + 2) for node in range(num_nodes))
     initial = [
-        operation.initialize(edges, filters, seed + 1000 * i)
-        for i, operation in enumerate(catalogue)
+      operation.initialize(edges, filters, seed + 1000 * i)
+      for i, operation in enumerate(catalogue)
     ]
     self.bank = Bank(
-        [operation.num_rows(filters) for operation in catalogue] * edges,
-        filters,
-        tf.reshape(tf.concat(initial, 1), [-1, filters]),
-        name="bank",
+      [operation.num_rows(filters) for operation in catalogue] * edges,
+      filters,
+      tf.reshape(tf.concat(initial, 1), [-1, filters]),
+      name="bank",
     )
     project = operations.Weight((1, 1, filters, filters), "he")
     self.output_bank = Bank(
-        [filters] * (num_nodes + 2),
-        filters,
-        tf.reshape(
-            project.initialize(num_nodes + 2, filters, seed + 999),
-            [-1, filters],
-        ),
-        name="output_bank",
+      [filters] * (num_nodes + 2),
+      filters,
+      tf.reshape(
+        project.initialize(num_nodes + 2, filters, seed + 999),
+        [-1, filters],
+      ),
+      name="output_bank",
     )
     self.norm = norm.BatchNorm(moving_statistics=False, name="output_bn")
 
@@ -236,9 +236,9 @@ class SharedCell(keras.layers.Layer):
     """Returns the blocks of each of `banks` that an arc uses, int32 [n]."""
     cell = self._cell(arc)
     blocks = [
-        self.block(node, side, *cell[4 * node + 2 * side :][:2])
-        for node in range(self.num_nodes)
-        for side in range(2)
+      self.block(node, side, *cell[4 * node + 2 * side :][:2])
+      for node in range(self.num_nodes)
+      for side in range(2)
     ]
     return [tf.stack(blocks), self._loose_ends(cell)]
 
@@ -255,10 +255,10 @@ class SharedCell(keras.layers.Layer):
     # Reading an element of a TensorArray copies nothing, and its gradient
     # touches only what was read.
     nodes = tf.TensorArray(
-        x0.dtype,
-        self.num_nodes + 2,
-        clear_after_read=False,
-        element_shape=x0.shape,
+      x0.dtype,
+      self.num_nodes + 2,
+      clear_after_read=False,
+      element_shape=x0.shape,
     )
     nodes = nodes.write(0, x0).write(1, x1)
     for node in range(self.num_nodes):
@@ -312,7 +312,9 @@ class SharedDictionary(collections.abc.Mapping):
     layer, node, side, previous, word = key
     cell = self._cells[layer]
     op = cell.words.index(word)
-    if not (0 <= previous < node + 2 and node < cell.num_nodes and side in (0, 1)):
+    if not (
+      0 <= previous < node + 2 and node < cell.num_nodes and side in (0, 1)
+    ):
       raise KeyError(key)
     block = cell.block(node, side, previous, op)
     start, stop = cell.bank.starts[block : block + 2]
@@ -350,8 +352,8 @@ class SharedWeights(NamedTuple):
     weights = operations.get(self.word).weights(filters)
     ends = np.cumsum([weight.num_rows(filters) for weight in weights])
     return [
-        part.reshape(weight.shape)
-        for part, weight in zip(np.split(value, ends), weights, strict=False)
+      part.reshape(weight.shape)
+      for part, weight in zip(np.split(value, ends), weights, strict=False)
     ]
 
   def assign(self, values) -> None:

@@ -30,12 +30,12 @@ def _layer_multiply_adds(layer) -> int:
   if isinstance(layer, keras.layers.Dense):
     return math.prod(layer.kernel.shape)
   if not isinstance(
-      layer,
-      (
-          keras.layers.Conv2D,
-          keras.layers.DepthwiseConv2D,
-          conv.FactorizedReduction,
-      ),
+    layer,
+    (
+      keras.layers.Conv2D,
+      keras.layers.DepthwiseConv2D,
+      conv.FactorizedReduction,
+    ),
   ):
     return 0
   pixels = math.prod(layer.output.shape[1:3])

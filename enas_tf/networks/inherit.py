@@ -23,9 +23,9 @@ _SCALE = "layer_{}_cell/output_bn/gamma"
 
 
 def from_supernet(
-    child: keras.Model,
-    arc: micro.MicroArc,
-    supernet_variables: Mapping[str, np.ndarray],
+  child: keras.Model,
+  arc: micro.MicroArc,
+  supernet_variables: Mapping[str, np.ndarray],
 ) -> int:
   """Copies shared weights into a child.
 
@@ -51,7 +51,7 @@ def from_supernet(
     nodes = arc.reduction if cell.is_reduction else arc.normal
     sources |= _operation_weights(child, dictionary, cell, nodes)
     sources |= _join_weights(
-        supernet_variables, cell, nodes, cells[cell.index].output_bank
+      supernet_variables, cell, nodes, cells[cell.index].output_bank
     )
   copied = 0
   for variable in child.trainable_variables:
@@ -69,9 +69,9 @@ def _check_sizes(child, variables) -> tuple[int, int]:
     num_cells += 1
   if not num_cells or "stem_conv/kernel" not in variables:
     raise errors.CheckpointError(
-        "These are not the variables of a micro supernet: search first "
-        "(--mode=search --search_for=micro) in the same --output_dir. Received: "
-        f"names={sorted(variables)[:3]}"
+      "These are not the variables of a micro supernet: search first "
+      "(--mode=search --search_for=micro) in the same --output_dir. Received: "
+      f"names={sorted(variables)[:3]}"
     )
   found = num_cells - 2, variables["stem_conv/kernel"].shape[-1] // 3
   layers = (re.match(r"layer_(\d+)_", layer.name) for layer in child.layers)
@@ -79,10 +79,10 @@ def _check_sizes(child, variables) -> tuple[int, int]:
   wanted = last - 1, child.get_layer("stem_conv").kernel.shape[-1] // 3
   if wanted != found:
     raise errors.ConfigError(
-        "A child can begin with the shared weights only if it is as large as "
-        f"the supernet: set --child_num_layers={found[0]} and "
-        f"--child_out_filters={found[1]}, or --child_init=random. Received: "
-        f"child_num_layers={wanted[0]}, child_out_filters={wanted[1]}"
+      "A child can begin with the shared weights only if it is as large as "
+      f"the supernet: set --child_num_layers={found[0]} and "
+      f"--child_out_filters={found[1]}, or --child_init=random. Received: "
+      f"child_num_layers={wanted[0]}, child_out_filters={wanted[1]}"
     )
   return found
 
@@ -90,24 +90,24 @@ def _check_sizes(child, variables) -> tuple[int, int]:
 def _cells(num_layers, out_filters, arc, variables) -> list[shared.SharedCell]:
   """Returns the cells of the supernet, with its weights."""
   cells = [
-      shared.SharedCell(
-          len(arc.normal),
-          arc.ops,
-          cell.filters,
-          first=0,
-          seed=0,
-          name=f"layer_{cell.index}_cell",
-      )
-      for cell in micro_skeleton.cells(num_layers, out_filters)
+    shared.SharedCell(
+      len(arc.normal),
+      arc.ops,
+      cell.filters,
+      first=0,
+      seed=0,
+      name=f"layer_{cell.index}_cell",
+    )
+    for cell in micro_skeleton.cells(num_layers, out_filters)
   ]
   for bank in (bank for cell in cells for bank in cell.banks):
     value = variables.get(bank.rows.path)
     if np.shape(value) != tuple(bank.rows.shape):
       raise errors.ConfigError(
-          "The supernet was built for other nodes or operations: set "
-          "--child_num_cells and --child_ops as in the search, or "
-          f"--child_init=random. Received: child_num_cells={len(arc.normal)}, "
-          f"child_ops={','.join(arc.ops)}"
+        "The supernet was built for other nodes or operations: set "
+        "--child_num_cells and --child_ops as in the search, or "
+        f"--child_init=random. Received: child_num_cells={len(arc.normal)}, "
+        f"child_ops={','.join(arc.ops)}"
       )
     bank.rows.assign(value)
   return cells
@@ -124,13 +124,13 @@ def _operation_weights(child, dictionary, cell, nodes) -> dict:
       prefix = f"layer_{cell.index}_cell_{number}_{'xy'[side]}_"
       layers = operations.get(word).layers(cell.filters, 1, prefix)
       variables = [
-          variable
-          for layer in layers
-          for variable in child.get_layer(layer.name).trainable_variables
+        variable
+        for layer in layers
+        for variable in child.get_layer(layer.name).trainable_variables
       ]
       named |= {
-          variable.path: value
-          for variable, value in zip(variables, values, strict=True)
+        variable.path: value
+        for variable, value in zip(variables, values, strict=True)
       }
   return named
 
@@ -139,8 +139,8 @@ def _join_weights(variables, cell, nodes, bank) -> dict:
   """Returns the weights behind the loose ends, by the child's paths."""
   scope = f"layer_{cell.index}"
   named = {
-      f"{scope}_final_conv_bn/{kind}": variables[f"{scope}_cell/output_bn/{kind}"]
-      for kind in ("gamma", "beta")
+    f"{scope}_final_conv_bn/{kind}": variables[f"{scope}_cell/output_bn/{kind}"]
+    for kind in ("gamma", "beta")
   }
   kernel = bank(np.array(micro.loose_ends(nodes))).numpy()
   named[f"{scope}_final_conv_conv/kernel"] = kernel[None, None]

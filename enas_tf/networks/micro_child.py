@@ -15,13 +15,13 @@ LOGITS, AUX_LOGITS = "head_dense", "aux_dense"
 
 
 def build(
-    arc: micro.MicroArc,
-    child: config.ChildConfig,
-    *,
-    image_shape: tuple[int, int, int],
-    num_classes: int,
-    total_steps: int = 1,
-    seed: int = 0,
+  arc: micro.MicroArc,
+  child: config.ChildConfig,
+  *,
+  image_shape: tuple[int, int, int],
+  num_classes: int,
+  total_steps: int = 1,
+  seed: int = 0,
 ) -> keras.Model:
   """Returns the child of an arc.
 
@@ -46,7 +46,7 @@ def build(
 def inference(model: keras.Model) -> keras.Model:
   """Returns the child on the same weights, images to logits alone."""
   return keras.Model(
-      model.inputs, model.get_layer(LOGITS).output, name=model.name
+    model.input, model.get_layer(LOGITS).output, name=model.name
   )
 
 
@@ -65,7 +65,7 @@ class _Builder:
     outputs = {}
     for cell in micro_skeleton.cells(child.num_layers, child.out_filters):
       build_cell = (
-          self._searched_cell if child.as_searched else self._final_cell
+        self._searched_cell if child.as_searched else self._final_cell
       )
       older, x = build_cell(previous, cell)
       previous = [older, x]
@@ -88,10 +88,10 @@ class _Builder:
     size = min(values[i].shape[1:3] for i in ends)
     # An input that a reduction cell does not read still has the full size.
     loose = [
-        values[i]
-        if values[i].shape[1:3] == size
-        else self._glue.reduce(values[i], cell.filters, f"{name}_calibrate_{i}")
-        for i in ends
+      values[i]
+      if values[i].shape[1:3] == size
+      else self._glue.reduce(values[i], cell.filters, f"{name}_calibrate_{i}")
+      for i in ends
     ]
     if len(loose) == 1:
       return previous[1], loose[0]
@@ -101,7 +101,7 @@ class _Builder:
     """Returns the same, computed as the supernet does."""
     name = f"layer_{cell.index}"
     inputs, older = self._glue.search_inputs(
-        previous, cell, self._child.faithful
+      previous, cell, self._child.faithful
     )
     values = self._run_nodes(list(inputs), cell, stride=1)
     loose = [values[i] for i in micro.loose_ends(self._nodes(cell))]

@@ -31,13 +31,13 @@ def cells(num_layers: int, out_filters: int) -> list[Cell]:
   """
   reductions = (num_layers // 3, 2 * (num_layers // 3) + 1)
   return [
-      Cell(
-          index,
-          index in reductions,
-          out_filters * 2 ** sum(index >= each for each in reductions),
-          index == min(reductions[1] + 1, num_layers + 1),
-      )
-      for index in range(num_layers + 2)
+    Cell(
+      index,
+      index in reductions,
+      out_filters * 2 ** sum(index >= each for each in reductions),
+      index == min(reductions[1] + 1, num_layers + 1),
+    )
+    for index in range(num_layers + 2)
   ]
 
 
@@ -54,18 +54,18 @@ class Glue:
 
   def norm(self, x, name: str):
     return norm.BatchNorm(
-        moving_statistics=self._moving_statistics, name=f"{name}_bn"
+      moving_statistics=self._moving_statistics, name=f"{name}_bn"
     )(x)
 
   def stem(self, images, filters: int):
     """Returns a 3x3 convolution, normalized, without ReLU."""
     x = keras.layers.Conv2D(
-        filters,
-        3,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name="stem_conv",
+      filters,
+      3,
+      padding="same",
+      use_bias=False,
+      kernel_initializer="he_normal",
+      name="stem_conv",
     )(images)
     return self.norm(x, "stem_conv")
 
@@ -73,11 +73,11 @@ class Glue:
     """Returns relu, 1x1 convolution, normalization."""
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
     x = keras.layers.Conv2D(
-        filters,
-        1,
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
+      filters,
+      1,
+      use_bias=False,
+      kernel_initializer="he_normal",
+      name=f"{name}_conv",
     )(x)
     return self.norm(x, name)
 

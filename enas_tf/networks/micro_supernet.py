@@ -27,21 +27,21 @@ class MicroSupernet(keras.Model):
   """
 
   def __init__(
-      self,
-      space: micro.MicroSpace,
-      *,
-      num_layers: int,
-      out_filters: int,
-      image_shape: tuple[int, int, int],
-      num_classes: int,
-      use_aux_heads: bool,
-      keep_prob: float,
-      seed: int,
-      faithful: bool = False,
+    self,
+    space: micro.MicroSpace,
+    *,
+    num_layers: int,
+    out_filters: int,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    use_aux_heads: bool,
+    keep_prob: float,
+    seed: int,
+    faithful: bool = False,
   ):
     images = keras.Input(image_shape, name="images")
     arc = keras.Input(
-        batch_shape=(space.num_decisions,), dtype="int32", name="arc"
+      batch_shape=(space.num_decisions,), dtype="int32", name="arc"
     )
     glue = micro_skeleton.Glue(moving_statistics=False)
     x = glue.stem(images, 3 * out_filters)
@@ -50,12 +50,12 @@ class MicroSupernet(keras.Model):
     for cell in micro_skeleton.cells(num_layers, out_filters):
       inputs, older = glue.search_inputs(previous, cell, faithful)
       x = shared.SharedCell(
-          space.num_cells,
-          space.ops,
-          cell.filters,
-          first=4 * space.num_cells * cell.is_reduction,
-          seed=seed + 100_000 * cell.index,
-          name=f"layer_{cell.index}_cell",
+        space.num_cells,
+        space.ops,
+        cell.filters,
+        first=4 * space.num_cells * cell.is_reduction,
+        seed=seed + 100_000 * cell.index,
+        name=f"layer_{cell.index}_cell",
       )(*inputs, arc=arc)
       previous = [older, x]
       if use_aux_heads and cell.feeds_aux_head:

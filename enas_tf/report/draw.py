@@ -22,20 +22,20 @@ _OP_X = -1.55  # The middle of an operation's box, from its node's.
 _MARGIN = 1.0
 # By the first letters of the word.
 _OP_COLORS = {
-    "sep": "#4c78a8",
-    "dil": "#3d8f8a",
-    "con": "#54843f",
-    "avg": "#c26a00",
-    "max": "#c23b3d",
-    "ide": "#6f6f6f",
+  "sep": "#4c78a8",
+  "dil": "#3d8f8a",
+  "con": "#54843f",
+  "avg": "#c26a00",
+  "max": "#c23b3d",
+  "ide": "#6f6f6f",
 }
 _EDGE_COLORS = (
-    "#222222",
-    "#9a6fb0",
-    "#59a14f",
-    "#b07a3c",
-    "#d0609b",
-    "#3a9bc1",
+  "#222222",
+  "#9a6fb0",
+  "#59a14f",
+  "#b07a3c",
+  "#d0609b",
+  "#3a9bc1",
 )
 
 
@@ -85,7 +85,7 @@ def _canvas(graphs: tuple[micro.Graph, ...]):
   width = sum(layout.width for layout in layouts)
   top = max(layout.top for layout in layouts)
   picture = figure.Figure(
-      figsize=(width * _INCHES, (2 * top + 0.4) * _INCHES), dpi=_DPI
+    figsize=(width * _INCHES, (2 * top + 0.4) * _INCHES), dpi=_DPI
   )
   canvas = backend_agg.FigureCanvasAgg(picture)
   axes = picture.add_axes((0, 0, 1, 1))
@@ -95,7 +95,7 @@ def _canvas(graphs: tuple[micro.Graph, ...]):
   left = 0.0
   for graph, layout in zip(graphs, layouts, strict=True):
     axes.text(
-        left + layout.width / 2, top - 0.2, graph.title, ha="center", size=14
+      left + layout.width / 2, top - 0.2, graph.title, ha="center", size=14
     )
     _draw_graph(axes, graph, layout, left + _MARGIN)
     left += layout.width
@@ -123,8 +123,8 @@ def _layout(graph: micro.Graph) -> _Layout:
       return -np.mean(above) if above else node
 
     heights = {
-        node: _height(graph, node) if columns[node] == column else _LANE
-        for node in sources
+      node: _height(graph, node) if columns[node] == column else _LANE
+      for node in sources
     }
     y = (sum(heights.values()) + _GAP * (len(heights) - 1)) / 2
     for node in sorted(sources, key=wish):
@@ -177,14 +177,17 @@ def _box(axes, middle, size, text, fill, color) -> None:
 
   corner = middle[0] - size[0] / 2, middle[1] - size[1] / 2
   axes.add_patch(
-      patches.FancyBboxPatch(
-          corner, *size, boxstyle="round,pad=0,rounding_size=0.12",
-          facecolor=fill, edgecolor="black" if fill == "white" else fill,
-          zorder=3,
-      )  # fmt: skip
+    patches.FancyBboxPatch(
+      corner,
+      *size,
+      boxstyle="round,pad=0,rounding_size=0.12",
+      facecolor=fill,
+      edgecolor="black" if fill == "white" else fill,
+      zorder=3,
+    )  # fmt: skip
   )
   axes.text(
-      *middle, text, ha="center", va="center", size=8, color=color, zorder=4
+    *middle, text, ha="center", va="center", size=8, color=color, zorder=4
   )
 
 
@@ -198,8 +201,14 @@ def _arrow(axes, points, color) -> None:
     vertices += [(middle, y0), (middle, y1), (x1, y1)]
   codes = [path.Path.MOVETO] + [path.Path.CURVE4] * (len(vertices) - 1)
   axes.add_patch(
-      patches.FancyArrowPatch(
-          path=path.Path(vertices, codes), arrowstyle="-|>", color=color,
-          mutation_scale=9, linewidth=1.2, zorder=2, shrinkA=0, shrinkB=0,
-      )  # fmt: skip
+    patches.FancyArrowPatch(
+      path=path.Path(vertices, codes),
+      arrowstyle="-|>",
+      color=color,
+      mutation_scale=9,
+      linewidth=1.2,
+      zorder=2,
+      shrinkA=0,
+      shrinkB=0,
+    )  # fmt: skip
   )

@@ -80,9 +80,9 @@ class JsonLinesLogger(Logger):
 
   def _unwritable(self, error: OSError) -> errors.OutputDirError:
     return errors.OutputDirError(
-        "The metrics of the run cannot be written: make room or give another "
-        "--output_dir; the same command goes on from the last checkpoint. "
-        f"Received: path={self._path} ({error})"
+      "The metrics of the run cannot be written: make room or give another "
+      "--output_dir; the same command goes on from the last checkpoint. "
+      f"Received: path={self._path} ({error})"
     )
 
 
@@ -103,9 +103,9 @@ class TensorBoardLogger(Logger):
   def __init__(self, folder: pathlib.Path):
     if importlib.util.find_spec("tensorboard") is None:
       raise errors.ConfigError(
-          "The package tensorboard is not installed, and TensorFlow cannot "
-          "write its logs without it: pip install tensorboard. Received: "
-          f"folder={folder}"
+        "The package tensorboard is not installed, and TensorFlow cannot "
+        "write its logs without it: pip install tensorboard. Received: "
+        f"folder={folder}"
       )
     self._writer = tf.summary.create_file_writer(str(folder))
 
@@ -167,7 +167,7 @@ class CompositeLogger(Logger):
 
 
 def open_loggers(
-    run_dir: pathlib.Path, resume_step: int | None
+  run_dir: pathlib.Path, resume_step: int | None
 ) -> CompositeLogger:
   """Returns the loggers of a run: JSON lines and TensorBoard.
 
@@ -176,10 +176,10 @@ def open_loggers(
     resume_step: the step that was restored, or None at the start of a run.
   """
   return CompositeLogger(
-      [
-          JsonLinesLogger(run_dir / METRICS, resume_step),
-          TensorBoardLogger(run_dir / TENSORBOARD),
-      ]
+    [
+      JsonLinesLogger(run_dir / METRICS, resume_step),
+      TensorBoardLogger(run_dir / TENSORBOARD),
+    ]
   )
 
 

@@ -9,17 +9,17 @@ from enas_tf.spaces import base
 
 # Of a leaderboard: the key of a row, the header, and how to write the value.
 _COLUMNS = (
-    ("rank", "rank", "d"),
-    ("valid_accuracy", "validation accuracy", ".4f"),
-    ("batch_accuracy", "accuracy on a batch", ".4f"),
-    ("parameters", "parameters", ",d"),
-    ("multiply_adds", "multiply-adds", ",d"),
-    ("arc", "arc", ""),
+  ("rank", "rank", "d"),
+  ("valid_accuracy", "validation accuracy", ".4f"),
+  ("batch_accuracy", "accuracy on a batch", ".4f"),
+  ("parameters", "parameters", ",d"),
+  ("multiply_adds", "multiply-adds", ",d"),
+  ("arc", "arc", ""),
 )
 
 
 def leaderboard(
-    rows: Iterable[Mapping[str, Any]],
+  rows: Iterable[Mapping[str, Any]],
 ) -> tuple[list[str], list[list[str]]]:
   """Returns the headers and the rows of a leaderboard, as text.
 
@@ -29,7 +29,7 @@ def leaderboard(
   """
   headers = [header for _, header, _ in _COLUMNS]
   cells = [
-      [format(row[key], form) for key, _, form in _COLUMNS] for row in rows
+    [format(row[key], form) for key, _, form in _COLUMNS] for row in rows
   ]
   return headers, cells
 
@@ -46,14 +46,14 @@ def op_frequencies(arcs: np.ndarray, space: base.Space) -> dict[str, float]:
     A share in [0, 1] for each metric path, "arcs/op_frequency/" and the word.
   """
   places = [
-      place
-      for place, decision in enumerate(space.decisions)
-      if decision.name.rsplit("/", 1)[-1].startswith("op")
+    place
+    for place, decision in enumerate(space.decisions)
+    if decision.name.rsplit("/", 1)[-1].startswith("op")
   ]
   counts = np.bincount(arcs[:, places].ravel(), minlength=len(space.ops))
   return {
-      f"arcs/op_frequency/{op}": float(share)
-      for op, share in zip(space.ops, counts / counts.sum(), strict=True)
+    f"arcs/op_frequency/{op}": float(share)
+    for op, share in zip(space.ops, counts / counts.sum(), strict=True)
   }
 
 

@@ -35,26 +35,26 @@ class Terminal:
     self._has_bar = False
 
   def table(
-      self, headers: Sequence[str], rows: Sequence[Sequence[str]]
+    self, headers: Sequence[str], rows: Sequence[Sequence[str]]
   ) -> None:
     """Prints rows of text in columns; numbers are aligned at the right."""
     columns = list(zip(headers, *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     justify = [
-        str.rjust if all(map(_is_number, column[1:])) else str.ljust
-        for column in columns
+      str.rjust if all(map(_is_number, column[1:])) else str.ljust
+      for column in columns
     ]
     for row in (headers, ["-" * width for width in widths], *rows):
       cells = zip(justify, row, widths, strict=True)
       self.say("  ".join(f(cell, width) for f, cell, width in cells).rstrip())
 
   def progress(
-      self,
-      done: int,
-      total: int,
-      unit: str,
-      values: Mapping[str, float],
-      seconds_left: float | None,
+    self,
+    done: int,
+    total: int,
+    unit: str,
+    values: Mapping[str, float],
+    seconds_left: float | None,
   ) -> None:
     """Shows how far a run has come.
 

@@ -24,12 +24,12 @@ def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
   parts = family.search_parts()
   position = search.Position()
   saver = checkpoints.Checkpoints(
-      folder / search.FOLDER, search.state(parts, position), parts.fingerprint
+    folder / search.FOLDER, search.state(parts, position), parts.fingerprint
   )
   if saver.restore() is None:
     raise errors.CheckpointError(
-        "There is no search to derive an arc from: search first, by "
-        f"--mode=search. Received: output_dir={folder}"
+      "There is no search to derive an arc from: search first, by "
+      f"--mode=search. Received: output_dir={folder}"
     )
   arcs = _sample(parts.controller, experiment.run.derive_samples)
   terminal.say(f"Deriving: ranking {len(arcs)} different sampled arcs.")
@@ -54,8 +54,8 @@ def best_arc(experiment: config.ExperimentConfig, folder: pathlib.Path):
   path = folder / BEST_ARC
   if not path.exists():
     raise errors.ConfigError(
-        "There is no arc to train: search first, by --mode=search, or give one "
-        f"by --child_fixed_arc. Received: output_dir={folder}"
+      "There is no arc to train: search first, by --mode=search, or give one "
+      f"by --child_fixed_arc. Received: output_dir={folder}"
     )
   return space.parse(str(path))
 
@@ -78,16 +78,16 @@ def _printable(row: dict[str, Any]) -> dict[str, Any]:
 
 def _write(folder: pathlib.Path, rows) -> None:
   manifest.write_json(
-      folder / LEADERBOARD,
-      [
-          row | {"arc": row["arc"].to_json(), "arc_string": str(row["arc"])}
-          for row in rows
-      ],
+    folder / LEADERBOARD,
+    [
+      row | {"arc": row["arc"].to_json(), "arc_string": str(row["arc"])}
+      for row in rows
+    ],
   )
   best = rows[0]
   manifest.write_json(
-      folder / BEST_ARC,
-      best | {"arc": best["arc"].to_json(), "arc_string": str(best["arc"])},
+    folder / BEST_ARC,
+    best | {"arc": best["arc"].to_json(), "arc_string": str(best["arc"])},
   )
   (folder / "best_arc.dot").write_text(best["arc"].to_dot() + "\n")
   draw.save_png(best["arc"], folder / "best_arc.png")

@@ -11,8 +11,8 @@ def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
   results = family.evaluate(model, description)
   manifest.write_json(folder / fit.FOLDER / "evaluation.json", results)
   terminal.say(
-      f"Test accuracy {results['test_accuracy']:.4f} on "
-      f"{results['test_images']} images."
+    f"Test accuracy {results['test_accuracy']:.4f} on "
+    f"{results['test_images']} images."
   )
 
 
@@ -27,9 +27,9 @@ def load(experiment, folder, family):
     wanted = str(family.final_space.parse(experiment.fixed_arc))
     if wanted != description["arc_string"]:
       raise errors.CheckpointError(
-          "The trained child in the output folder is of another arc: train "
-          "this one first, by --mode=train, into another --output_dir. "
-          f"Received: child_fixed_arc={wanted}, trained "
-          f"{description['arc_string']}"
+        "The trained child in the output folder is of another arc: train "
+        "this one first, by --mode=train, into another --output_dir. "
+        f"Received: child_fixed_arc={wanted}, trained "
+        f"{description['arc_string']}"
       )
   return model, description

@@ -11,7 +11,7 @@ def get(experiment: config.ExperimentConfig) -> family.Family:
   word = experiment.run.search_for
   if word not in FAMILIES:
     raise errors.ConfigError(
-        f"--search_for is one of {', '.join(FAMILIES)}. Received: "
-        f"search_for={word}"
+      f"--search_for is one of {', '.join(FAMILIES)}. Received: "
+      f"search_for={word}"
     )
   return FAMILIES[word](experiment)

@@ -18,15 +18,15 @@ _METRICS = "metrics.csv"
 
 
 def fit(
-    model: keras.Model,
-    child: config.ChildConfig,
-    *,
-    batches: Callable[[int], tf.data.Dataset],
-    steps_per_epoch: int,
-    fingerprint: dict[str, Any],
-    folder: pathlib.Path,
-    save_minutes: float,
-    terminal,
+  model: keras.Model,
+  child: config.ChildConfig,
+  *,
+  batches: Callable[[int], tf.data.Dataset],
+  steps_per_epoch: int,
+  fingerprint: dict[str, Any],
+  folder: pathlib.Path,
+  save_minutes: float,
+  terminal,
 ) -> None:
   """Trains a model that answers {"logits", ["aux_logits"]}.
 
@@ -44,7 +44,7 @@ def fit(
   folder.mkdir(parents=True, exist_ok=True)
   _compile(model, child, steps_per_epoch)
   saver = checkpoints.Checkpoints(
-      folder / "checkpoints", _state(model), fingerprint
+    folder / "checkpoints", _state(model), fingerprint
   )
   epoch = saver.restore() or 0
   if epoch:
@@ -56,25 +56,25 @@ def fit(
     return images, {name: labels for name in names}
 
   model.fit(
-      batches(epoch * steps_per_epoch).map(with_targets),
-      initial_epoch=epoch,
-      epochs=child.num_epochs,
-      steps_per_epoch=steps_per_epoch,
-      shuffle=False,  # The stream is.
-      verbose=terminal.verbosity,
-      callbacks=[
-          _StopAtNaN(),
-          keras.callbacks.CSVLogger(folder / _METRICS, append=epoch > 0),
-          keras.callbacks.TensorBoard(
-              folder / "tensorboard", write_graph=False, profile_batch=0
-          ),
-          _Save(saver, save_minutes, child.num_epochs),
-      ],
+    batches(epoch * steps_per_epoch).map(with_targets),
+    initial_epoch=epoch,
+    epochs=child.num_epochs,
+    steps_per_epoch=steps_per_epoch,
+    shuffle=False,  # The stream is.
+    verbose=terminal.verbosity,
+    callbacks=[
+      _StopAtNaN(),
+      keras.callbacks.CSVLogger(folder / _METRICS, append=epoch > 0),
+      keras.callbacks.TensorBoard(
+        folder / "tensorboard", write_graph=False, profile_batch=0
+      ),
+      _Save(saver, save_minutes, child.num_epochs),
+    ],
   )
 
 
 def save(
-    model: keras.Model, description: dict[str, Any], folder: pathlib.Path
+  model: keras.Model, description: dict[str, Any], folder: pathlib.Path
 ) -> None:
   """Saves a trained child, images to logits, with what describes it."""
   folder.mkdir(parents=True, exist_ok=True)
@@ -93,15 +93,15 @@ def load(run_folder: pathlib.Path) -> tuple[keras.Model, dict[str, Any]]:
   folder = run_folder / FOLDER
   if not (folder / _DESCRIPTION).exists():
     raise errors.CheckpointError(
-        "There is no trained child in the output folder: train it first, by "
-        f"--mode=train. Received: output_dir={run_folder}"
+      "There is no trained child in the output folder: train it first, by "
+      f"--mode=train. Received: output_dir={run_folder}"
     )
   try:
     model = keras.saving.load_model(folder / _MODEL, compile=False)
   except (OSError, ValueError, KeyError) as error:
     raise errors.CheckpointError(
-        "The trained child cannot be read: train it again, by --mode=train. "
-        f"Received: {folder / _MODEL} ({error})"
+      "The trained child cannot be read: train it again, by --mode=train. "
+      f"Received: {folder / _MODEL} ({error})"
     ) from error
   return model, manifest.read_json(folder / _DESCRIPTION)
 
@@ -109,24 +109,24 @@ def load(run_folder: pathlib.Path) -> tuple[keras.Model, dict[str, Any]]:
 def _compile(model, child, steps_per_epoch) -> None:
   clipping = {"norm": "clipnorm", "global": "global_clipnorm"}
   clip = {
-      keyword: child.grad_bound
-      for mode, keyword in clipping.items()
-      if mode == child.clip_mode
+    keyword: child.grad_bound
+    for mode, keyword in clipping.items()
+    if mode == child.clip_mode
   }
   loss_weights = {"logits": 1.0, "aux_logits": heads.AUX_WEIGHT}
   model.compile(
-      optimizer=optimizers.NesterovMomentum(
-          schedules.from_config(child, steps_per_epoch),
-          l2_reg=child.l2_reg,
-          **clip,
-      ),
-      loss={
-          name: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-          for name in model.output
-      },
-      loss_weights={name: loss_weights[name] for name in model.output},
-      metrics={"logits": ["accuracy"]},
-      jit_compile=False,
+    optimizer=optimizers.NesterovMomentum(
+      schedules.from_config(child, steps_per_epoch),
+      l2_reg=child.l2_reg,
+      **clip,
+    ),
+    loss={
+      name: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+      for name in model.output
+    },
+    loss_weights={name: loss_weights[name] for name in model.output},
+    metrics={"logits": ["accuracy"]},
+    jit_compile=False,
   )
   model.optimizer.build(model.trainable_variables)
 
@@ -134,8 +134,7 @@ def _compile(model, child, steps_per_epoch) -> None:
 def _state(model) -> dict[str, tf.Variable]:
   weights = {f"model/{v.path}": v.value for v in model.variables}
   return weights | {
-      f"optimizer/{i}": v.value
-      for i, v in enumerate(model.optimizer.variables)
+    f"optimizer/{i}": v.value for i, v in enumerate(model.optimizer.variables)
   }
 
 
@@ -169,8 +168,8 @@ class _StopAtNaN(keras.callbacks.Callback):
     if not math.isfinite(loss):
       step = int(self.model.optimizer.iterations)
       raise errors.DivergenceError(
-          f"The child's loss is not a number at step {step}. The last good "
-          "checkpoint is kept: lower --child_lr_max or clip the gradients "
-          "(--child_clip_mode=global), and start again. Received: "
-          f"loss={loss}"
+        f"The child's loss is not a number at step {step}. The last good "
+        "checkpoint is kept: lower --child_lr_max or clip the gradients "
+        "(--child_clip_mode=global), and start again. Received: "
+        f"loss={loss}"
       )

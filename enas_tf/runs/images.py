@@ -62,25 +62,25 @@ class ImageFamily(family.Family):
     network = self.make_supernet(dataset)
     steps = pipeline.batches_per_epoch(len(dataset.train), child.batch_size)
     batches = functools.partial(
-        self._batches, dataset.train, dataset, child, _CHILD
+      self._batches, dataset.train, dataset, child, _CHILD
     )
     # So that a batch that does not fit is refused before the search begins.
     batches(0)
     reward_batches = functools.partial(self._reward_batches, dataset, child)
     reward_batches(0)
     return family.SearchParts(
-        controller=self._make_controller(),
-        child=supernet.SupernetTrainer(
-            network,
-            batches,
-            schedules.from_config(child, steps),
-            l2_reg=child.l2_reg,
-            clip_mode=child.clip_mode,
-            grad_bound=child.grad_bound,
-        ),
-        evaluator=shared_weights.SharedWeights(network, reward_batches),
-        child_steps=steps,
-        fingerprint=self._fingerprint(dataset),
+      controller=self._make_controller(),
+      child=supernet.SupernetTrainer(
+        network,
+        batches,
+        schedules.from_config(child, steps),
+        l2_reg=child.l2_reg,
+        clip_mode=child.clip_mode,
+        grad_bound=child.grad_bound,
+      ),
+      evaluator=shared_weights.SharedWeights(network, reward_batches),
+      child_steps=steps,
+      fingerprint=self._fingerprint(dataset),
     )
 
   def _make_controller(self):
@@ -88,33 +88,33 @@ class ImageFamily(family.Family):
     if settings.kind == "random":
       return random_search.RandomSearch(self.space, seed=seed)
     return reinforce.Reinforce(
-        self.make_policy(),
-        lr=settings.lr,
-        entropy_weight=settings.entropy_weight,
-        bl_dec=settings.bl_dec,
-        seed=seed,
+      self.make_policy(),
+      lr=settings.lr,
+      entropy_weight=settings.entropy_weight,
+      bl_dec=settings.bl_dec,
+      seed=seed,
     )
 
   def _batches(self, split, dataset, child, consumer, start_step):
     return pipeline.train_batches(
-        split,
-        dataset,
-        batch_size=child.batch_size,
-        seed=self._seed(consumer),
-        start_step=start_step,
-        cutout_size=child.cutout_size,
-        faithful=child.faithful,
+      split,
+      dataset,
+      batch_size=child.batch_size,
+      seed=self._seed(consumer),
+      start_step=start_step,
+      cutout_size=child.cutout_size,
+      faithful=child.faithful,
     )
 
   def _reward_batches(self, dataset, child, start_step):
     return pipeline.train_batches(
-        dataset.valid,
-        dataset,
-        # A small validation split is one batch.
-        batch_size=min(child.batch_size, len(dataset.valid)),
-        seed=self._seed(_REWARD),
-        start_step=start_step,
-        augment=False,
+      dataset.valid,
+      dataset,
+      # A small validation split is one batch.
+      batch_size=min(child.batch_size, len(dataset.valid)),
+      seed=self._seed(_REWARD),
+      start_step=start_step,
+      augment=False,
     )
 
   def _seed(self, consumer: int) -> int:
@@ -124,19 +124,19 @@ class ImageFamily(family.Family):
     settings = dataclasses.asdict(self.experiment.search)
     del settings["num_epochs"]  # A search may be made longer.
     return {
-        "space": self.space.name,
-        "seed": self.experiment.run.seed,
-        "data": dataset.name,
-        "image_shape": list(dataset.image_shape),
-        "num_train": len(dataset.train),
-        "class_names": list(dataset.class_names),
-        **{f"child_{name}": value for name, value in settings.items()},
-        **{
-            f"controller_{name}": value
-            for name, value in dataclasses.asdict(
-                self.experiment.controller
-            ).items()
-        },
+      "space": self.space.name,
+      "seed": self.experiment.run.seed,
+      "data": dataset.name,
+      "image_shape": list(dataset.image_shape),
+      "num_train": len(dataset.train),
+      "class_names": list(dataset.class_names),
+      **{f"child_{name}": value for name, value in settings.items()},
+      **{
+        f"controller_{name}": value
+        for name, value in dataclasses.asdict(
+          self.experiment.controller
+        ).items()
+      },
     }
 
   def rank(self, parts, arcs):
@@ -145,20 +145,20 @@ class ImageFamily(family.Family):
     scores = np.array(parts.evaluator.evaluate_on(arcs, [batch]))
     best = np.argsort(-scores, kind="stable")[: run.derive_top]
     valid = list(
-        pipeline.eval_batches(
-            dataset.valid,
-            dataset,
-            batch_size=self.experiment.data.eval_batch_size,
-        )
+      pipeline.eval_batches(
+        dataset.valid,
+        dataset,
+        batch_size=self.experiment.data.eval_batch_size,
+      )
     )
     full = parts.evaluator.evaluate_on(tf.gather(arcs, best), valid)
     rows = [
-        {
-            "arc": self.space.decode(arcs[i].numpy()),
-            "valid_accuracy": accuracy,
-            "batch_accuracy": float(scores[i]),
-        }
-        for i, accuracy in zip(best, full, strict=True)
+      {
+        "arc": self.space.decode(arcs[i].numpy()),
+        "valid_accuracy": accuracy,
+        "batch_accuracy": float(scores[i]),
+      }
+      for i, accuracy in zip(best, full, strict=True)
     ]
     return sorted(rows, key=lambda row: -row["valid_accuracy"])
 
@@ -174,72 +174,72 @@ class ImageFamily(family.Family):
       self._inherit(model, arc, run_folder, terminal)
     description = self._description(arc, dataset)
     fit.fit(
-        model,
-        child,
-        batches=functools.partial(
-            self._batches, dataset.train, dataset, child, _FINAL
-        ),
-        steps_per_epoch=steps,
-        fingerprint=description
-        | {f"child_{k}": v for k, v in dataclasses.asdict(child).items()}
-        | {"seed": self.experiment.run.seed},
-        folder=run_folder / fit.FOLDER,
-        save_minutes=self.experiment.run.save_minutes,
-        terminal=terminal,
+      model,
+      child,
+      batches=functools.partial(
+        self._batches, dataset.train, dataset, child, _FINAL
+      ),
+      steps_per_epoch=steps,
+      fingerprint=description
+      | {f"child_{k}": v for k, v in dataclasses.asdict(child).items()}
+      | {"seed": self.experiment.run.seed},
+      folder=run_folder / fit.FOLDER,
+      save_minutes=self.experiment.run.save_minutes,
+      terminal=terminal,
     )
     fit.save(self.inference(model), description, run_folder / fit.FOLDER)
 
   def _inherit(self, model, arc, run_folder, terminal):
     _, _, arrays = checkpoints.load(run_folder / "checkpoints")
     variables = {
-        name.removeprefix(_SUPERNET_PREFIX): value
-        for name, value in arrays.items()
-        if name.startswith(_SUPERNET_PREFIX)
+      name.removeprefix(_SUPERNET_PREFIX): value
+      for name, value in arrays.items()
+      if name.startswith(_SUPERNET_PREFIX)
     }
     copied = self.inherit(model, arc, variables)
     terminal.say(
-        f"The child starts with {copied} of {len(model.trainable_variables)} "
-        "variables from the shared weights."
+      f"The child starts with {copied} of {len(model.trainable_variables)} "
+      "variables from the shared weights."
     )
 
   def _description(self, arc, dataset) -> dict[str, Any]:
     return {
-        "space": self.space.name,
-        "arc": arc.to_json(),
-        "arc_string": str(arc),
-        "data": dataset.name,
-        "class_names": list(dataset.class_names),
-        "image_shape": list(dataset.image_shape),
-        "mean": [float(value) for value in dataset.mean],
-        "std": [float(value) for value in dataset.std],
+      "space": self.space.name,
+      "arc": arc.to_json(),
+      "arc_string": str(arc),
+      "data": dataset.name,
+      "class_names": list(dataset.class_names),
+      "image_shape": list(dataset.image_shape),
+      "mean": [float(value) for value in dataset.mean],
+      "std": [float(value) for value in dataset.std],
     }
 
   def evaluate(self, model, description):
     dataset = self._trained
-    if list(dataset.class_names) != description["class_names"] or list(
-        dataset.image_shape
-    ) != description["image_shape"]:
+    if (
+      list(dataset.class_names) != description["class_names"]
+      or list(dataset.image_shape) != description["image_shape"]
+    ):
       raise errors.DataError(
-          "The child was trained on other images: give the --data and "
-          "--data_path of its training. Received: "
-          f"image_shape={list(dataset.image_shape)}, trained on "
-          f"{description['image_shape']}"
+        "The child was trained on other images: give the --data and "
+        "--data_path of its training. Received: "
+        f"image_shape={list(dataset.image_shape)}, trained on "
+        f"{description['image_shape']}"
       )
     batches = pipeline.eval_batches(
-        dataset.test, dataset, batch_size=self.experiment.data.eval_batch_size
+      dataset.test, dataset, batch_size=self.experiment.data.eval_batch_size
     )
     logits = [model(x, training=False).numpy() for x, _ in batches]
     hits = np.concatenate(logits).argmax(1) == dataset.test.labels
     return {
-        "test_accuracy": float(hits.mean()),
-        "test_images": len(hits),
-        "test_accuracy_by_class": {
-            name: float(hits[dataset.test.labels == label].mean())
-            for label, name in enumerate(dataset.class_names)
-            if (dataset.test.labels == label).any()
-        },
+      "test_accuracy": float(hits.mean()),
+      "test_images": len(hits),
+      "test_accuracy_by_class": {
+        name: float(hits[dataset.test.labels == label].mean())
+        for label, name in enumerate(dataset.class_names)
+        if (dataset.test.labels == label).any()
+      },
     }
 
   def export(self, model, description, folder):
     saved_images.export(model, description, folder)
-

@@ -15,37 +15,37 @@ class MicroFamily(images.ImageFamily):
   def make_policy(self):
     controller = self.experiment.controller
     return micro_policy.MicroPolicy(
-        self.space,
-        lstm_size=controller.lstm_size,
-        num_layers=controller.num_layers,
-        tanh_constant=controller.tanh_constant,
-        op_tanh_reduce=controller.op_tanh_reduce,
-        temperature=controller.temperature,
-        seed=self.experiment.run.seed,
+      self.space,
+      lstm_size=controller.lstm_size,
+      num_layers=controller.num_layers,
+      tanh_constant=controller.tanh_constant,
+      op_tanh_reduce=controller.op_tanh_reduce,
+      temperature=controller.temperature,
+      seed=self.experiment.run.seed,
     )
 
   def make_supernet(self, dataset):
     child = self.experiment.search
     return micro_supernet.MicroSupernet(
-        self.space,
-        num_layers=child.num_layers,
-        out_filters=child.out_filters,
-        image_shape=dataset.image_shape,
-        num_classes=dataset.num_classes,
-        use_aux_heads=child.use_aux_heads,
-        keep_prob=child.keep_prob,
-        seed=self.experiment.run.seed,
-        faithful=child.faithful,
+      self.space,
+      num_layers=child.num_layers,
+      out_filters=child.out_filters,
+      image_shape=dataset.image_shape,
+      num_classes=dataset.num_classes,
+      use_aux_heads=child.use_aux_heads,
+      keep_prob=child.keep_prob,
+      seed=self.experiment.run.seed,
+      faithful=child.faithful,
     )
 
   def make_child(self, arc, dataset, total_steps):
     return micro_child.build(
-        arc,
-        self.experiment.final,
-        image_shape=dataset.image_shape,
-        num_classes=dataset.num_classes,
-        total_steps=total_steps,
-        seed=self.experiment.run.seed,
+      arc,
+      self.experiment.final,
+      image_shape=dataset.image_shape,
+      num_classes=dataset.num_classes,
+      total_steps=total_steps,
+      seed=self.experiment.run.seed,
     )
 
   def inherit(self, model, arc, supernet_variables):

@@ -47,8 +47,9 @@ class SearchReport:
       metrics["reward/max"] = float(np.max(event.rewards))
       self._remember(event)
     metrics |= tables.op_frequencies(event.arcs, self._space)
+    metrics["arcs/distinct"] = tables.distinct_share(event.arcs)
     self._loggers.scalars(
-        position.tick, {"epoch": position.epoch + 1, **metrics}
+      position.tick, {"epoch": position.epoch + 1, **metrics}
     )
     self._seconds[event.kind] += seconds
     self._steps[event.kind] += len(event.arcs) if event.kind == "child" else 1
@@ -65,32 +66,30 @@ class SearchReport:
     sampled = "\n".join(str(self._space.decode(row)) for row in event.arcs[:10])
     self._loggers.text(position.tick, "arcs/sampled", sampled)
     self._loggers.arc(
-        position.tick, "arcs/sampled_last", self._space.decode(event.arcs[-1])
+      position.tick, "arcs/sampled_last", self._space.decode(event.arcs[-1])
     )
     if self._best is not None:
       reward, arc = self._best
-      self._loggers.arc(
-          position.tick, "arcs/best", arc, f"reward {reward:.4f}"
-      )
+      self._loggers.arc(position.tick, "arcs/best", arc, f"reward {reward:.4f}")
       self._best = None
 
   def _show(self, position) -> None:
     names = {
-        "loss": "child/loss",
-        "acc": "child/accuracy",
-        "reward": "reward/mean",
-        "entropy": "controller/entropy_nats",
+      "loss": "child/loss",
+      "acc": "child/accuracy",
+      "reward": "reward/mean",
+      "entropy": "controller/entropy_nats",
     }
     self._terminal.progress(
-        done=position.epoch * self._plan.child_steps + position.child_steps,
-        total=self._plan.num_epochs * self._plan.child_steps,
-        unit=f"epoch {position.epoch + 1}/{self._plan.num_epochs}",
-        values={
-            short: self._shown[name]
-            for short, name in names.items()
-            if name in self._shown
-        },
-        seconds_left=self._seconds_left(position),
+      done=position.epoch * self._plan.child_steps + position.child_steps,
+      total=self._plan.num_epochs * self._plan.child_steps,
+      unit=f"epoch {position.epoch + 1}/{self._plan.num_epochs}",
+      values={
+        short: self._shown[name]
+        for short, name in names.items()
+        if name in self._shown
+      },
+      seconds_left=self._seconds_left(position),
     )
 
   def _seconds_left(self, position) -> float | None:
@@ -98,14 +97,13 @@ class SearchReport:
     epochs = plan.num_epochs - position.epoch
     phases = epochs / plan.controller_every if plan.controller_every else 0
     left = {
-        "child": epochs * plan.child_steps - position.child_steps,
-        "controller": phases * plan.controller_steps
-        - position.controller_steps,
+      "child": epochs * plan.child_steps - position.child_steps,
+      "controller": phases * plan.controller_steps - position.controller_steps,
     }
     if not self._steps["child"]:
       return None
     return sum(
-        max(left[kind], 0) * self._seconds[kind] / self._steps[kind]
-        for kind in left
-        if self._steps[kind]
+      max(left[kind], 0) * self._seconds[kind] / self._steps[kind]
+      for kind in left
+      if self._steps[kind]
     )

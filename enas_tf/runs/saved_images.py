@@ -16,7 +16,12 @@ class _Classifier(tf.Module):
     self._model = model
     self._scale = tf.constant([1 / (255 * each) for each in description["std"]])
     self._shift = tf.constant(
-        [m / s for m, s in zip(description["mean"], description["std"])]
+      [
+        mean / std
+        for mean, std in zip(
+          description["mean"], description["std"], strict=True
+        )
+      ]
     )
     self.class_names = tf.Variable(description["class_names"], trainable=False)
     self.arc = tf.Variable(description["arc_string"], trainable=False)
@@ -38,15 +43,13 @@ class _Classifier(tf.Module):
     probabilities = tf.nn.softmax(self._model(images, training=False))
     label = tf.argmax(probabilities, 1)
     return {
-        "probabilities": probabilities,
-        "label": label,
-        "class_name": tf.gather(self.class_names, label),
+      "probabilities": probabilities,
+      "label": label,
+      "class_name": tf.gather(self.class_names, label),
     }
 
 
-def export(
-    model: keras.Model, description: dict, folder: pathlib.Path
-) -> None:
+def export(model: keras.Model, description: dict, folder: pathlib.Path) -> None:
   """Writes folder/saved_model, and the Keras file beside it.
 
   The SavedModel can be called with float32 or uint8 images; its signatures are

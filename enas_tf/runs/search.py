@@ -38,8 +38,8 @@ class Position:
 
   def __init__(self):
     self._counters = {
-        name: tf.Variable(0, trainable=False, dtype=tf.int64)
-        for name in ("tick", "epoch", "child_steps", "controller_steps")
+      name: tf.Variable(0, trainable=False, dtype=tf.int64)
+      for name in ("tick", "epoch", "child_steps", "controller_steps")
     }
 
   def __getattr__(self, name: str) -> int:
@@ -117,14 +117,14 @@ def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
   parts = families.get(experiment).search_parts()
   position = Position()
   saver = checkpoints.Checkpoints(
-      folder / FOLDER, state(parts, position), parts.fingerprint
+    folder / FOLDER, state(parts, position), parts.fingerprint
   )
   plan = _plan(experiment, parts)
   resumed = saver.restore() is not None
   if resumed:
     terminal.say(
-        f"Resuming the search at epoch {position.epoch + 1}, step "
-        f"{position.child_steps} of {plan.child_steps}."
+      f"Resuming the search at epoch {position.epoch + 1}, step "
+      f"{position.child_steps} of {plan.child_steps}."
     )
   watch = reporting.SearchReport(
       folder, terminal, experiment, parts.controller.space, plan,
@@ -133,7 +133,7 @@ def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
   with watch:
     started = time.monotonic()
     for event in search(
-        parts.controller, parts.child, parts.evaluator, position, plan
+      parts.controller, parts.child, parts.evaluator, position, plan
     ):
       watch.on_event(event, position, time.monotonic() - started)
       if event.kind == "epoch" or saver.due(experiment.run.save_minutes):
@@ -142,29 +142,29 @@ def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
 
 
 def state(
-    parts: family.SearchParts, position: Position
+  parts: family.SearchParts, position: Position
 ) -> dict[str, tf.Variable]:
   """Returns everything that a checkpoint of a search holds."""
   named = {
-      "position": position,
-      "controller": parts.controller,
-      "child": parts.child,
-      "evaluator": parts.evaluator,
+    "position": position,
+    "controller": parts.controller,
+    "child": parts.child,
+    "evaluator": parts.evaluator,
   }
   return {
-      f"{prefix}/{name}": variable
-      for prefix, part in named.items()
-      for name, variable in part.state().items()
+    f"{prefix}/{name}": variable
+    for prefix, part in named.items()
+    for name, variable in part.state().items()
   }
 
 
 def _plan(experiment, parts) -> Plan:
   controller = experiment.controller
   return Plan(
-      num_epochs=experiment.search.num_epochs,
-      child_steps=parts.child_steps,
-      chunk=experiment.run.log_every,
-      controller_steps=controller.train_steps,
-      controller_every=controller.train_every if controller.training else 0,
-      arcs_per_step=controller.num_aggregate,
+    num_epochs=experiment.search.num_epochs,
+    child_steps=parts.child_steps,
+    chunk=experiment.run.log_every,
+    controller_steps=controller.train_steps,
+    controller_every=controller.train_every if controller.training else 0,
+    arcs_per_step=controller.num_aggregate,
   )

@@ -10,7 +10,7 @@ def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
   arc = derive.best_arc(experiment, folder)
   size = family.child_size(arc)
   terminal.say(
-      f"Training the child of {arc}: {size.parameters:,} parameters, "
-      f"{size.multiply_adds:,} multiply-adds."
+    f"Training the child of {arc}: {size.parameters:,} parameters, "
+    f"{size.multiply_adds:,} multiply-adds."
   )
   family.train(arc, folder, terminal)

@@ -5,24 +5,26 @@ from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
+from absl import logging
 
 from enas_tf import config
 from enas_tf.report import terminal as terminals
 from enas_tf.runs import derive, evaluate, export, search, train
 
 _VERBS = {
-    "search": search.run,
-    "derive": derive.run,
-    "train": train.run,
-    "evaluate": evaluate.run,
-    "export": export.run,
+  "search": search.run,
+  "derive": derive.run,
+  "train": train.run,
+  "evaluate": evaluate.run,
+  "export": export.run,
 }
 
 
 def run(
-    names: Sequence[str], experiment: config.ExperimentConfig, folder
+  names: Sequence[str], experiment: config.ExperimentConfig, folder
 ) -> None:
   """Runs the verbs in order, in the run's folder."""
+  logging.set_verbosity(logging.WARNING)  # TensorFlow's notes on saving.
   keras.utils.set_random_seed(experiment.run.seed)
   if experiment.run.deterministic:
     tf.config.experimental.enable_op_determinism()

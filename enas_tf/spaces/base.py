@@ -71,17 +71,17 @@ class Space(abc.ABC):
     """Raises ArcError unless `row` is an architecture of this space."""
     if len(row) != self.num_decisions:
       raise errors.ArcError(
-          f"An arc of this {self.name} space has {self.num_decisions} "
-          f"integers, this one has {len(row)}: add or remove some, or change "
-          f"the size of the space. Received: arc={_shorten(row)}"
+        f"An arc of this {self.name} space has {self.num_decisions} "
+        f"integers, this one has {len(row)}: add or remove some, or change "
+        f"the size of the space. Received: arc={_shorten(row)}"
       )
     for position, (value, decision) in enumerate(
-        zip(row, self.decisions, strict=True)
+      zip(row, self.decisions, strict=True)
     ):
       if not 0 <= value < decision.num_options:
         raise errors.ArcError(
-            f"Integer {position} of the arc ({decision.name}) must be in "
-            f"[0, {decision.num_options}): change it. Received: {value}"
+          f"Integer {position} of the arc ({decision.name}) must be in "
+          f"[0, {decision.num_options}): change it. Received: {value}"
         )
 
   def random(self, rng: np.random.Generator) -> Arc:
@@ -110,8 +110,8 @@ class Space(abc.ABC):
         content = path.read_text(encoding="utf-8")
       except (OSError, UnicodeDecodeError) as error:
         raise errors.ArcError(
-            "The arc's JSON file cannot be read: give the path of a file such "
-            f"as a run's best_arc.json. Received: path={text} ({error})"
+          "The arc's JSON file cannot be read: give the path of a file such "
+          f"as a run's best_arc.json. Received: path={text} ({error})"
         ) from error
       return self._from_json_text(content, text)
     return self.decode(self._integers(text))
@@ -123,9 +123,9 @@ class Space(abc.ABC):
       if not word.isascii() or not word.isdecimal():
         known = ", ".join(sorted(self.published)) or "none"
         raise errors.ArcError(
-            "An arc is a string of integers, a .json file or the name of a "
-            f"published arc ({known}); word {position} is not an integer. "
-            f"Received: {word!r}"
+          "An arc is a string of integers, a .json file or the name of a "
+          f"published arc ({known}); word {position} is not an integer. "
+          f"Received: {word!r}"
         )
       row.append(int(word))
     return row
@@ -135,8 +135,8 @@ class Space(abc.ABC):
       value = json.loads(text)
     except json.JSONDecodeError as error:
       raise errors.ArcError(
-          f"The arc in {where} is not JSON: {error}. Write it as a run's "
-          f"best_arc.json does. Received: {_shorten(text)}"
+        f"The arc in {where} is not JSON: {error}. Write it as a run's "
+        f"best_arc.json does. Received: {_shorten(text)}"
       ) from error
     # best_arc.json and a leaderboard's row hold the arc beside its scores.
     if isinstance(value, dict) and "arc" in value:

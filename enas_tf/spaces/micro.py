@@ -19,11 +19,11 @@ from enas_tf.spaces import base
 
 # In the order of the original's integers (enas, micro_child.py).
 PAPER_OPS = (
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "avg_pool_3x3",
-    "max_pool_3x3",
-    "identity",
+  "sep_conv_3x3",
+  "sep_conv_5x5",
+  "avg_pool_3x3",
+  "max_pool_3x3",
+  "identity",
 )
 CELLS = ("normal", "reduction")
 _FIELDS = ("index_1", "op_1", "index_2", "op_2")
@@ -85,18 +85,18 @@ class MicroArc:
 
   def __str__(self) -> str:
     return " ".join(
-        f"{n.index_1} {self.ops.index(n.op_1)} "
-        f"{n.index_2} {self.ops.index(n.op_2)}"
-        for n in self.normal + self.reduction
+      f"{n.index_1} {self.ops.index(n.op_1)} "
+      f"{n.index_2} {self.ops.index(n.op_2)}"
+      for n in self.normal + self.reduction
     )
 
   def to_json(self) -> dict[str, Any]:
     """Returns a value for `json.dumps`; `MicroSpace.from_json` reads it."""
     return {
-        "space": "micro",
-        "ops": list(self.ops),
-        "normal": [list(node) for node in self.normal],
-        "reduction": [list(node) for node in self.reduction],
+      "space": "micro",
+      "ops": list(self.ops),
+      "normal": [list(node) for node in self.normal],
+      "reduction": [list(node) for node in self.reduction],
     }
 
   def graphs(self) -> tuple[Graph, ...]:
@@ -111,8 +111,8 @@ class MicroArc:
       names[len(graph.nodes) - 1] = f"{cell}_out"
       lines += [f"  subgraph cluster_{cell} {{", f'    label="{graph.title}";']
       lines += [
-          f'    {names[i]} [label="{node}"];'
-          for i, node in enumerate(graph.nodes)
+        f'    {names[i]} [label="{node}"];'
+        for i, node in enumerate(graph.nodes)
       ]
       for edge in graph.edges:
         label = f' [label="{edge.label}"]' if edge.label else ""
@@ -126,8 +126,8 @@ def _graph(cell: str, nodes: Sequence[Node]) -> Graph:
   edges = []
   for i, node in enumerate(nodes, start=2):
     edges += [
-        Edge(node.index_1, i, node.op_1),
-        Edge(node.index_2, i, node.op_2),
+      Edge(node.index_1, i, node.op_1),
+      Edge(node.index_2, i, node.op_2),
     ]
   edges += [Edge(i, out) for i in loose_ends(nodes)]
   names = ["previous previous cell", "previous cell"]
@@ -162,25 +162,25 @@ class MicroSpace(base.Space):
   def __post_init__(self):
     if self.num_cells < 1:
       raise errors.ConfigError(
-          "A cell needs at least one node: raise --child_num_cells. "
-          f"Received: num_cells={self.num_cells}"
+        "A cell needs at least one node: raise --child_num_cells. "
+        f"Received: num_cells={self.num_cells}"
       )
     if not self.ops or len(set(self.ops)) != len(self.ops):
       raise errors.ConfigError(
-          "The operations must be one or more different words: change "
-          f"--child_ops. Received: ops={','.join(self.ops)}"
+        "The operations must be one or more different words: change "
+        f"--child_ops. Received: ops={','.join(self.ops)}"
       )
 
   @functools.cached_property
   def decisions(self) -> tuple[base.Decision, ...]:
     return tuple(
-        base.Decision(
-            f"{cell}/node_{node}/{field}",
-            node + 2 if field.startswith("index") else len(self.ops),
-        )
-        for cell in CELLS
-        for node in range(self.num_cells)
-        for field in _FIELDS
+      base.Decision(
+        f"{cell}/node_{node}/{field}",
+        node + 2 if field.startswith("index") else len(self.ops),
+      )
+      for cell in CELLS
+      for node in range(self.num_cells)
+      for field in _FIELDS
     )
 
   def encode(self, arc: MicroArc) -> np.ndarray:
@@ -190,43 +190,43 @@ class MicroSpace(base.Space):
     row = [int(value) for value in row]
     self.check(row)
     nodes = [
-        Node(index_1, self.ops[op_1], index_2, self.ops[op_2])
-        for index_1, op_1, index_2, op_2 in zip(*[iter(row)] * 4, strict=True)
+      Node(index_1, self.ops[op_1], index_2, self.ops[op_2])
+      for index_1, op_1, index_2, op_2 in zip(*[iter(row)] * 4, strict=True)
     ]
     return MicroArc(
-        tuple(nodes[: self.num_cells]), tuple(nodes[self.num_cells :]), self.ops
+      tuple(nodes[: self.num_cells]), tuple(nodes[self.num_cells :]), self.ops
     )
 
   def from_json(self, value: Any) -> MicroArc:
     try:
       nodes = {
-          f"{cell}/node_{i}": Node(
-              operator.index(index_1), op_1, operator.index(index_2), op_2
-          )
-          for cell in CELLS
-          for i, (index_1, op_1, index_2, op_2) in enumerate(value[cell])
+        f"{cell}/node_{i}": Node(
+          operator.index(index_1), op_1, operator.index(index_2), op_2
+        )
+        for cell in CELLS
+        for i, (index_1, op_1, index_2, op_2) in enumerate(value[cell])
       }
       sizes = [len(value[cell]) for cell in CELLS]
     except (TypeError, KeyError, ValueError) as error:
       raise errors.ArcError(
-          'A micro arc in JSON has the keys "normal" and "reduction", each a '
-          'list of nodes [index_1, "op_1", index_2, "op_2"]: write it as a '
-          f"run's best_arc.json does. Received: {value}"
+        'A micro arc in JSON has the keys "normal" and "reduction", each a '
+        'list of nodes [index_1, "op_1", index_2, "op_2"]: write it as a '
+        f"run's best_arc.json does. Received: {value}"
       ) from error
     if sizes[0] != sizes[1]:
       raise errors.ArcError(
-          "Both cells must have the same number of nodes. Received: "
-          f"normal={sizes[0]}, reduction={sizes[1]}"
+        "Both cells must have the same number of nodes. Received: "
+        f"normal={sizes[0]}, reduction={sizes[1]}"
       )
     row = [
-        number
-        for place, node in nodes.items()
-        for number in (
-            node.index_1,
-            self._integer(node.op_1, f"{place}/op_1"),
-            node.index_2,
-            self._integer(node.op_2, f"{place}/op_2"),
-        )
+      number
+      for place, node in nodes.items()
+      for number in (
+        node.index_1,
+        self._integer(node.op_1, f"{place}/op_1"),
+        node.index_2,
+        self._integer(node.op_2, f"{place}/op_2"),
+      )
     ]
     return self.decode(row)
 
@@ -235,21 +235,21 @@ class MicroSpace(base.Space):
     from enas_tf.spaces import published  # It imports this module.
 
     return {
-        name: self.from_json(arc.to_json())
-        for name, arc in published.MICRO.items()
-        if len(arc.normal) == self.num_cells
-        and all(
-            op in self.ops
-            for node in arc.normal + arc.reduction
-            for op in (node.op_1, node.op_2)
-        )
+      name: self.from_json(arc.to_json())
+      for name, arc in published.MICRO.items()
+      if len(arc.normal) == self.num_cells
+      and all(
+        op in self.ops
+        for node in arc.normal + arc.reduction
+        for op in (node.op_1, node.op_2)
+      )
     }
 
   def _integer(self, op: str, place: str) -> int:
     if op not in self.ops:
       raise errors.ArcError(
-          f"The operation {op!r} is not in this space "
-          f"({', '.join(self.ops)}): add it to --child_ops. "
-          f"Received: {place}={op}"
+        f"The operation {op!r} is not in this space "
+        f"({', '.join(self.ops)}): add it to --child_ops. "
+        f"Received: {place}={op}"
       )
     return self.ops.index(op)

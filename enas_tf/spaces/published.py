@@ -5,10 +5,10 @@ from enas_tf.spaces import micro
 # Pham et al. 2018, https://arxiv.org/abs/1802.03268, figure 8; the integers
 # stand in the original's scripts/cifar10_micro_final.sh.
 _ENAS_MICRO = (
-    "0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1 "
-    "1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1"
+  "0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1 "
+  "1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1"
 )
 
 MICRO = {
-    "enas_micro": micro.MicroSpace(num_cells=5).decode(_ENAS_MICRO.split()),
+  "enas_micro": micro.MicroSpace(num_cells=5).decode(_ENAS_MICRO.split()),
 }

@@ -38,8 +38,8 @@ class NesterovMomentum(keras.optimizers.Optimizer):
       return
     super().build(variables)
     self._momenta = [
-        self.add_variable_from_reference(each, name="momentum")
-        for each in variables
+      self.add_variable_from_reference(each, name="momentum")
+      for each in variables
     ]
 
   def update_step(self, gradient, variable, learning_rate):
@@ -76,14 +76,14 @@ class SupernetMomentum:
   """
 
   def __init__(
-      self,
-      dense: Sequence[tf.Variable],
-      banks: Sequence[shared.Bank],
-      schedule,
-      *,
-      l2_reg: float,
-      clip_mode: str = "none",
-      grad_bound: float = 5.0,
+    self,
+    dense: Sequence[tf.Variable],
+    banks: Sequence[shared.Bank],
+    schedule,
+    *,
+    l2_reg: float,
+    clip_mode: str = "none",
+    grad_bound: float = 5.0,
   ):
     self._dense = list(dense)
     self._banks = list(banks)
@@ -95,10 +95,10 @@ class SupernetMomentum:
     self._momenta = [_zeros_like(each) for each in self._dense]
     self._bank_momenta = [_zeros_like(each.rows) for each in self._banks]
     self._pending = [
-        tf.Variable(
-            tf.eye(2, batch_shape=[len(each.starts) - 1]), trainable=False
-        )
-        for each in self._banks
+      tf.Variable(
+        tf.eye(2, batch_shape=[len(each.starts) - 1]), trainable=False
+      )
+      for each in self._banks
     ]
 
   @property
@@ -134,10 +134,10 @@ class SupernetMomentum:
     w, m = tf.gather(weights, places), tf.gather(momenta, places)
     product = tf.gather(self._pending[i], blocks)[..., None]  # [n, 2, 2, 1]
     weights.scatter_nd_update(
-        places[:, None], product[:, 0, 0] * w + product[:, 0, 1] * m
+      places[:, None], product[:, 0, 0] * w + product[:, 0, 1] * m
     )
     momenta.scatter_nd_update(
-        places[:, None], product[:, 1, 0] * w + product[:, 1, 1] * m
+      places[:, None], product[:, 1, 0] * w + product[:, 1, 1] * m
     )
 
   def apply(self, gradients, chosen):
@@ -153,12 +153,12 @@ class SupernetMomentum:
     """
     rate = self.learning_rate
     gradients, norm = self._clip(
-        self._with_l2(gradient, variable)
-        for gradient, variable in zip(gradients, self.variables, strict=True)
+      self._with_l2(gradient, variable)
+      for gradient, variable in zip(gradients, self.variables, strict=True)
     )
     momenta = self._momenta + self._bank_momenta
     for gradient, variable, momentum in zip(
-        gradients, self.variables, momenta, strict=True
+      gradients, self.variables, momenta, strict=True
     ):
       _apply(variable, momentum, gradient, rate)
     self._postpone(chosen, rate)
@@ -186,10 +186,12 @@ class SupernetMomentum:
   def _postpone(self, chosen, rate) -> None:
     """Remembers this step's A for the blocks that it did not choose."""
     l2 = 2 * self._l2_reg
-    step = tf.stack([
+    step = tf.stack(
+      [
         tf.stack([1 - rate * l2 * (1 + MOMENTUM), -rate * MOMENTUM**2]),
         tf.stack([tf.constant(l2), tf.constant(MOMENTUM)]),
-    ])
+      ]
+    )
     for pending, blocks in zip(self._pending, chosen, strict=True):
       kept = tf.gather(pending, blocks)  # The identity: refreshed and used.
       pending.assign(tf.einsum("ij,bjk->bik", step, pending))
@@ -198,9 +200,9 @@ class SupernetMomentum:
   def state(self) -> dict[str, tf.Variable]:
     named = {"step": self.step}
     for name, variables in (
-        ("momentum", self._momenta),
-        ("bank_momentum", self._bank_momenta),
-        ("pending", self._pending),
+      ("momentum", self._momenta),
+      ("bank_momentum", self._bank_momenta),
+      ("pending", self._pending),
     ):
       named |= {f"{name}/{i}": each for i, each in enumerate(variables)}
     return named
@@ -213,20 +215,20 @@ def _zeros_like(variable) -> tf.Variable:
 def _apply(variable, momentum, gradient, rate) -> None:
   if isinstance(gradient, tf.IndexedSlices):
     tf.raw_ops.ResourceSparseApplyMomentum(
-        var=variable.handle,
-        accum=momentum.handle,
-        lr=rate,
-        grad=gradient.values,
-        indices=gradient.indices,
-        momentum=MOMENTUM,
-        use_nesterov=True,
+      var=variable.handle,
+      accum=momentum.handle,
+      lr=rate,
+      grad=gradient.values,
+      indices=gradient.indices,
+      momentum=MOMENTUM,
+      use_nesterov=True,
     )
   else:
     tf.raw_ops.ResourceApplyMomentum(
-        var=variable.handle,
-        accum=momentum.handle,
-        lr=rate,
-        grad=gradient,
-        momentum=MOMENTUM,
-        use_nesterov=True,
+      var=variable.handle,
+      accum=momentum.handle,
+      lr=rate,
+      grad=gradient,
+      momentum=MOMENTUM,
+      use_nesterov=True,
     )

@@ -25,7 +25,13 @@ class CosineRestarts(keras.optimizers.schedules.LearningRateSchedule):
   """
 
   def __init__(
-      self, lr_max, lr_min, T_0, T_mul, steps_per_epoch, faithful=False  # noqa: N803
+    self,
+    lr_max,
+    lr_min,
+    T_0,  # noqa: N803 The original's name.
+    T_mul,  # noqa: N803
+    steps_per_epoch,
+    faithful=False,  # noqa: N803
   ):
     self._config = dict(
         lr_max=lr_max, lr_min=lr_min, T_0=T_0, T_mul=T_mul,
@@ -73,7 +79,7 @@ class ExponentialDecay(keras.optimizers.schedules.LearningRateSchedule):
   """
 
   def __init__(
-      self, lr, rate, every_epochs, steps_per_epoch, start_epoch=0, minimum=0.0
+    self, lr, rate, every_epochs, steps_per_epoch, start_epoch=0, minimum=0.0
   ):
     self._config = dict(
         lr=lr, rate=rate, every_epochs=every_epochs,

@@ -23,24 +23,30 @@ class SupernetTrainer:
   """
 
   def __init__(
-      self, supernet, batches: Callable[[int], Iterable], schedule, *, l2_reg: float,
-      clip_mode: str, grad_bound: float,
-  ):  # fmt: skip
+    self,
+    supernet,
+    batches: Callable[[int], Iterable],
+    schedule,
+    *,
+    l2_reg: float,
+    clip_mode: str,
+    grad_bound: float,
+  ):
     self._supernet = supernet
     self._make_batches = batches
     self._batches = None
     bank_paths = {bank.rows.path for bank in supernet.banks}
     self._optimizer = optimizers.SupernetMomentum(
-        [
-            v.value
-            for v in supernet.trainable_variables
-            if v.path not in bank_paths
-        ],
-        supernet.banks,
-        schedule,
-        l2_reg=l2_reg,
-        clip_mode=clip_mode,
-        grad_bound=grad_bound,
+      [
+        v.value
+        for v in supernet.trainable_variables
+        if v.path not in bank_paths
+      ],
+      supernet.banks,
+      schedule,
+      l2_reg=l2_reg,
+      clip_mode=clip_mode,
+      grad_bound=grad_bound,
     )
     self._step = tf.function(self.step, autograph=False)
     self._flush = tf.function(self._optimizer.flush, autograph=False)
@@ -67,10 +73,10 @@ class SupernetTrainer:
         totals[name] = totals.get(name, 0.0) + float(value)
       if not math.isfinite(totals["child/loss"]):
         raise errors.DivergenceError(
-            f"The child's loss is not a number at step {self.num_steps}. The "
-            "last good checkpoint is kept: lower --child_lr_max or clip the "
-            "gradients (--child_clip_mode=global), and start again. Received: "
-            f"loss={float(metrics['child/loss'])}"
+          f"The child's loss is not a number at step {self.num_steps}. The "
+          "last good checkpoint is kept: lower --child_lr_max or clip the "
+          "gradients (--child_clip_mode=global), and start again. Received: "
+          f"loss={float(metrics['child/loss'])}"
         )
     return {name: total / len(arcs) for name, total in totals.items()}
 
@@ -80,9 +86,7 @@ class SupernetTrainer:
     self._optimizer.refresh(chosen)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(self._optimizer.variables)
-      outputs = self._supernet(
-          {"images": images, "arc": arc}, training=True
-      )
+      outputs = self._supernet({"images": images, "arc": arc}, training=True)
       loss = cross_entropy(labels, outputs["logits"])
       total = loss
       if "aux_logits" in outputs:
@@ -92,10 +96,10 @@ class SupernetTrainer:
     rate = self._optimizer.learning_rate
     norm = self._optimizer.apply(gradients, chosen)
     return {
-        "child/loss": loss,
-        "child/accuracy": accuracy(labels, outputs["logits"]),
-        "child/grad_norm": norm,
-        "child/learning_rate": rate,
+      "child/loss": loss,
+      "child/accuracy": accuracy(labels, outputs["logits"]),
+      "child/grad_norm": norm,
+      "child/learning_rate": rate,
     }
 
   def flush(self) -> None:
@@ -116,7 +120,7 @@ class SupernetTrainer:
 def cross_entropy(labels, logits):
   """Returns the mean cross-entropy, in nats, a scalar."""
   return tf.reduce_mean(
-      tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+    tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
   )
 
 

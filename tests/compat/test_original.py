@@ -25,15 +25,15 @@ def search_golden(name):
   """Returns (arrays, a supernet with the golden's weights, its gradients)."""
   arrays, meta = golden.load(name)
   net = micro_supernet.MicroSupernet(
-      micro.MicroSpace(meta["num_cells"]),
-      num_layers=meta["num_layers"],
-      out_filters=meta["out_filters"],
-      image_shape=(32, 32, 3),
-      num_classes=10,
-      use_aux_heads=meta["use_aux_heads"],
-      keep_prob=1.0,
-      seed=0,
-      faithful=True,
+    micro.MicroSpace(meta["num_cells"]),
+    num_layers=meta["num_layers"],
+    out_filters=meta["out_filters"],
+    image_shape=(32, 32, 3),
+    num_classes=10,
+    use_aux_heads=meta["use_aux_heads"],
+    keep_prob=1.0,
+    seed=0,
+    faithful=True,
   )
   original.assign(net, golden.under(arrays, "var/"))
   images = tf.constant(arrays["in/images"])
@@ -51,7 +51,7 @@ def gradients(net, labels, call, *args):
     total = loss
     if "aux_logits" in outputs:
       total += heads.AUX_WEIGHT * supernet_training.cross_entropy(
-          labels, outputs["aux_logits"]
+        labels, outputs["aux_logits"]
       )
   results = tape.gradient(total, variables, unconnected_gradients="zero")
   return outputs, loss, [tf.convert_to_tensor(each) for each in results]
@@ -59,25 +59,25 @@ def gradients(net, labels, call, *args):
 
 def assert_close(value, expected, what=""):
   np.testing.assert_allclose(
-      value, expected, atol=golden.ATOL, rtol=golden.RTOL, err_msg=what
+    value, expected, atol=golden.ATOL, rtol=golden.RTOL, err_msg=what
   )
 
 
 def assert_same_gradients(net, results, expected, names):
   """Compares those that the golden holds, and the norms of all."""
   by_variable = {
-      id(v): g for v, g in zip(net.trainable_variables, results, strict=True)
+    id(v): g for v, g in zip(net.trainable_variables, results, strict=True)
   }
   found = {
-      name: reference.read(by_variable[id(reference.variable)])
-      for name, reference in original.references(net).items()
-      if id(reference.variable) in by_variable
+    name: reference.read(by_variable[id(reference.variable)])
+    for name, reference in original.references(net).items()
+    if id(reference.variable) in by_variable
   }
   names = [re.sub("^child/|:0$", "", str(name)) for name in names]
   # The goldens leave out the auxiliary head.
   assert sorted(names) == sorted(n for n in found if "aux_head" not in n)
   assert_close(
-      [np.linalg.norm(found[name]) for name in names], expected["grad_norms"]
+    [np.linalg.norm(found[name]) for name in names], expected["grad_norms"]
   )
   held = golden.under(expected, "grad/child/")
   assert len(held) > 20
@@ -90,16 +90,16 @@ def arc_of(arrays):
 
 
 @pytest.mark.parametrize(
-    ("name", "i"),
-    [
-        ("micro_search_a", 0),
-        ("micro_search_a", 1),
-        pytest.param("micro_search_a", 2, marks=golden.no_ties),
-        ("micro_search_a", 3),
-        ("micro_search_a", 4),
-        ("micro_search_aux", 0),
-        pytest.param("micro_search_aux", 1, marks=golden.no_ties),
-    ],
+  ("name", "i"),
+  [
+    ("micro_search_a", 0),
+    ("micro_search_a", 1),
+    pytest.param("micro_search_a", 2, marks=golden.no_ties),
+    ("micro_search_a", 3),
+    ("micro_search_a", 4),
+    ("micro_search_aux", 0),
+    pytest.param("micro_search_aux", 1, marks=golden.no_ties),
+  ],
 )
 def test_supernet_is_the_originals(name, i):
   arrays, net, compute = search_golden(name)
@@ -115,25 +115,25 @@ def test_supernet_is_the_originals(name, i):
 
 
 @pytest.mark.parametrize(
-    ("name", "i"),
-    [
-        pytest.param("micro_final_a", 0, marks=golden.no_ties),
-        ("micro_final_a", 1),
-        ("micro_final_a", 2),
-        pytest.param("micro_final_published_arc", 0, marks=golden.no_ties),
-    ],
+  ("name", "i"),
+  [
+    pytest.param("micro_final_a", 0, marks=golden.no_ties),
+    ("micro_final_a", 1),
+    ("micro_final_a", 2),
+    pytest.param("micro_final_published_arc", 0, marks=golden.no_ties),
+  ],
 )
 def test_child_is_the_originals(name, i):
   arrays, meta = golden.load(name)
   expected = golden.under(arrays, f"{i}/")
   net = build_child(
-      micro.MicroSpace(meta["num_cells"]).decode(arc_of(expected)), meta
+    micro.MicroSpace(meta["num_cells"]).decode(arc_of(expected)), meta
   )
   original.assign(net, golden.under(expected, "var/"))
   images, labels = arrays["in/images"], arrays["in/labels"]
   assert_close(net(images)["logits"], expected["eval_logits"])
   outputs, loss, results = gradients(
-      net, labels, functools.partial(net, training=True), images
+    net, labels, functools.partial(net, training=True), images
   )
   assert_close(outputs["logits"], expected["logits"])
   assert_close(loss, expected["loss"])
@@ -145,12 +145,12 @@ def test_child_is_the_originals(name, i):
 
 def build_child(arc, meta) -> keras.Model:
   child = config.MicroFinalConfig(
-      num_layers=meta["num_layers"],
-      num_cells=meta["num_cells"],
-      out_filters=meta["out_filters"],
-      use_aux_heads=meta.get("use_aux_heads", False),
-      keep_prob=1.0,
-      drop_path_keep_prob=1.0,
+    num_layers=meta["num_layers"],
+    num_cells=meta["num_cells"],
+    out_filters=meta["out_filters"],
+    use_aux_heads=meta.get("use_aux_heads", False),
+    keep_prob=1.0,
+    drop_path_keep_prob=1.0,
   )
   return micro_child.build(arc, child, image_shape=(32, 32, 3), num_classes=10)
 
@@ -162,7 +162,7 @@ def test_child_trains_as_the_originals():
   net = build_child(arc, meta)
   original.assign(net, golden.under(arrays, "var/"))
   optimizer = optimizers.NesterovMomentum(
-      float(arrays["step0/lr"]), l2_reg=meta["l2_reg"]
+    float(arrays["step0/lr"]), l2_reg=meta["l2_reg"]
   )
   call = functools.partial(net, training=True)
   step = tf.function(lambda x, y: gradients(net, y, call, x))
@@ -179,9 +179,9 @@ def test_child_trains_as_the_originals():
 def assert_same_weights(net, expected, trainable) -> int:
   """Compares what a golden holds after a step; returns how many arrays."""
   references = {
-      name: reference
-      for name, reference in original.references(net).items()
-      if id(reference.variable) in trainable
+    name: reference
+    for name, reference in original.references(net).items()
+    if id(reference.variable) in trainable
   }
   for name, value in golden.under(expected, "after/child/").items():
     if name in references:
@@ -207,9 +207,9 @@ def test_reads_a_checkpoint():
   assert_close(net(arrays["in/images"])["logits"], arrays["eval_logits"])
   trainable = {id(v) for v in net.trainable_variables}
   assert {
-      f"child/{name}"
-      for name, reference in original.references(net).items()
-      if id(reference.variable) in trainable
+    f"child/{name}"
+    for name, reference in original.references(net).items()
+    if id(reference.variable) in trainable
   } == {str(each) for each in arrays["trainable_names"]}
 
 
@@ -221,7 +221,7 @@ def test_references_cover_every_number_once():
   for variable in net.trainable_variables:
     found = np.concatenate([each.ravel() for each in places[id(variable)]])
     np.testing.assert_array_equal(
-        np.sort(found), np.arange(np.prod(variable.shape)), variable.path
+      np.sort(found), np.arange(np.prod(variable.shape)), variable.path
     )
 
 
@@ -229,7 +229,7 @@ def test_what_was_assigned_is_read():
   arrays, net, _ = search_golden("micro_search_a")
   for name, reference in original.references(net).items():
     np.testing.assert_array_equal(
-        reference.read(), arrays[f"var/child/{name}"], name
+      reference.read(), arrays[f"var/child/{name}"], name
     )
 
 
@@ -238,8 +238,8 @@ class FakePolicy:
 
   def __init__(self):
     self.named_variables = {
-        "emb": tf.Variable([[1.0, 2.0]]),
-        "attn/v": tf.Variable([3.0]),
+      "emb": tf.Variable([[1.0, 2.0]]),
+      "attn/v": tf.Variable([3.0]),
     }
 
 
@@ -255,14 +255,14 @@ def test_assigns_a_policy(form):
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"emb": np.float32([[5, 6]])}, r"missing=\['attn/v'\] \(1\)"),
-        (
-            {"emb": np.float32([5, 6]), "attn/v": np.float32([7])},
-            r"emb \(2,\) instead of \(1, 2\)",
-        ),
-    ],
+  ("given", "message"),
+  [
+    ({"emb": np.float32([[5, 6]])}, r"missing=\['attn/v'\] \(1\)"),
+    (
+      {"emb": np.float32([5, 6]), "attn/v": np.float32([7])},
+      r"emb \(2,\) instead of \(1, 2\)",
+    ),
+  ],
 )
 def test_refuses_variables_of_another_network(given, message):
   policy = FakePolicy()

@@ -9,9 +9,9 @@ from enas_tf import errors
 from enas_tf.spaces import micro
 
 SPACES = {
-    "micro": micro.MicroSpace(),
-    "micro_one_node": micro.MicroSpace(num_cells=1),
-    "micro_other_ops": micro.MicroSpace(3, ("identity", "conv_3x3")),
+  "micro": micro.MicroSpace(),
+  "micro_one_node": micro.MicroSpace(num_cells=1),
+  "micro_other_ops": micro.MicroSpace(3, ("identity", "conv_3x3")),
 }
 
 

@@ -26,7 +26,7 @@ def test_gates_by_hand():
   layers.weights[0].assign([[1.0, 2.0, 3.0, 4.0], [0.1, 0.2, 0.3, 0.4]])
   x, c, h = 0.5, 0.25, -1.0
   output, [(c_next, h_next)] = layers(
-      tf.constant([[x]]), [(tf.constant([[c]]), tf.constant([[h]]))]
+    tf.constant([[x]]), [(tf.constant([[c]]), tf.constant([[h]]))]
   )
   sigmoid = lambda z: 1 / (1 + np.exp(-z))
   i, f, o, g = (k * x + 0.1 * k * h for k in (1, 2, 3, 4))

@@ -16,11 +16,11 @@ def policy_of(meta, arrays):
   num_cells, _, lstm_size = meta["args"]
   settings = meta["kwargs"]
   policy = micro_policy.MicroPolicy(
-      micro.MicroSpace(num_cells),
-      lstm_size=lstm_size,
-      tanh_constant=settings.get("tanh_constant"),
-      op_tanh_reduce=settings.get("op_tanh_reduce", 1.0),
-      temperature=settings.get("temperature"),
+    micro.MicroSpace(num_cells),
+    lstm_size=lstm_size,
+    tanh_constant=settings.get("tanh_constant"),
+    op_tanh_reduce=settings.get("op_tanh_reduce", 1.0),
+    temperature=settings.get("temperature"),
   )
   weights = golden.under(arrays, "var/controller/")
   assert set(weights) == set(policy.named_variables)
@@ -46,8 +46,8 @@ def test_scores_as_the_original(original):
   for i, name in enumerate(meta["arcs"]):
     log_prob, entropy = policy.score(arc_of(arrays, i))
     for found, expected in (
-        (-log_prob, arrays[f"{i}/neg_log_prob"]),
-        (entropy, arrays[f"{i}/entropy"]),
+      (-log_prob, arrays[f"{i}/neg_log_prob"]),
+      (entropy, arrays[f"{i}/entropy"]),
     ):
       np.testing.assert_allclose(found, [expected], 1e-5, err_msg=name)
 
@@ -138,18 +138,18 @@ def test_one_trace_serves_all_sizes(tiny):
 
 def test_names_are_the_original_ones():
   policy = micro_policy.MicroPolicy(
-      micro.MicroSpace(1), lstm_size=4, num_layers=2
+    micro.MicroSpace(1), lstm_size=4, num_layers=2
   )
   assert {k: tuple(v.shape) for k, v in policy.named_variables.items()} == {
-      "lstm/layer_0/w": (8, 16),
-      "lstm/layer_1/w": (8, 16),
-      "attention/w_1": (4, 4),
-      "attention/w_2": (4, 4),
-      "attention/v": (4, 1),
-      "g_emb": (1, 4),
-      "emb/w": (5, 4),
-      "softmax/w": (4, 5),
-      "softmax/b": (1, 5),
+    "lstm/layer_0/w": (8, 16),
+    "lstm/layer_1/w": (8, 16),
+    "attention/w_1": (4, 4),
+    "attention/w_2": (4, 4),
+    "attention/v": (4, 1),
+    "g_emb": (1, 4),
+    "emb/w": (5, 4),
+    "softmax/w": (4, 5),
+    "softmax/b": (1, 5),
   }
 
 
@@ -173,19 +173,19 @@ def test_separable_convolutions_are_preferred_at_first():
 
 
 @pytest.mark.parametrize(
-    "tanh_constant, temperature, expected",
-    [
-        (None, None, 10),
-        (None, 4.0, 2.5),
-        (3.0, None, 3 / 2 * np.tanh(10)),
-        (3.0, 20.0, 3 / 2 * np.tanh(0.5)),
-    ],
+  "tanh_constant, temperature, expected",
+  [
+    (None, None, 10),
+    (None, 4.0, 2.5),
+    (3.0, None, 3 / 2 * np.tanh(10)),
+    (3.0, 20.0, 3 / 2 * np.tanh(0.5)),
+  ],
 )
 def test_bound_and_temperature(tanh_constant, temperature, expected):
   _, reduction = op_logits(
-      ("sep_conv_3x3", "identity"),
-      tanh_constant=tanh_constant,
-      op_tanh_reduce=2.0,
-      temperature=temperature,
+    ("sep_conv_3x3", "identity"),
+    tanh_constant=tanh_constant,
+    op_tanh_reduce=2.0,
+    temperature=temperature,
   )
   np.testing.assert_allclose(reduction, [expected, 0], 1e-5)

@@ -22,12 +22,13 @@ def test_updates_as_the_original():
   policy = test_micro_policy.policy_of(meta, arrays)
   settings = meta["kwargs"]
   controller = reinforce.Reinforce(
-      policy,
-      lr=settings["lr_init"],
-      entropy_weight=settings["entropy_weight"],
-      bl_dec=settings["bl_dec"],
-      seed=0,
+    policy,
+    lr=settings["lr_init"],
+    entropy_weight=settings["entropy_weight"],
+    bl_dec=settings["bl_dec"],
+    seed=0,
   )
+  after = {}
   for j, value in enumerate(meta["trainer"]["values"]):
     step = golden.under(arrays, f"step{j}/")
     arc = test_micro_policy.arc_of(arrays, step["arc_index"])
@@ -35,7 +36,7 @@ def test_updates_as_the_original():
     metrics = controller.update(arc, [reward])
     assert metrics["controller/loss"] == pytest.approx(step["loss"], rel=1e-5)
     assert metrics["controller/baseline"] == pytest.approx(
-        step["baseline_after"], rel=1e-5
+      step["baseline_after"], rel=1e-5
     )
     after = golden.under(step, "var_after/controller/")
     for name, expected in after.items():
@@ -55,7 +56,7 @@ def test_baseline_by_hand():
   # The baseline took in a reward before it is subtracted from it.
   advantages = np.array([1.0, 0.0, 2.0]) - baselines
   assert metrics["controller/loss"] == pytest.approx(
-      -np.mean(before * advantages), rel=1e-5
+    -np.mean(before * advantages), rel=1e-5
   )
   metrics = controller.update(arcs[:1], [0.0])
   assert metrics["controller/baseline"] == pytest.approx(0.75 * 0.640625)
@@ -76,18 +77,18 @@ def test_metrics_are_numbers():
   log_prob, entropy = controller._policy.score(arcs)
   metrics = controller.update(arcs, np.arange(4.0))
   assert set(metrics) == {
-      "controller/loss",
-      "controller/log_prob",
-      "controller/entropy_nats",
-      "controller/baseline",
-      "controller/grad_norm",
+    "controller/loss",
+    "controller/log_prob",
+    "controller/entropy_nats",
+    "controller/baseline",
+    "controller/grad_norm",
   }
   assert all(type(value) is float for value in metrics.values())
   assert metrics["controller/log_prob"] == pytest.approx(
-      np.mean(log_prob), rel=1e-5
+    np.mean(log_prob), rel=1e-5
   )
   assert metrics["controller/entropy_nats"] == pytest.approx(
-      np.mean(entropy), rel=1e-5
+    np.mean(entropy), rel=1e-5
   )
 
 
@@ -100,26 +101,30 @@ def test_an_update_makes_good_arcs_likelier():
   assert change[0] > 0 > change[1]
 
 
-def matches(arcs):
-  """A toy reward: the share of decisions that are the last option."""
-  last = [d.num_options - 1 for d in SPACE.decisions]
-  return tf.reduce_mean(tf.cast(arcs == last, tf.float32), 1)
-
-
 def test_beats_random_search():
-  learner = build(lr=0.02, bl_dec=0.95)
-  for _ in range(60):
-    arcs = learner.propose(10)
-    learner.update(arcs, matches(arcs))
-  learnt = np.mean(matches(learner.propose(200)))
-  blind = random_search.RandomSearch(SPACE, seed=0)
-  guessed = np.mean(matches(blind.propose(200)))
-  assert guessed == pytest.approx((1 / 2 + 1 / 5) / 2, abs=0.05)
-  assert learnt > guessed + 0.15
+  # Without separable convolutions, whose initial bias saturates the tanh.
+  space = micro.MicroSpace(1, ("conv_3x3", "identity", "avg_pool_3x3"))
+  last = [d.num_options - 1 for d in space.decisions]
+
+  def rewards(arcs):
+    """The share of the decisions that are the last option."""
+    return tf.reduce_mean(tf.cast(arcs == last, tf.float32), 1)
+
+  policy = micro_policy.MicroPolicy(space, lstm_size=32, tanh_constant=2.5)
+  learner = reinforce.Reinforce(
+      policy, lr=0.05, entropy_weight=1e-4, bl_dec=0.9, seed=0
+  )
+  for _ in range(120):
+    arcs = learner.propose(20)
+    learner.update(arcs, rewards(arcs))
+  blind = random_search.RandomSearch(space, seed=0)
+  guessed = np.mean(rewards(blind.propose(300)))
+  assert guessed == pytest.approx((1 / 2 + 1 / 3) / 2, abs=0.05)
+  assert np.mean(rewards(learner.propose(300))) > guessed + 0.2
 
 
 def test_state_has_the_same_names_in_every_process():
-  """A second controller in a process must find a first one's checkpoint."""
+  """Keras numbers the optimizers of a process; the state must not tell."""
   assert list(build().state()) == list(build(seed=1).state())
 
 

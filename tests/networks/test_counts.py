@@ -10,21 +10,21 @@ from enas_tf.spaces import micro
 from tests import golden
 
 CASES = [
-    case
-    for case in json.loads(
-        (golden.FOLDER / "micro_final_counts.json").read_text()
-    )
-    # Of the largest, which take seconds to build, only one.
-    if case["F"] < 36 or case["arc"] == "published"
+  case
+  for case in json.loads(
+    (golden.FOLDER / "micro_final_counts.json").read_text()
+  )
+  # Of the largest, which take seconds to build, only one.
+  if case["F"] < 36 or case["arc"] == "published"
 ]
 
 
 @pytest.mark.parametrize(
-    "case", CASES, ids=lambda c: f"{c['arc']}-{c['num_layers']}-{c['F']}"
+  "case", CASES, ids=lambda c: f"{c['arc']}-{c['num_layers']}-{c['F']}"
 )
 def test_counts_as_the_original(case):
   child = config.MicroFinalConfig(
-      num_layers=case["num_layers"], out_filters=case["F"]
+    num_layers=case["num_layers"], out_filters=case["F"]
   )
   arc = micro.MicroSpace().decode(case["normal"] + case["reduce"])
   model = micro_child.build(arc, child, image_shape=(32, 32, 3), num_classes=10)

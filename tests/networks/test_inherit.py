@@ -9,12 +9,12 @@ SPACE = micro.MicroSpace(2)
 IMAGES = np.random.default_rng(0).normal(size=(4, 9, 8, 3)).astype(np.float32)
 # Per cell: index_1 op_1 index_2 op_2 of two nodes.
 ARCS = {
-    "separable": "0 0 1 1 2 1 0 0  1 1 0 0 2 0 2 1",
-    "pools": "0 2 1 3 0 3 2 2  1 3 1 2 2 3 0 2",
-    "identity": "0 4 1 4 2 4 2 4  0 4 0 4 1 4 1 4",
-    "one loose end": "0 0 1 4 2 3 2 1  0 1 1 2 2 0 2 4",
-    "all loose ends": "0 0 0 1 0 3 0 0  1 1 1 0 1 2 1 4",
-    "both cells alike": "0 1 1 0 2 0 1 2  0 1 1 0 2 0 1 2",
+  "separable": "0 0 1 1 2 1 0 0  1 1 0 0 2 0 2 1",
+  "pools": "0 2 1 3 0 3 2 2  1 3 1 2 2 3 0 2",
+  "identity": "0 4 1 4 2 4 2 4  0 4 0 4 1 4 1 4",
+  "one loose end": "0 0 1 4 2 3 2 1  0 1 1 2 2 0 2 4",
+  "all loose ends": "0 0 0 1 0 3 0 0  1 1 1 0 1 2 1 4",
+  "both cells alike": "0 1 1 0 2 0 1 2  0 1 1 0 2 0 1 2",
 }
 
 
@@ -41,11 +41,11 @@ def build_child(arc, **changed):
       drop_path_keep_prob=1.0, as_searched=True,
   )  # fmt: skip
   return micro_child.build(
-      arc,
-      config.MicroFinalConfig(**(settings | changed)),
-      image_shape=IMAGES.shape[1:],
-      num_classes=5,
-      seed=7,
+    arc,
+    config.MicroFinalConfig(**(settings | changed)),
+    image_shape=IMAGES.shape[1:],
+    num_classes=5,
+    seed=7,
   )
 
 
@@ -91,9 +91,9 @@ def test_child_of_the_paper_inherits_what_fits():
   before = {v.path: v.numpy() for v in child.trainable_variables}
   copied = inherit.from_supernet(child, arc, variables_of(supernet))
   changed = {
-      v.path: v.numpy()
-      for v in child.trainable_variables
-      if np.any(v.numpy() != before[v.path])
+    v.path: v.numpy()
+    for v in child.trainable_variables
+    if np.any(v.numpy() != before[v.path])
   }
   assert len(changed) == copied
   names = {path.split("/")[0] for path in changed}
@@ -105,10 +105,10 @@ def test_child_of_the_paper_inherits_what_fits():
   # Layer 1 is a reduction: node 1 reads node 0 by a 3x3 ("2 0").
   weights = supernet.shared[1, 1, 0, 2, "sep_conv_3x3"].read()
   np.testing.assert_array_equal(
-      changed["layer_1_cell_1_x_stage_1_depthwise/kernel"], weights[0]
+    changed["layer_1_cell_1_x_stage_1_depthwise/kernel"], weights[0]
   )
   np.testing.assert_array_equal(
-      changed["layer_1_cell_1_x_stage_7_bn/beta"], weights[-1]
+    changed["layer_1_cell_1_x_stage_7_bn/beta"], weights[-1]
   )
   moving = [v for v in child.variables if v.path.endswith("moving_mean")]
   assert moving
@@ -120,25 +120,25 @@ def test_other_sizes_name_the_flags(changed):
   arc = SPACE.parse(ARCS["pools"])
   child = build_child(arc, **changed)
   with pytest.raises(
-      errors.ConfigError, match="--child_num_layers=3 and --child_out_filters=4"
+    errors.ConfigError, match="--child_num_layers=3 and --child_out_filters=4"
   ) as error:
     inherit.from_supernet(child, arc, variables_of(build_supernet()))
-  (name, value), = changed.items()
+  ((name, value),) = changed.items()
   assert f"child_{name}={value}" in str(error.value).split("Received:")[1]
 
 
 @pytest.mark.parametrize(
-    "space",
-    [
-        micro.MicroSpace(3),
-        micro.MicroSpace(2, (*micro.PAPER_OPS, "conv_3x3")),
-    ],
+  "space",
+  [
+    micro.MicroSpace(3),
+    micro.MicroSpace(2, (*micro.PAPER_OPS, "conv_3x3")),
+  ],
 )
 def test_another_space_names_the_flags(space):
   arc = space.decode([0] * space.num_decisions)
   child = build_child(arc, num_cells=space.num_cells, ops=space.ops)
   with pytest.raises(
-      errors.ConfigError, match="--child_num_cells and --child_ops"
+    errors.ConfigError, match="--child_num_cells and --child_ops"
   ):
     inherit.from_supernet(child, arc, variables_of(build_supernet()))
 

@@ -5,16 +5,16 @@ from enas_tf.networks import micro_skeleton
 
 
 @pytest.mark.parametrize(
-    ("num_layers", "reductions", "aux"),
-    [
-        (1, [0, 1], 2),
-        (2, [0, 1], 2),
-        (3, [1, 3], 4),
-        (5, [1, 3], 4),
-        # The original's sizes: search, and final.
-        (6, [2, 5], 6),
-        (15, [5, 11], 12),
-    ],
+  ("num_layers", "reductions", "aux"),
+  [
+    (1, [0, 1], 2),
+    (2, [0, 1], 2),
+    (3, [1, 3], 4),
+    (5, [1, 3], 4),
+    # The original's sizes: search, and final.
+    (6, [2, 5], 6),
+    (15, [5, 11], 12),
+  ],
 )
 def test_where_the_cells_stand(num_layers, reductions, aux):
   cells = micro_skeleton.cells(num_layers, 4)
@@ -35,19 +35,19 @@ def calibrated(shape_0, shape_1, filters):
 
 
 @pytest.mark.parametrize(
-    ("shape_0", "shape_1", "layers"),
-    [
-        ((8, 8, 4), (8, 8, 4), set()),
-        ((8, 8, 6), (8, 8, 4), {"layer_1_pool_x_conv"}),
-        ((8, 8, 4), (8, 8, 6), {"layer_1_pool_y_conv"}),
-        ((16, 16, 2), (8, 8, 4), {"layer_1_pool_x_reduce"}),
-        ((15, 13, 2), (8, 7, 4), {"layer_1_pool_x_reduce"}),
-        (
-            (32, 32, 4),
-            (8, 8, 4),
-            {"layer_1_pool_x_reduce", "layer_1_pool_x_1_reduce"},
-        ),
-    ],
+  ("shape_0", "shape_1", "layers"),
+  [
+    ((8, 8, 4), (8, 8, 4), set()),
+    ((8, 8, 6), (8, 8, 4), {"layer_1_pool_x_conv"}),
+    ((8, 8, 4), (8, 8, 6), {"layer_1_pool_y_conv"}),
+    ((16, 16, 2), (8, 8, 4), {"layer_1_pool_x_reduce"}),
+    ((15, 13, 2), (8, 7, 4), {"layer_1_pool_x_reduce"}),
+    (
+      (32, 32, 4),
+      (8, 8, 4),
+      {"layer_1_pool_x_reduce", "layer_1_pool_x_1_reduce"},
+    ),
+  ],
 )
 def test_calibrates_inputs_to_one_shape(shape_0, shape_1, layers):
   shapes, names = calibrated(shape_0, shape_1, 4)

@@ -37,7 +37,7 @@ def compute(request):
 
 
 @pytest.mark.parametrize(
-    "position", range(SPACE.num_decisions), ids=lambda i: SPACE.decisions[i].name
+  "position", range(SPACE.num_decisions), ids=lambda i: SPACE.decisions[i].name
 )
 def test_every_decision_changes_the_output(compute, position):
   outputs = []
@@ -55,13 +55,13 @@ def test_every_decision_changes_the_output(compute, position):
 @pytest.mark.parametrize("faithful", [False, True])
 def test_any_image_and_depth(image_shape, num_layers, faithful):
   net = build(
-      image_shape=image_shape,
-      num_layers=num_layers,
-      use_aux_heads=True,
-      faithful=faithful,
+    image_shape=image_shape,
+    num_layers=num_layers,
+    use_aux_heads=True,
+    faithful=faithful,
   )
   images = random_images(image_shape)
-  outputs = net({"images": images, "arc": ARC}, training=True)
+  outputs = net({"images": images, "arc": tf.constant(ARC)}, training=True)
   assert {key: x.shape for key, x in outputs.items()} == {
       "logits": (4, 5), "aux_logits": (4, 5)
   }  # fmt: skip
@@ -69,17 +69,17 @@ def test_any_image_and_depth(image_shape, num_layers, faithful):
 
 
 @pytest.mark.parametrize(
-    ("use_aux_heads", "parameters"), [(False, 5_373_140), (True, 5_786_068)]
+  ("use_aux_heads", "parameters"), [(False, 5_373_140), (True, 5_786_068)]
 )
 def test_has_as_many_parameters_as_the_originals(use_aux_heads, parameters):
   net = build(
-      micro.MicroSpace(),
-      num_layers=6,
-      out_filters=20,
-      image_shape=(32, 32, 3),
-      num_classes=10,
-      use_aux_heads=use_aux_heads,
-      faithful=True,
+    micro.MicroSpace(),
+    num_layers=6,
+    out_filters=20,
+    image_shape=(32, 32, 3),
+    num_classes=10,
+    use_aux_heads=use_aux_heads,
+    faithful=True,
   )
   assert counts.parameters(net) == parameters
   # A bank holds what were thousands of variables; without banks a step takes
@@ -97,11 +97,13 @@ def test_only_what_the_arc_chooses_gets_a_gradient():
   net = build()
   banks = [bank.rows.value for bank in net.banks]
   with tf.GradientTape() as tape:
-    outputs = net({"images": random_images(), "arc": ARC}, training=True)
+    outputs = net(
+      {"images": random_images(), "arc": tf.constant(ARC)}, training=True
+    )
     loss = tf.reduce_sum(outputs["logits"] ** 2)
   gradients = tape.gradient(loss, banks)
   for bank, blocks, gradient in zip(
-      net.banks, net.chosen(ARC), gradients, strict=True
+    net.banks, net.chosen(tf.constant(ARC)), gradients, strict=True
   ):
     dense = tf.convert_to_tensor(gradient).numpy()
     touched = set(bank.block_of_row[np.any(dense, axis=1)])
@@ -109,17 +111,19 @@ def test_only_what_the_arc_chooses_gets_a_gradient():
 
 
 def test_shared_weights_are_those_that_run():
-  """An arc of the other side, node or operation does not see a change."""
+  """A change is seen by the arc that uses them, and by no other."""
   net = build()
   images = random_images()
-  call = lambda arc: net({"images": images, "arc": arc})["logits"].numpy()
+  call = tf.function(lambda arc: net({"images": images, "arc": arc})["logits"])
+  # Layer 2 is the normal cell; ARC has "1 1", a 5x5 on the second input, there.
   others = [ARC.copy() for _ in range(2)]
   others[0][3] = 0  # Another operation on the same edge.
   others[1][2] = 0  # The same operation on another edge.
-  before = [call(arc) for arc in (ARC, *others)]
-  weights = net.shared[0, 0, 1, 1, "sep_conv_5x5"]
+  arcs = [tf.constant(arc) for arc in (ARC, *others)]
+  before = [call(arc).numpy() for arc in arcs]
+  weights = net.shared[2, 0, 1, 1, "sep_conv_5x5"]
   weights.assign([-2 * value for value in weights.read()])
-  after = [call(arc) for arc in (ARC, *others)]
+  after = [call(arc).numpy() for arc in arcs]
   assert np.abs(after[0] - before[0]).max() > 1e-3
   np.testing.assert_array_equal(after[1:], before[1:])
 
@@ -129,7 +133,7 @@ def test_shared_weights_are_all_of_the_banks():
   # Three layers; each node's two inputs read any of the nodes before it.
   assert len(net.shared) == 3 * 2 * (2 + 3) * len(SPACE.ops)
   read = sum(
-      value.size for key in net.shared for value in net.shared[key].read()
+    value.size for key in net.shared for value in net.shared[key].read()
   )
   banks = sum(np.prod(cell.bank.rows.shape) for cell in net.cells)
   assert read == banks
@@ -137,13 +141,13 @@ def test_shared_weights_are_all_of_the_banks():
 
 def test_normalizes_by_the_batch_and_drops_in_training_alone():
   net = build(keep_prob=0.5)
-  inputs = {"images": random_images(), "arc": ARC}
+  inputs = {"images": random_images(), "arc": tf.constant(ARC)}
   still = [net(inputs, training=False)["logits"].numpy() for _ in range(2)]
   np.testing.assert_array_equal(*still)
   dropped = [net(inputs, training=True)["logits"].numpy() for _ in range(2)]
   assert np.any(dropped[0] != dropped[1])
   # Other images in the batch change the statistics.
-  half = {"images": inputs["images"][:2], "arc": ARC}
+  half = {"images": inputs["images"][:2], "arc": tf.constant(ARC)}
   assert np.abs(net(half)["logits"] - still[0][:2]).max() > 1e-3
 
 
@@ -160,8 +164,8 @@ def test_runs_every_operation_of_the_catalogue():
   images = random_images()
   call = tf.function(lambda arc: net({"images": images, "arc": arc})["logits"])
   outputs = [
-      call(tf.constant([0, op, 1, op] * 2, tf.int32)).numpy()
-      for op in range(len(space.ops))
+    call(tf.constant([0, op, 1, op] * 2, tf.int32)).numpy()
+    for op in range(len(space.ops))
   ]
   assert np.isfinite(outputs).all()
   assert len({output.tobytes() for output in outputs}) == len(space.ops)

@@ -10,8 +10,8 @@ SPACE = micro.MicroSpace()
 PUBLISHED = SPACE.published["enas_micro"]
 # Each node reads the one before it: as many columns as there can be.
 DEEP = SPACE.parse(
-    "0 0 1 1 2 2 0 3 3 4 1 0 4 1 2 2 5 3 0 4 "
-    "0 0 0 0 0 4 2 1 0 3 3 2 2 0 4 4 1 2 5 3"
+  "0 0 1 1 2 2 0 3 3 4 1 0 4 1 2 2 5 3 0 4 "
+  "0 0 0 0 0 4 2 1 0 3 3 2 2 0 4 4 1 2 5 3"
 )
 
 
@@ -69,12 +69,12 @@ def test_layout_leads_from_left_to_right_without_collisions(arc):
         assert (column, edge.start) in ys
     for column in set(columns):
       items = sorted(
-          (y, node) for (place, node), y in ys.items() if place == column
+        (y, node) for (place, node), y in ys.items() if place == column
       )
       for (low, below), (high, above) in zip(items, items[1:], strict=False):
         heights = [
-            draw._height(graph, node) if columns[node] == column else draw._LANE
-            for node in (below, above)
+          draw._height(graph, node) if columns[node] == column else draw._LANE
+          for node in (below, above)
         ]
         assert high - low >= sum(heights) / 2 + draw._GAP - 1e-9
 

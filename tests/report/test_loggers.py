@@ -28,10 +28,10 @@ def _log(path, steps, resume_step=None):
 def _events(folder):
   """Returns (step, tag, tensor) of everything in the event files."""
   return [
-      (event.step, value.tag, tf.make_ndarray(value.tensor))
-      for path in sorted(folder.glob("events*"))
-      for event in tf.compat.v1.train.summary_iterator(str(path))
-      for value in event.summary.value
+    (event.step, value.tag, tf.make_ndarray(value.tensor))
+    for path in sorted(folder.glob("events*"))
+    for event in tf.compat.v1.train.summary_iterator(str(path))
+    for value in event.summary.value
   ]
 
 
@@ -84,7 +84,7 @@ def test_json_lines_that_cannot_be_written(tmp_path):
 
 
 @pytest.mark.skipif(
-    not pathlib.Path("/dev/full").exists(), reason="needs /dev/full"
+  not pathlib.Path("/dev/full").exists(), reason="needs /dev/full"
 )
 def test_json_lines_on_a_full_disk(tmp_path):
   logger = loggers.JsonLinesLogger(tmp_path / "m.jsonl")
@@ -123,7 +123,7 @@ def test_tensorboard_arc_without_matplotlib(tmp_path, monkeypatch):
   logger.arc(2, "arcs/best", ARC)
   logger.close()
   assert [value.item() for _, _, value in _events(tmp_path)] == [
-      b"    0 2 1 4 1 0 0 3"
+    b"    0 2 1 4 1 0 0 3"
   ]
 
 
@@ -162,11 +162,11 @@ def test_composite_passes_everything_to_all():
   logger.hparams({"seed": 0})
   logger.close()
   assert recorders[0].calls == [
-      ("scalars", 1, {"a": 2.0}),
-      ("text", 2, "t", "words"),
-      ("arc", 3, "best", ARC, "note"),
-      ("hparams", {"seed": 0}),
-      ("close",),
+    ("scalars", 1, {"a": 2.0}),
+    ("text", 2, "t", "words"),
+    ("arc", 3, "best", ARC, "note"),
+    ("hparams", {"seed": 0}),
+    ("close",),
   ]
   assert recorders[1].calls == recorders[0].calls
 

@@ -25,13 +25,13 @@ def test_say_prints_lines_to_the_standard_output(capsys):
 def test_table_aligns_words_left_and_numbers_right():
   stream = io.StringIO()
   terminal.Terminal(stream).table(
-      ["arc", "parameters"], [["a b", "5,373,140"], ["c", "20"]]
+    ["arc", "parameters"], [["a b", "5,373,140"], ["c", "20"]]
   )
   assert stream.getvalue().splitlines() == [
-      "arc  parameters",
-      "---  ----------",
-      "a b   5,373,140",
-      "c            20",
+    "arc  parameters",
+    "---  ----------",
+    "a b   5,373,140",
+    "c            20",
   ]
 
 
@@ -53,8 +53,8 @@ def test_progress_in_a_file_is_a_plain_line_for_each_call():
   _progress(term, done=100, seconds_left=None)
   term.end_progress()
   assert stream.getvalue() == (
-      "epoch 1/4  50/200  loss 1.235  acc 0.5  2 h 05 min left\n"
-      "epoch 1/4  100/200\n"
+    "epoch 1/4  50/200  loss 1.235  acc 0.5  2 h 05 min left\n"
+    "epoch 1/4  100/200\n"
   )
 
 
@@ -98,14 +98,14 @@ def test_progress_of_an_empty_run(total):
 
 
 @pytest.mark.parametrize(
-    "seconds, text",
-    [
-        (0, "0 s"),
-        (59.6, "1 min 00 s"),
-        (3599, "59 min 59 s"),
-        (3600, "1 h 00 min"),
-        (90061, "1 d 01 h"),
-    ],
+  "seconds, text",
+  [
+    (0, "0 s"),
+    (59.6, "1 min 00 s"),
+    (3599, "59 min 59 s"),
+    (3600, "1 h 00 min"),
+    (90061, "1 d 01 h"),
+  ],
 )
 def test_time_left(seconds, text):
   stream = io.StringIO()
@@ -120,7 +120,7 @@ def test_verbosity_is_what_keras_fit_takes():
 
 def test_import_loads_no_tensorflow():
   code = (
-      "import sys; from enas_tf.report import terminal, tables, draw; "
-      "sys.exit('tensorflow' in sys.modules or 'matplotlib' in sys.modules)"
+    "import sys; from enas_tf.report import terminal, tables, draw; "
+    "sys.exit('tensorflow' in sys.modules or 'matplotlib' in sys.modules)"
   )
   assert subprocess.run([sys.executable, "-c", code]).returncode == 0

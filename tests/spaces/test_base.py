@@ -68,25 +68,25 @@ def test_random_is_a_function_of_the_generator():
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        TEXT,
-        f"  {TEXT}\n",
-        TEXT.replace(" ", ","),
-        TEXT.replace(" ", ", "),
-        TEXT.replace(" ", "\n"),
-        json.dumps(ARC.to_json()),
-        f"\n {json.dumps(ARC.to_json(), indent=2)}",
-        json.dumps({"arc": ARC.to_json(), "valid_accuracy": 0.5}),
-        json.dumps({"arc": TEXT}),
-    ],
+  "text",
+  [
+    TEXT,
+    f"  {TEXT}\n",
+    TEXT.replace(" ", ","),
+    TEXT.replace(" ", ", "),
+    TEXT.replace(" ", "\n"),
+    json.dumps(ARC.to_json()),
+    f"\n {json.dumps(ARC.to_json(), indent=2)}",
+    json.dumps({"arc": ARC.to_json(), "valid_accuracy": 0.5}),
+    json.dumps({"arc": TEXT}),
+  ],
 )
 def test_parse_reads_every_form(text):
   assert SPACE.parse(text) == ARC
 
 
 @pytest.mark.parametrize(
-    "value", [ARC.to_json(), {"arc": ARC.to_json(), "rank": 1}, TEXT]
+  "value", [ARC.to_json(), {"arc": ARC.to_json(), "rank": 1}, TEXT]
 )
 def test_parse_reads_a_file(tmp_path, value):
   path = tmp_path / "best arc.json"
@@ -106,14 +106,14 @@ def test_parse_reads_the_name_of_a_published_arc():
 
 
 @pytest.mark.parametrize(
-    "text, position, word",
-    [
-        ("0 1 x 2", 2, "x"),
-        ("0.5 1", 0, "0.5"),
-        ("1 -1", 1, "-1"),
-        ("0 ²", 1, "²"),
-        ("enas_mikro", 0, "enas_mikro"),
-    ],
+  "text, position, word",
+  [
+    ("0 1 x 2", 2, "x"),
+    ("0.5 1", 0, "0.5"),
+    ("1 -1", 1, "-1"),
+    ("0 ²", 1, "²"),
+    ("enas_mikro", 0, "enas_mikro"),
+  ],
 )
 def test_parse_names_the_word_that_is_no_integer(text, position, word):
   with pytest.raises(errors.ArcError) as info:

@@ -20,14 +20,14 @@ def test_examples_in_the_docstrings():
 
 def test_decisions_of_one_node():
   assert micro.MicroSpace(num_cells=1).decisions == (
-      ("normal/node_0/index_1", 2),
-      ("normal/node_0/op_1", 5),
-      ("normal/node_0/index_2", 2),
-      ("normal/node_0/op_2", 5),
-      ("reduction/node_0/index_1", 2),
-      ("reduction/node_0/op_1", 5),
-      ("reduction/node_0/index_2", 2),
-      ("reduction/node_0/op_2", 5),
+    ("normal/node_0/index_1", 2),
+    ("normal/node_0/op_1", 5),
+    ("normal/node_0/index_2", 2),
+    ("normal/node_0/op_2", 5),
+    ("reduction/node_0/index_1", 2),
+    ("reduction/node_0/op_1", 5),
+    ("reduction/node_0/index_2", 2),
+    ("reduction/node_0/op_2", 5),
   )
 
 
@@ -36,7 +36,7 @@ def test_later_nodes_can_read_more(num_cells):
   space = micro.MicroSpace(num_cells, ops=("identity", "avg_pool_3x3"))
   options = [d.num_options for d in space.decisions]
   one_cell = [
-      each for node in range(num_cells) for each in (node + 2, 2, node + 2, 2)
+    each for node in range(num_cells) for each in (node + 2, 2, node + 2, 2)
   ]
   assert options == 2 * one_cell
   assert space.num_decisions == 8 * num_cells
@@ -44,12 +44,12 @@ def test_later_nodes_can_read_more(num_cells):
 
 def test_decode_by_hand():
   assert ARC.normal == (
-      micro.Node(0, "avg_pool_3x3", 1, "identity"),
-      micro.Node(2, "sep_conv_3x3", 0, "max_pool_3x3"),
+    micro.Node(0, "avg_pool_3x3", 1, "identity"),
+    micro.Node(2, "sep_conv_3x3", 0, "max_pool_3x3"),
   )
   assert ARC.reduction == (
-      micro.Node(1, "sep_conv_5x5", 1, "sep_conv_3x3"),
-      micro.Node(0, "identity", 2, "avg_pool_3x3"),
+    micro.Node(1, "sep_conv_5x5", 1, "sep_conv_3x3"),
+    micro.Node(0, "identity", 2, "avg_pool_3x3"),
   )
   assert str(ARC) == "0 2 1 4 2 0 0 3 1 1 1 0 0 4 2 2"
 
@@ -62,7 +62,7 @@ def test_encode_is_int32():
 
 @pytest.mark.parametrize("num_cells", [1, 2, 5, 9])
 @pytest.mark.parametrize(
-    "ops", [micro.PAPER_OPS, ("identity",), micro.PAPER_OPS[::-1]]
+  "ops", [micro.PAPER_OPS, ("identity",), micro.PAPER_OPS[::-1]]
 )
 def test_round_trips(num_cells, ops):
   space = micro.MicroSpace(num_cells, ops)
@@ -86,10 +86,10 @@ def test_arcs_are_frozen_and_hashable():
 def test_json_form():
   arc = micro.MicroSpace(num_cells=1).parse("0 2 1 4 1 0 0 3")
   assert arc.to_json() == {
-      "space": "micro",
-      "ops": list(micro.PAPER_OPS),
-      "normal": [[0, "avg_pool_3x3", 1, "identity"]],
-      "reduction": [[1, "sep_conv_3x3", 0, "max_pool_3x3"]],
+    "space": "micro",
+    "ops": list(micro.PAPER_OPS),
+    "normal": [[0, "avg_pool_3x3", 1, "identity"]],
+    "reduction": [[1, "sep_conv_3x3", 0, "max_pool_3x3"]],
   }
 
 
@@ -131,7 +131,7 @@ def test_an_index_out_of_range_is_named():
   value = ARC.to_json()
   value["reduction"][1][2] = 3
   with pytest.raises(
-      errors.ArcError, match=r"Integer 14 .*reduction/node_1/index_2.*\[0, 3\)"
+    errors.ArcError, match=r"Integer 14 .*reduction/node_1/index_2.*\[0, 3\)"
   ):
     SPACE.from_json(value)
 
@@ -149,16 +149,16 @@ def test_cells_of_different_sizes():
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"normal": None},
-        {"normal": 3},
-        {"normal": [1, 2]},
-        {"normal": [[0, "identity", 1]] * 2},
-        {"normal": [[0, "identity", 1, "identity", 0]] * 2},
-        {"normal": [[0.5, "identity", 1, "identity"]] * 2},
-        {"normal": [["0", "identity", 1, "identity"]] * 2},
-    ],
+  "change",
+  [
+    {"normal": None},
+    {"normal": 3},
+    {"normal": [1, 2]},
+    {"normal": [[0, "identity", 1]] * 2},
+    {"normal": [[0, "identity", 1, "identity", 0]] * 2},
+    {"normal": [[0.5, "identity", 1, "identity"]] * 2},
+    {"normal": [["0", "identity", 1, "identity"]] * 2},
+  ],
 )
 def test_malformed_json_shows_the_form(change):
   with pytest.raises(errors.ArcError, match='index_1, "op_1", index_2, "op_2"'):
@@ -186,14 +186,14 @@ def test_operations_must_differ(ops):
 
 
 @pytest.mark.parametrize(
-    "text, expected",
-    [
-        ("0 0 1 0 0 0 1 0", (2, 3)),  # Nobody reads the first node.
-        ("0 0 1 0 2 0 2 0", (3,)),
-        ("0 0 0 0 0 0 2 0", (1, 3)),  # An input that nothing reads.
-        ("0 0 0 0 2 0 2 0", (1, 3)),
-        ("1 0 1 0 1 0 1 0", (0, 2, 3)),
-    ],
+  "text, expected",
+  [
+    ("0 0 1 0 0 0 1 0", (2, 3)),  # Nobody reads the first node.
+    ("0 0 1 0 2 0 2 0", (3,)),
+    ("0 0 0 0 0 0 2 0", (1, 3)),  # An input that nothing reads.
+    ("0 0 0 0 2 0 2 0", (1, 3)),
+    ("1 0 1 0 1 0 1 0", (0, 2, 3)),
+  ],
 )
 def test_loose_ends_by_hand(text, expected):
   arc = SPACE.parse(f"{text} 0 0 1 0 2 0 2 0")
@@ -213,14 +213,14 @@ def test_dot_draws_every_edge():
   dot = ARC.to_dot()
   assert dot.startswith("digraph") and dot.count("{") == dot.count("}")
   for line in (
-      'normal_0 -> normal_2 [label="avg_pool_3x3"]',
-      'normal_1 -> normal_2 [label="identity"]',
-      'normal_2 -> normal_3 [label="sep_conv_3x3"]',
-      'normal_0 -> normal_3 [label="max_pool_3x3"]',
-      "normal_3 -> normal_out",
-      'reduction_0 -> reduction_3 [label="identity"]',
-      'reduction_2 -> reduction_3 [label="avg_pool_3x3"]',
-      "reduction_3 -> reduction_out",
+    'normal_0 -> normal_2 [label="avg_pool_3x3"]',
+    'normal_1 -> normal_2 [label="identity"]',
+    'normal_2 -> normal_3 [label="sep_conv_3x3"]',
+    'normal_0 -> normal_3 [label="max_pool_3x3"]',
+    "normal_3 -> normal_out",
+    'reduction_0 -> reduction_3 [label="identity"]',
+    'reduction_2 -> reduction_3 [label="avg_pool_3x3"]',
+    "reduction_3 -> reduction_out",
   ):
     assert f"{line};" in dot
   assert dot.count("reduction_1 -> reduction_2") == 2

@@ -7,18 +7,18 @@ def test_graphs_describe_both_cells():
   normal, reduction = ARC.graphs()
   assert normal.title == "normal cell"
   assert normal.nodes == (
-      "previous previous cell",
-      "previous cell",
-      "node 2",
-      "node 3",
-      "output",
+    "previous previous cell",
+    "previous cell",
+    "node 2",
+    "node 3",
+    "output",
   )
   assert normal.edges == (
-      micro.Edge(0, 2, "avg_pool_3x3"),
-      micro.Edge(1, 2, "identity"),
-      micro.Edge(2, 3, "sep_conv_3x3"),
-      micro.Edge(0, 3, "max_pool_3x3"),
-      micro.Edge(3, 4),
+    micro.Edge(0, 2, "avg_pool_3x3"),
+    micro.Edge(1, 2, "identity"),
+    micro.Edge(2, 3, "sep_conv_3x3"),
+    micro.Edge(0, 3, "max_pool_3x3"),
+    micro.Edge(3, 4),
   )
   assert reduction.title == "reduction cell"
   assert reduction.edges[-2:] == (micro.Edge(2, 4), micro.Edge(3, 4))
@@ -46,8 +46,8 @@ def test_dot_is_the_graphs_word_for_word():
   }}
 """
   assert arc.to_dot() == (
-      "digraph micro {\n  rankdir=LR;\n  node [shape=box];\n"
-      + cell.format("normal", 0, "avg_pool_3x3", 1, "identity")
-      + cell.format("reduction", 1, "sep_conv_3x3", 0, "max_pool_3x3")
-      + "}"
+    "digraph micro {\n  rankdir=LR;\n  node [shape=box];\n"
+    + cell.format("normal", 0, "avg_pool_3x3", 1, "identity")
+    + cell.format("reduction", 1, "sep_conv_3x3", 0, "max_pool_3x3")
+    + "}"
   )

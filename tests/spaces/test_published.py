@@ -3,18 +3,18 @@ from enas_tf.spaces import micro, published
 # The arc that the original's scripts/cifar10_micro_final.sh passes, node by
 # node; figure 8 of https://arxiv.org/abs/1802.03268 draws the same cells.
 NORMAL = (
-    (0, "avg_pool_3x3", 0, "sep_conv_3x3"),
-    (0, "identity", 0, "sep_conv_5x5"),
-    (0, "identity", 1, "sep_conv_5x5"),
-    (1, "sep_conv_3x3", 0, "sep_conv_5x5"),
-    (0, "avg_pool_3x3", 1, "sep_conv_5x5"),
+  (0, "avg_pool_3x3", 0, "sep_conv_3x3"),
+  (0, "identity", 0, "sep_conv_5x5"),
+  (0, "identity", 1, "sep_conv_5x5"),
+  (1, "sep_conv_3x3", 0, "sep_conv_5x5"),
+  (0, "avg_pool_3x3", 1, "sep_conv_5x5"),
 )
 REDUCTION = (
-    (1, "sep_conv_3x3", 1, "sep_conv_3x3"),
-    (0, "max_pool_3x3", 0, "avg_pool_3x3"),
-    (1, "sep_conv_5x5", 3, "sep_conv_5x5"),
-    (1, "sep_conv_3x3", 0, "identity"),
-    (0, "max_pool_3x3", 1, "sep_conv_5x5"),
+  (1, "sep_conv_3x3", 1, "sep_conv_3x3"),
+  (0, "max_pool_3x3", 0, "avg_pool_3x3"),
+  (1, "sep_conv_5x5", 3, "sep_conv_5x5"),
+  (1, "sep_conv_3x3", 0, "identity"),
+  (0, "max_pool_3x3", 1, "sep_conv_5x5"),
 )
 
 

@@ -11,7 +11,6 @@ from enas_tf.spaces import micro
 from enas_tf.training import schedules, supernet
 from tests import golden
 
-
 IMAGE_SHAPE = (8, 8, 3)
 NUM_CLASSES = 5
 
@@ -22,18 +21,18 @@ def build_net(num_cells=2, **changed):
       num_classes=NUM_CLASSES, use_aux_heads=True, keep_prob=1.0, seed=0,
   )  # fmt: skip
   return micro_supernet.MicroSupernet(
-      micro.MicroSpace(num_cells), **(settings | changed)
+    micro.MicroSpace(num_cells), **(settings | changed)
   )
 
 
 def build_trainer(net, batches, l2_reg=1e-4):
   return supernet.SupernetTrainer(
-      net,
-      batches,
-      schedules.CosineRestarts(0.05, 0.0005, 10, 2, steps_per_epoch=4),
-      l2_reg=l2_reg,
-      clip_mode="none",
-      grad_bound=5.0,
+    net,
+    batches,
+    schedules.CosineRestarts(0.05, 0.0005, 10, 2, steps_per_epoch=4),
+    l2_reg=l2_reg,
+    clip_mode="none",
+    grad_bound=5.0,
   )
 
 
@@ -42,8 +41,8 @@ def random_batches(start, size=4):
   for step in itertools.count(start):
     rng = np.random.default_rng(step)
     yield (
-        tf.constant(rng.normal(size=(size, *IMAGE_SHAPE)), tf.float32),
-        tf.constant(rng.integers(NUM_CLASSES, size=size), tf.int32),
+      tf.constant(rng.normal(size=(size, *IMAGE_SHAPE)), tf.float32),
+      tf.constant(rng.integers(NUM_CLASSES, size=size), tf.int32),
     )
 
 
@@ -57,13 +56,13 @@ def test_trains_as_the_original():
   arrays, meta = golden.load("train_micro_search")
   steps = [golden.under(arrays, f"step{i}/") for i in range(meta["steps"])]
   net = build_net(
-      meta["num_cells"],
-      num_layers=meta["num_layers"],
-      out_filters=meta["out_filters"],
-      image_shape=(32, 32, 3),
-      num_classes=10,
-      use_aux_heads=False,
-      faithful=True,
+    meta["num_cells"],
+    num_layers=meta["num_layers"],
+    out_filters=meta["out_filters"],
+    image_shape=(32, 32, 3),
+    num_classes=10,
+    use_aux_heads=False,
+    faithful=True,
   )
   original.assign(net, golden.under(arrays, "var/"))
   trainer = build_trainer(
@@ -104,7 +103,7 @@ def assert_same_state(net, trainer, expected):
   for name, value in golden.under(expected, "after/child/").items():
     if "/moving_" not in name:
       np.testing.assert_allclose(
-          found[name], value, golden.RTOL, golden.ATOL, err_msg=name
+        found[name], value, golden.RTOL, golden.ATOL, err_msg=name
       )
 
 
@@ -114,9 +113,9 @@ def momenta_by_variable(net, trainer):
   bank_ids = {id(each) for each in banks}
   dense = [v for v in net.trainable_variables if id(v) not in bank_ids]
   return {
-      id(variable): state[f"momentum/{kind}/{i}"]
-      for kind, variables in (("momentum", dense), ("bank_momentum", banks))
-      for i, variable in enumerate(variables)
+    id(variable): state[f"momentum/{kind}/{i}"]
+    for kind, variables in (("momentum", dense), ("bank_momentum", banks))
+    for i, variable in enumerate(variables)
   }
 
 
@@ -147,7 +146,7 @@ def test_reports_the_mean_of_the_steps(trained):
   # Four steps of epoch 0 and two of epoch 1, of a period of ten epochs.
   second = 0.0005 + 0.5 * 0.0495 * (1 + np.cos(np.pi / 10))
   assert metrics["child/learning_rate"] == pytest.approx(
-      (4 * 0.05 + 2 * second) / 6
+    (4 * 0.05 + 2 * second) / 6
   )
   assert 0 <= metrics["child/accuracy"] <= 1
   assert 0 < metrics["child/grad_norm"] < np.inf
@@ -167,7 +166,7 @@ def test_state_holds_every_variable(trained):
 
 def test_goes_on_from_its_state():
   first, second = (
-      build_trainer(build_net(keep_prob=0.5), random_batches) for _ in range(2)
+    build_trainer(build_net(keep_prob=0.5), random_batches) for _ in range(2)
   )
   arcs = random_arcs(micro.MicroSpace(2), 4)
   first.run(arcs[:2])
@@ -192,9 +191,7 @@ def test_auxiliary_loss_counts():
   """The auxiliary head learns, though the reported loss leaves it out."""
   net = build_net()
   before = net.get_layer("aux_dense").kernel.numpy()
-  build_trainer(net, random_batches, l2_reg=0.0).run(
-      random_arcs(net.space, 1)
-  )
+  build_trainer(net, random_batches, l2_reg=0.0).run(random_arcs(net.space, 1))
   assert np.abs(net.get_layer("aux_dense").kernel.numpy() - before).max() > 0
 
 

@@ -1,0 +1,114 @@
+"""The real entry point, in processes of its own, on the smallest recipe."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+SMOKE = f"--flagfile={ROOT / 'flags' / 'smoke_micro.flags'}"
+
+
+def run(*flags, code=0):
+  process = subprocess.run(
+    [sys.executable, "-m", "enas_tf.main", *map(str, flags)],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    timeout=300,
+    check=False,
+  )
+  assert process.returncode == code, process.stdout + process.stderr
+  return process
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+  """A folder in which every verb has run once."""
+  folder = tmp_path_factory.mktemp("runs") / "run"
+  process = run(SMOKE, f"--output_dir={folder}")
+  return folder, process
+
+
+def test_says_what_it_found(finished):
+  folder, process = finished
+  assert "Test accuracy" in process.stdout
+  assert "tensorboard --logdir" in process.stdout
+  assert process.stderr == ""
+  best = json.loads((folder / "best_arc.json").read_text())
+  assert best["arc_string"] in process.stdout
+
+
+def test_leaves_its_files(finished):
+  folder, _ = finished
+  lines = (folder / "metrics.jsonl").read_text().splitlines()
+  assert all("step" in json.loads(line) for line in lines)
+  assert json.loads((folder / "final" / "evaluation.json").read_text())
+  assert list((folder / "tensorboard").iterdir())
+
+
+def test_verbs_take_their_settings_from_the_run(finished):
+  folder, _ = finished
+  before = json.loads((folder / "leaderboard.json").read_text())
+  for mode in ("derive", "evaluate"):
+    run(f"--output_dir={folder}", f"--mode={mode}")
+  assert json.loads((folder / "leaderboard.json").read_text()) == before
+
+
+def test_saved_model_answers_without_enas_tf(finished, tmp_path):
+  folder, _ = finished
+  pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
+  np.save(tmp_path / "pixels.npy", pixels)
+  script = f"""
+import sys
+import numpy as np, tensorflow as tf
+model = tf.saved_model.load({str(folder / "export" / "saved_model")!r})
+pixels = np.load({str(tmp_path / "pixels.npy")!r})
+answer = model(tf.constant(pixels))
+floats = model(tf.constant(pixels, tf.float32))
+np.testing.assert_allclose(answer["probabilities"], floats["probabilities"])
+assert not any(name.startswith("enas_tf") for name in sys.modules)
+np.save({str(tmp_path / "answer.npy")!r}, answer["probabilities"])
+assert len(model.class_names.numpy()) == 10
+"""
+  subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+  from enas_tf.runs import fit
+
+  model, description = fit.load(folder)
+  normalized = (pixels / 255 - description["mean"]) / description["std"]
+  logits = model(normalized.astype(np.float32)).numpy()
+  expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+  np.testing.assert_allclose(
+    np.load(tmp_path / "answer.npy"), expected, rtol=1e-4, atol=1e-6
+  )
+
+
+@pytest.mark.parametrize(
+  ("flags", "words"),
+  [
+    (["--no_such_flag=1"], "no_such_flag"),
+    (["--data_format=NCHW"], "NHWC"),
+    (["--child_num_layers=0"], "--child_num_layers must be at least 1"),
+    (["--child_out_filters=7"], "even"),
+    (["--mode=train", "--controller_lr=1"], "no use in this mode"),
+    (["--data=digits", "--batch_size=5000"], "--batch_size"),
+    (["--data=digits", "--child_fixed_arc=1 2"], "40 integers"),
+    (["--data=cifar10", "--data_path=/no/such/path"], "does not exist"),
+    (["--data=digits", "--mode=evaluate"], "no trained child"),
+    (["--data=digits", "--child_ops=sep_conv_3x3,no_op"], "no_op"),
+  ],
+)
+def test_bad_input_is_one_error(flags, words, tmp_path):
+  process = run(f"--output_dir={tmp_path / 'run'}", *flags, code=1)
+  assert words in process.stderr
+  assert "Traceback" not in process.stderr
+
+
+def test_foreign_folder_is_left_alone(tmp_path):
+  (tmp_path / "precious").write_text("mine")
+  for flags in ([], ["--reset_output_dir"]):
+    run(SMOKE, f"--output_dir={tmp_path}", *flags, code=1)
+    assert (tmp_path / "precious").read_text() == "mine"
