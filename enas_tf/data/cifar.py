@@ -93,6 +93,7 @@ def _archive(name, path):
         for member in archive
         if member.isfile() and pathlib.PurePosixPath(member.name).name in wanted
       }
+      archive.fileobj.read()  # To the end, where a .gz has its checksum.
   except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
     raise errors.DataError(
       "The archive is damaged or of another format: download it again. "

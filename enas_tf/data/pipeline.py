@@ -4,6 +4,8 @@ So a stream that starts at step k is, bit for bit, the rest of the stream that
 started at 0, and nothing of it needs to be saved.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -61,20 +63,6 @@ def train_batches(
   normalize = _normalizer(dataset)
   kind = dataset.augment if augment else "none"
 
-  def epoch_batches(epoch):
-    order = tf.random.experimental.stateless_shuffle(
-      tf.range(len(split)), tf.stack([seed, tf.cast(epoch, tf.int32)])
-    )
-    order = tf.concat([order, order], 0)[: num_batches * batch_size]
-    first = tf.where(
-      epoch == start_step // num_batches,
-      tf.constant(start_step % num_batches, tf.int64),
-      tf.constant(0, tf.int64),
-    )
-    steps = epoch * num_batches + tf.range(num_batches, dtype=tf.int64)
-    rows = tf.reshape(order, [num_batches, batch_size])
-    return tf.data.Dataset.from_tensor_slices((steps[first:], rows[first:]))
-
   def read(step, rows):
     batch = normalize(tf.gather(images, rows))
     step_seed = tf.stack([seed, tf.cast(step, tf.int32)])
@@ -82,7 +70,27 @@ def train_batches(
     return batch, tf.gather(labels, rows)
 
   epochs = tf.data.Dataset.range(start_step // num_batches, np.iinfo("i8").max)
-  return _ordered(epochs.flat_map(epoch_batches).map(read, 2))
+  order = functools.partial(
+    _epoch_rows, len(split), batch_size, seed, start_step
+  )
+  return _ordered(epochs.flat_map(order).map(read, 2))
+
+
+def _epoch_rows(num_images, batch_size, seed, start_step, epoch):
+  """Returns (step, which images) of the batches of an epoch."""
+  num_batches = batches_per_epoch(num_images, batch_size)
+  order = tf.random.experimental.stateless_shuffle(
+    tf.range(num_images), tf.stack([seed, tf.cast(epoch, tf.int32)])
+  )
+  order = tf.concat([order, order], 0)[: num_batches * batch_size]
+  first = tf.where(
+    epoch == start_step // num_batches,
+    tf.constant(start_step % num_batches, tf.int64),
+    tf.constant(0, tf.int64),
+  )
+  steps = epoch * num_batches + tf.range(num_batches, dtype=tf.int64)
+  rows = tf.reshape(order, [num_batches, batch_size])
+  return tf.data.Dataset.from_tensor_slices((steps[first:], rows[first:]))
 
 
 def eval_batches(

@@ -21,6 +21,7 @@ from typing import ClassVar, NamedTuple
 import keras
 import tensorflow as tf
 
+from enas_tf import errors
 from enas_tf.layers import conv, norm
 
 _REGISTRY = {}
@@ -163,36 +164,29 @@ class Depthwise(Stage):
     shape = (self.kernel_size, self.kernel_size, filters, 1)
     return (Weight(shape, "he"),)
 
-  def _options(self):
-    return {
-      "strides": _STRIDES,
-      "padding": "SAME",
-      "dilations": [1, self.dilation, self.dilation, 1],
-    }
+  def _convolve(self, x, weight):
+    dilations = [self.dilation, self.dilation]
+    return tf.nn.depthwise_conv2d(
+      x, weight, _STRIDES, "SAME", dilations=dilations
+    )
+
+  def _gradient(self, of, x, weight, dy):
+    # Not by the gradient's own kernel: some of them know no dilation.
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+      tape.watch(of)
+      y = self._convolve(x, weight)
+    return tape.gradient(y, of, dy)
 
   def forward(self, x, weights):
-    y = tf.raw_ops.DepthwiseConv2dNative(
-      input=x, filter=weights[0], **self._options()
-    )
-    return y, (x,)
+    return self._convolve(x, weights[0]), (x,)
 
   def input_gradient(self, dy, weights, saved):
-    dx = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-      input_sizes=tf.shape(saved[0]),
-      filter=weights[0],
-      out_backprop=dy,
-      **self._options(),
-    )
-    return dx, (dy,)
+    x = saved[0]
+    return self._gradient(x, x, weights[0], dy), (dy,)
 
   def weight_gradient(self, weights, saved, saved_back):
-    dw = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
-      input=saved[0],
-      filter_sizes=weights[0].shape,
-      out_backprop=saved_back[0],
-      **self._options(),
-    )
-    return (dw,)
+    weight = weights[0]
+    return (self._gradient(weight, saved[0], weight, saved_back[0]),)
 
   def layer(self, filters, stride, name):
     return keras.layers.DepthwiseConv2D(
@@ -416,10 +410,10 @@ def get(word: str) -> Operation:
   """Returns the operation of that word.
 
   Raises:
-    ValueError: if there is none.
+    ConfigError: if there is none.
   """
   if word not in _REGISTRY:
-    raise ValueError(
+    raise errors.ConfigError(
       f"No operation is called {word!r}; known are {', '.join(words())}. "
       f"Received: op={word}"
     )

@@ -35,12 +35,17 @@ class Bank(keras.layers.Layer):
     super().__init__(**kwargs)
     self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
     self.block_of_row = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
+    self._filters = filters
+    self._initial = initial
+
+  def build(self, input_shape=None):
+    del input_shape
     self.rows = self.add_weight(
-      shape=(int(self.starts[-1]), filters),
-      initializer=lambda shape, dtype: tf.cast(initial, dtype),
+      shape=(int(self.starts[-1]), self._filters),
+      initializer=lambda shape, dtype: tf.cast(self._initial, dtype),
       name="rows",
     )
-    self.built = True
+    del self._initial  # As large as the bank.
 
   def rows_of(self, blocks):
     """Returns the places of the rows of blocks [n], in order, int32 [m]."""
@@ -230,6 +235,9 @@ class SharedCell(keras.layers.Layer):
     return [self.bank, self.output_bank]
 
   def build(self, input_shape):
+    # Not in the constructor: the variables' paths begin with the cell's name.
+    for bank in self.banks:
+      bank.build()
     self.norm.build(input_shape)
 
   def chosen(self, arc) -> list:
@@ -307,16 +315,14 @@ class SharedDictionary(collections.abc.Mapping):
 
   def __init__(self, cells: list[SharedCell]):
     self._cells = cells
+    self._keys = frozenset(self)
 
   def __getitem__(self, key) -> "SharedWeights":
+    if key not in self._keys:
+      raise KeyError(key)
     layer, node, side, previous, word = key
     cell = self._cells[layer]
-    op = cell.words.index(word)
-    if not (
-      0 <= previous < node + 2 and node < cell.num_nodes and side in (0, 1)
-    ):
-      raise KeyError(key)
-    block = cell.block(node, side, previous, op)
+    block = cell.block(node, side, previous, cell.words.index(word))
     start, stop = cell.bank.starts[block : block + 2]
     return SharedWeights(cell.bank.rows, slice(int(start), int(stop)), word)
 

@@ -100,6 +100,8 @@ def _cells(num_layers, out_filters, arc, variables) -> list[shared.SharedCell]:
     )
     for cell in micro_skeleton.cells(num_layers, out_filters)
   ]
+  for cell in cells:
+    cell.build((None, None, None, cell.filters))
   for bank in (bank for cell in cells for bank in cell.banks):
     value = variables.get(bank.rows.path)
     if np.shape(value) != tuple(bank.rows.shape):

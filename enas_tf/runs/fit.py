@@ -9,7 +9,9 @@ import keras
 import tensorflow as tf
 
 from enas_tf import checkpoints, config, errors, manifest
-from enas_tf.layers import heads
+
+# Loading a child needs the classes of all of its layers.
+from enas_tf.layers import conv, heads, norm, regularize  # noqa: F401
 from enas_tf.training import optimizers, schedules
 
 FOLDER = "final"

