@@ -8,95 +8,95 @@ import pytest
 from enas_tf import config, errors
 
 SECTIONS = (
-    config.DataConfig,
-    config.ChildConfig,
-    config.MicroFinalConfig,
-    config.ControllerConfig,
-    config.RunConfig,
+  config.DataConfig,
+  config.ChildConfig,
+  config.MicroFinalConfig,
+  config.ControllerConfig,
+  config.RunConfig,
 )
 
 # (class, what is given, the flag that the message names).
 INVALID = [
-    (config.DataConfig, dict(data="cifar11"), "data"),
-    (config.DataConfig, dict(data="folder"), "data_path"),
-    (config.DataConfig, dict(augment="flip"), "augment"),
-    (config.DataConfig, dict(image_size=32), "image_size"),
-    (
-        config.DataConfig,
-        dict(data="folder", data_path="d", image_size=7),
-        "image_size",
-    ),
-    (config.DataConfig, dict(valid_fraction=0.0), "valid_fraction"),
-    (config.DataConfig, dict(valid_fraction=1.0), "valid_fraction"),
-    (config.DataConfig, dict(valid_fraction=math.nan), "valid_fraction"),
-    (config.DataConfig, dict(eval_batch_size=0), "eval_batch_size"),
-    (config.ChildConfig, dict(num_layers=0), "child_num_layers"),
-    (config.ChildConfig, dict(num_cells=0), "child_num_cells"),
-    (config.ChildConfig, dict(out_filters=0), "child_out_filters"),
-    (config.ChildConfig, dict(out_filters=21), "child_out_filters"),
-    (config.ChildConfig, dict(keep_prob=0.0), "child_keep_prob"),
-    (config.ChildConfig, dict(keep_prob=1.1), "child_keep_prob"),
-    (
-        config.ChildConfig,
-        dict(drop_path_keep_prob=-0.1),
-        "child_drop_path_keep_prob",
-    ),
-    (config.ChildConfig, dict(cutout_size=0), "child_cutout_size"),
-    (config.ChildConfig, dict(batch_size=0), "batch_size"),
-    (config.ChildConfig, dict(num_epochs=0), "num_epochs"),
-    (config.ChildConfig, dict(l2_reg=-1e-9), "child_l2_reg"),
-    (config.ChildConfig, dict(l2_reg=math.nan), "child_l2_reg"),
-    (config.ChildConfig, dict(lr_max=0.0), "child_lr_max"),
-    (config.ChildConfig, dict(lr_max=math.nan), "child_lr_max"),
-    (config.ChildConfig, dict(lr_min=-0.1), "child_lr_min"),
-    (config.ChildConfig, dict(lr_min=0.06), "child_lr_min"),
-    (config.ChildConfig, dict(lr_T_0=0), "child_lr_T_0"),
-    (config.ChildConfig, dict(lr_T_mul=0), "child_lr_T_mul"),
-    (config.ChildConfig, dict(lr=0.0), "child_lr"),
-    (config.ChildConfig, dict(lr_dec_every=0), "child_lr_dec_every"),
-    (config.ChildConfig, dict(lr_dec_rate=0.0), "child_lr_dec_rate"),
-    (config.ChildConfig, dict(clip_mode="clip"), "child_clip_mode"),
-    (config.ChildConfig, dict(grad_bound=0.0), "child_grad_bound"),
-    (config.ChildConfig, dict(init="zeros"), "child_init"),
-    (config.MicroFinalConfig, dict(num_layers=0), "child_num_layers"),
-    (config.ControllerConfig, dict(kind="evolution"), "controller_kind"),
-    (config.ControllerConfig, dict(lstm_size=0), "controller_lstm_size"),
-    (config.ControllerConfig, dict(num_layers=0), "controller_num_layers"),
-    (config.ControllerConfig, dict(lr=0.0), "controller_lr"),
-    (
-        config.ControllerConfig,
-        dict(tanh_constant=0.0),
-        "controller_tanh_constant",
-    ),
-    (
-        config.ControllerConfig,
-        dict(op_tanh_reduce=0.0),
-        "controller_op_tanh_reduce",
-    ),
-    (config.ControllerConfig, dict(temperature=-1.0), "controller_temperature"),
-    (
-        config.ControllerConfig,
-        dict(entropy_weight=-1e-4),
-        "controller_entropy_weight",
-    ),
-    (config.ControllerConfig, dict(bl_dec=1.0), "controller_bl_dec"),
-    (config.ControllerConfig, dict(bl_dec=-0.1), "controller_bl_dec"),
-    (
-        config.ControllerConfig,
-        dict(num_aggregate=0),
-        "controller_num_aggregate",
-    ),
-    (config.ControllerConfig, dict(train_steps=0), "controller_train_steps"),
-    (config.ControllerConfig, dict(train_every=0), "controller_train_every"),
-    (config.RunConfig, dict(mode="tran"), "mode"),
-    (config.RunConfig, dict(output_dir=""), "output_dir"),
-    (config.RunConfig, dict(seed=-1), "seed"),
-    (config.RunConfig, dict(seed=2**31), "seed"),
-    (config.RunConfig, dict(save_minutes=-1.0), "save_minutes"),
-    (config.RunConfig, dict(log_every=0), "log_every"),
-    (config.RunConfig, dict(derive_samples=0), "derive_samples"),
-    (config.RunConfig, dict(derive_top=0), "derive_top"),
-    (config.RunConfig, dict(derive_samples=9), "derive_top"),
+  (config.DataConfig, dict(data="cifar11"), "data"),
+  (config.DataConfig, dict(data="folder"), "data_path"),
+  (config.DataConfig, dict(augment="flip"), "augment"),
+  (config.DataConfig, dict(image_size=32), "image_size"),
+  (
+    config.DataConfig,
+    dict(data="folder", data_path="d", image_size=7),
+    "image_size",
+  ),
+  (config.DataConfig, dict(valid_fraction=0.0), "valid_fraction"),
+  (config.DataConfig, dict(valid_fraction=1.0), "valid_fraction"),
+  (config.DataConfig, dict(valid_fraction=math.nan), "valid_fraction"),
+  (config.DataConfig, dict(eval_batch_size=0), "eval_batch_size"),
+  (config.ChildConfig, dict(num_layers=0), "child_num_layers"),
+  (config.ChildConfig, dict(num_cells=0), "child_num_cells"),
+  (config.ChildConfig, dict(out_filters=0), "child_out_filters"),
+  (config.ChildConfig, dict(out_filters=21), "child_out_filters"),
+  (config.ChildConfig, dict(keep_prob=0.0), "child_keep_prob"),
+  (config.ChildConfig, dict(keep_prob=1.1), "child_keep_prob"),
+  (
+    config.ChildConfig,
+    dict(drop_path_keep_prob=-0.1),
+    "child_drop_path_keep_prob",
+  ),
+  (config.ChildConfig, dict(cutout_size=0), "child_cutout_size"),
+  (config.ChildConfig, dict(batch_size=0), "batch_size"),
+  (config.ChildConfig, dict(num_epochs=0), "num_epochs"),
+  (config.ChildConfig, dict(l2_reg=-1e-9), "child_l2_reg"),
+  (config.ChildConfig, dict(l2_reg=math.nan), "child_l2_reg"),
+  (config.ChildConfig, dict(lr_max=0.0), "child_lr_max"),
+  (config.ChildConfig, dict(lr_max=math.nan), "child_lr_max"),
+  (config.ChildConfig, dict(lr_min=-0.1), "child_lr_min"),
+  (config.ChildConfig, dict(lr_min=0.06), "child_lr_min"),
+  (config.ChildConfig, dict(lr_T_0=0), "child_lr_T_0"),
+  (config.ChildConfig, dict(lr_T_mul=0), "child_lr_T_mul"),
+  (config.ChildConfig, dict(lr=0.0), "child_lr"),
+  (config.ChildConfig, dict(lr_dec_every=0), "child_lr_dec_every"),
+  (config.ChildConfig, dict(lr_dec_rate=0.0), "child_lr_dec_rate"),
+  (config.ChildConfig, dict(clip_mode="clip"), "child_clip_mode"),
+  (config.ChildConfig, dict(grad_bound=0.0), "child_grad_bound"),
+  (config.ChildConfig, dict(init="zeros"), "child_init"),
+  (config.MicroFinalConfig, dict(num_layers=0), "child_num_layers"),
+  (config.ControllerConfig, dict(kind="evolution"), "controller_kind"),
+  (config.ControllerConfig, dict(lstm_size=0), "controller_lstm_size"),
+  (config.ControllerConfig, dict(num_layers=0), "controller_num_layers"),
+  (config.ControllerConfig, dict(lr=0.0), "controller_lr"),
+  (
+    config.ControllerConfig,
+    dict(tanh_constant=0.0),
+    "controller_tanh_constant",
+  ),
+  (
+    config.ControllerConfig,
+    dict(op_tanh_reduce=0.0),
+    "controller_op_tanh_reduce",
+  ),
+  (config.ControllerConfig, dict(temperature=-1.0), "controller_temperature"),
+  (
+    config.ControllerConfig,
+    dict(entropy_weight=-1e-4),
+    "controller_entropy_weight",
+  ),
+  (config.ControllerConfig, dict(bl_dec=1.0), "controller_bl_dec"),
+  (config.ControllerConfig, dict(bl_dec=-0.1), "controller_bl_dec"),
+  (
+    config.ControllerConfig,
+    dict(num_aggregate=0),
+    "controller_num_aggregate",
+  ),
+  (config.ControllerConfig, dict(train_steps=0), "controller_train_steps"),
+  (config.ControllerConfig, dict(train_every=0), "controller_train_every"),
+  (config.RunConfig, dict(mode="tran"), "mode"),
+  (config.RunConfig, dict(output_dir=""), "output_dir"),
+  (config.RunConfig, dict(seed=-1), "seed"),
+  (config.RunConfig, dict(seed=2**31), "seed"),
+  (config.RunConfig, dict(save_minutes=-1.0), "save_minutes"),
+  (config.RunConfig, dict(log_every=0), "log_every"),
+  (config.RunConfig, dict(derive_samples=0), "derive_samples"),
+  (config.RunConfig, dict(derive_top=0), "derive_top"),
+  (config.RunConfig, dict(derive_samples=9), "derive_top"),
 ]
 
 
@@ -113,20 +113,20 @@ def test_an_impossible_value_names_its_flag(kind, given, flag):
 
 
 @pytest.mark.parametrize(
-    "kind, given",
-    [
-        (config.DataConfig, dict(data="folder", data_path="d", image_size=8)),
-        (config.ChildConfig, dict(out_filters=2, num_layers=1, num_cells=1)),
-        (config.ChildConfig, dict(keep_prob=1.0, drop_path_keep_prob=1e-3)),
-        (config.ChildConfig, dict(l2_reg=0.0, lr_min=0.0, cutout_size=1)),
-        (config.ChildConfig, dict(lr_min=0.05, lr_max=0.05, lr_T_mul=1)),
-        # The cosine's bound does not bind the exponential decay.
-        (config.ChildConfig, dict(lr_cosine=False, lr_min=0.06)),
-        (config.ControllerConfig, dict(tanh_constant=None, temperature=5.0)),
-        (config.ControllerConfig, dict(entropy_weight=0.0, bl_dec=0.0)),
-        (config.RunConfig, dict(seed=2**31 - 1, save_minutes=0.0)),
-        (config.RunConfig, dict(derive_samples=1, derive_top=1)),
-    ],
+  "kind, given",
+  [
+    (config.DataConfig, dict(data="folder", data_path="d", image_size=8)),
+    (config.ChildConfig, dict(out_filters=2, num_layers=1, num_cells=1)),
+    (config.ChildConfig, dict(keep_prob=1.0, drop_path_keep_prob=1e-3)),
+    (config.ChildConfig, dict(l2_reg=0.0, lr_min=0.0, cutout_size=1)),
+    (config.ChildConfig, dict(lr_min=0.05, lr_max=0.05, lr_T_mul=1)),
+    # The cosine's bound does not bind the exponential decay.
+    (config.ChildConfig, dict(lr_cosine=False, lr_min=0.06)),
+    (config.ControllerConfig, dict(tanh_constant=None, temperature=5.0)),
+    (config.ControllerConfig, dict(entropy_weight=0.0, bl_dec=0.0)),
+    (config.RunConfig, dict(seed=2**31 - 1, save_minutes=0.0)),
+    (config.RunConfig, dict(derive_samples=1, derive_top=1)),
+  ],
 )
 def test_the_limits_themselves_are_allowed(kind, given):
   section = kind(**given)
@@ -156,41 +156,78 @@ def test_a_changed_section_is_checked_again():
 def test_the_search_recipe_is_the_original_one():
   """scripts/cifar10_micro_search.sh and the original's flag defaults."""
   child, controller = config.ChildConfig(), config.ControllerConfig()
-  assert dict(
-      num_layers=6, num_cells=5, out_filters=20, use_aux_heads=True,
-      keep_prob=0.9, batch_size=160, num_epochs=150, l2_reg=1e-4,
-      lr_cosine=True, lr_max=0.05, lr_min=0.0005, lr_T_0=10, lr_T_mul=2,
-  ).items() <= dataclasses.asdict(child).items()  # fmt: skip
-  assert dict(
-      lstm_size=64, num_layers=1, lr=0.0035, tanh_constant=1.10,
-      op_tanh_reduce=2.5, entropy_weight=0.0001, bl_dec=0.99,
-      num_aggregate=10, train_steps=30, train_every=1, training=True,
-  ).items() <= dataclasses.asdict(controller).items()  # fmt: skip
+  assert (
+    dict(
+      num_layers=6,
+      num_cells=5,
+      out_filters=20,
+      use_aux_heads=True,
+      keep_prob=0.9,
+      batch_size=160,
+      num_epochs=150,
+      l2_reg=1e-4,
+      lr_cosine=True,
+      lr_max=0.05,
+      lr_min=0.0005,
+      lr_T_0=10,
+      lr_T_mul=2,
+    ).items()
+    <= dataclasses.asdict(child).items()
+  )
+  assert (
+    dict(
+      lstm_size=64,
+      num_layers=1,
+      lr=0.0035,
+      tanh_constant=1.10,
+      op_tanh_reduce=2.5,
+      entropy_weight=0.0001,
+      bl_dec=0.99,
+      num_aggregate=10,
+      train_steps=30,
+      train_every=1,
+      training=True,
+    ).items()
+    <= dataclasses.asdict(controller).items()
+  )
 
 
 def test_the_final_recipe_is_the_original_one():
   """scripts/cifar10_micro_final.sh."""
-  assert dict(
-      num_layers=15, num_cells=5, out_filters=36, use_aux_heads=True,
-      keep_prob=0.8, drop_path_keep_prob=0.6, batch_size=144, num_epochs=630,
-      l2_reg=2e-4, lr_cosine=True, lr_max=0.05, lr_min=0.0001, lr_T_0=10,
+  assert (
+    dict(
+      num_layers=15,
+      num_cells=5,
+      out_filters=36,
+      use_aux_heads=True,
+      keep_prob=0.8,
+      drop_path_keep_prob=0.6,
+      batch_size=144,
+      num_epochs=630,
+      l2_reg=2e-4,
+      lr_cosine=True,
+      lr_max=0.05,
+      lr_min=0.0001,
+      lr_T_0=10,
       lr_T_mul=2,
-  ).items() <= dataclasses.asdict(config.MicroFinalConfig()).items()  # fmt: skip
+    ).items()
+    <= dataclasses.asdict(config.MicroFinalConfig()).items()
+  )
 
 
 @pytest.mark.parametrize(
-    "experiment",
-    [
-        config.ExperimentConfig(),
-        config.ExperimentConfig(
-            run=config.RunConfig(mode="all", seed=7),
-            data=config.DataConfig(data="folder", data_path="d", image_size=9),
-            search=config.ChildConfig(ops=("identity", "conv_1x1")),
-            final=config.MicroFinalConfig(cutout_size=16),
-            controller=config.ControllerConfig(tanh_constant=None),
-            fixed_arc="0 1 1 0",
-        ),
-    ],
+  "experiment",
+  [
+    config.ExperimentConfig(),
+    config.ExperimentConfig(
+      run=config.RunConfig(mode="all", seed=7),
+      data=config.DataConfig(data="folder", data_path="d", image_size=9),
+      search=config.ChildConfig(ops=("identity", "conv_1x1")),
+      final=config.MicroFinalConfig(cutout_size=16),
+      controller=config.ControllerConfig(tanh_constant=None),
+      fixed_arc="0 1 1 0",
+    ),
+  ],
 )
 def test_json_round_trip(experiment):
   text = json.dumps(dataclasses.asdict(experiment))
