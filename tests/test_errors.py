@@ -4,9 +4,7 @@ import pytest
 
 from enas_tf import errors
 
-CLASSES = [
-    each for _, each in inspect.getmembers(errors, inspect.isclass)
-]
+CLASSES = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
 
 
 @pytest.mark.parametrize("error", CLASSES)

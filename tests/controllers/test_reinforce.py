@@ -17,6 +17,15 @@ def build(seed=0, lr=0.01, entropy_weight=0.0, bl_dec=0.9):
   )  # fmt: skip
 
 
+@pytest.fixture
+def eagerly():
+  """Without graphs, which cost seconds and pay in longer runs alone."""
+  tf.config.run_functions_eagerly(True)
+  yield
+  tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("eagerly")
 def test_updates_as_the_original():
   arrays, meta = golden.load("controller_micro")
   policy = test_micro_policy.policy_of(meta, arrays)
@@ -45,6 +54,7 @@ def test_updates_as_the_original():
   assert after  # The last step's weights are among the golden's.
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_baseline_by_hand():
   controller = build(bl_dec=0.75)
   arcs = controller.propose(3)
@@ -62,6 +72,7 @@ def test_baseline_by_hand():
   assert metrics["controller/baseline"] == pytest.approx(0.75 * 0.640625)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_entropy_is_part_of_the_reward():
   controller = build(entropy_weight=0.5, bl_dec=0.0)
   arcs = controller.propose(1)
@@ -71,6 +82,7 @@ def test_entropy_is_part_of_the_reward():
   assert metrics["controller/baseline"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_metrics_are_numbers():
   controller = build()
   arcs = controller.propose(4)
@@ -92,6 +104,7 @@ def test_metrics_are_numbers():
   )
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_an_update_makes_good_arcs_likelier():
   controller = build()
   arcs = controller.propose(2)
@@ -112,7 +125,7 @@ def test_beats_random_search():
 
   policy = micro_policy.MicroPolicy(space, lstm_size=32, tanh_constant=2.5)
   learner = reinforce.Reinforce(
-      policy, lr=0.05, entropy_weight=1e-4, bl_dec=0.9, seed=0
+    policy, lr=0.05, entropy_weight=1e-4, bl_dec=0.9, seed=0
   )
   for _ in range(120):
     arcs = learner.propose(20)

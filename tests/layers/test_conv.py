@@ -20,11 +20,11 @@ def test_by_numpy(size):
   shifted = np.zeros_like(x)  # One pixel further down and right, then zeros.
   shifted[:, :-1, :-1] = x[:, 1:, 1:]
   expected = np.concatenate(
-      [
-          x[:, ::2, ::2] @ layer.path1.numpy()[0, 0],
-          shifted[:, ::2, ::2] @ layer.path2.numpy()[0, 0],
-      ],
-      -1,
+    [
+      x[:, ::2, ::2] @ layer.path1.numpy()[0, 0],
+      shifted[:, ::2, ::2] @ layer.path2.numpy()[0, 0],
+    ],
+    -1,
   )
   np.testing.assert_allclose(found, expected, 1e-5, 1e-6)
 
@@ -41,11 +41,9 @@ def test_as_the_original(case):
       for name in ("path1_conv/w", "path2_conv/w", "bn/scale", "bn/offset",
                    "bn/moving_mean", "bn/moving_variance")
   ])  # fmt: skip
+  np.testing.assert_allclose(model(x), case["eval/0"], golden.RTOL, golden.ATOL)
   np.testing.assert_allclose(
-      model(x), case["eval/0"], golden.RTOL, golden.ATOL
-  )
-  np.testing.assert_allclose(
-      model(x, training=True), case["train/0"], golden.RTOL, golden.ATOL
+    model(x, training=True), case["train/0"], golden.RTOL, golden.ATOL
   )
 
 
@@ -55,13 +53,11 @@ def test_gradients_reach_both_paths():
   with tf.GradientTape() as tape:
     y = layer(x)
     loss = tf.reduce_sum(y)
-  first, second = tape.gradient(
-      loss, [layer.path1.value, layer.path2.value]
-  )
+  first, second = tape.gradient(loss, [layer.path1.value, layer.path2.value])
   for gradient, pixels in ((first, x[:, ::2, ::2]), (second, x[:, 1::2, 1::2])):
     expected = np.sum(pixels, (0, 1, 2))[:, None]
     np.testing.assert_allclose(
-        gradient[0, 0], np.tile(expected, (1, 2)), 1e-4, 1e-5
+      gradient[0, 0], np.tile(expected, (1, 2)), 1e-4, 1e-5
     )
 
 
@@ -73,7 +69,7 @@ def test_serializes_and_traces(size):
   twin = keras.Sequential.from_config(model.get_config())
   twin.set_weights(model.get_weights())
   np.testing.assert_allclose(
-      model(images(size)), tf.function(twin)(images(size)), 1e-5, 1e-6
+    model(images(size)), tf.function(twin)(images(size)), 1e-5, 1e-6
   )
 
 

@@ -26,21 +26,21 @@ def test_classifier_drops_the_pooled_features():
 
 
 @pytest.mark.parametrize(
-    "size, pooled",
-    [(8, 2), (5, 1), (4, 1), (1, 1)],  # The pool is at most the image.
+  "size, pooled",
+  [(8, 2), (5, 1), (4, 1), (1, 1)],  # The pool is at most the image.
 )
 def test_auxiliary_sizes(size, pooled):
   inputs = keras.Input((size, size, 3))
   model = keras.Model(inputs, heads.auxiliary(inputs, 5))
   assert model(images(size)).shape == (2, 5)
   assert {w.path: tuple(w.shape) for w in model.weights} == {
-      "aux_proj_conv/kernel": (1, 1, 3, 128),
-      "aux_proj_bn/gamma": (128,),
-      "aux_proj_bn/beta": (128,),
-      "aux_full_conv/kernel": (pooled, pooled, 128, 768),
-      "aux_full_bn/gamma": (768,),
-      "aux_full_bn/beta": (768,),
-      "aux_dense/kernel": (768, 5),
+    "aux_proj_conv/kernel": (1, 1, 3, 128),
+    "aux_proj_bn/gamma": (128,),
+    "aux_proj_bn/beta": (128,),
+    "aux_full_conv/kernel": (pooled, pooled, 128, 768),
+    "aux_full_bn/gamma": (768,),
+    "aux_full_bn/beta": (768,),
+    "aux_dense/kernel": (768, 5),
   }
 
 
@@ -57,5 +57,5 @@ def test_auxiliary_by_numpy():
   expected = x @ weights["aux_dense/kernel"]
   for training in (True, False):
     np.testing.assert_allclose(
-        model(images(), training=training), expected, 1e-3, 1e-3
+      model(images(), training=training), expected, 1e-3, 1e-3
     )

@@ -65,9 +65,7 @@ def test_as_the_original():
     twin.build((None, 3, 3, 4))
     twin.moving_mean.assign(step["bn/moving_mean"])
     twin.moving_variance.assign(step["bn/moving_variance"])
-    np.testing.assert_allclose(
-        twin(step["x"]), step["eval_after"], 1e-4, 1e-5
-    )
+    np.testing.assert_allclose(twin(step["x"]), step["eval_after"], 1e-4, 1e-5)
 
 
 def test_without_moving_statistics_the_batch_always_counts():

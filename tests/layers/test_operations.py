@@ -58,9 +58,7 @@ def keras_results(word, x, rows):
 def by_hand(word, x, rows):
   operation = operations.get(word)
   y, saved = operation.forward(x, rows)
-  dx, saved_back = operation.input_gradient(
-      images(seed=9), rows, saved
-  )
+  dx, saved_back = operation.input_gradient(images(seed=9), rows, saved)
   return y, dx, operation.weight_gradient(rows, saved, saved_back)
 
 
@@ -70,7 +68,7 @@ def by_tape(word, x, rows):
     y, _ = operations.get(word).forward(x, rows)
     loss = weighted_sum(y)
   gradients = tape.gradient(
-      loss, [x, rows], unconnected_gradients=tf.UnconnectedGradients.ZERO
+    loss, [x, rows], unconnected_gradients=tf.UnconnectedGradients.ZERO
   )
   return y, *gradients
 
@@ -90,7 +88,7 @@ def test_search_computes_what_the_final_child_computes(word, way):
   x, rows = images(), random_rows(word)
   found, expected = way(word, x, rows), keras_results(word, x, rows)
   for name, value, other in zip(
-      ("y", "dx", "drows"), found, expected, strict=True
+    ("y", "dx", "drows"), found, expected, strict=True
   ):
     assert value.shape == other.shape, name
     np.testing.assert_allclose(value, other, 1e-4, 1e-4, err_msg=name)
@@ -118,7 +116,7 @@ def test_stride_halves_the_image(word, size):
 @pytest.mark.parametrize("word", WORDS)
 def test_layers_are_serializable(word):
   model = keras.Sequential(
-      [keras.Input((6, 6, FILTERS)), *operations.get(word).layers(FILTERS, 2)]
+    [keras.Input((6, 6, FILTERS)), *operations.get(word).layers(FILTERS, 2)]
   )
   twin = keras.Sequential.from_config(model.get_config())
   twin.set_weights(model.get_weights())
@@ -141,11 +139,9 @@ def test_separable_layers_as_the_original(size, stride):
   ]  # fmt: skip
   model.set_weights(values)
   x = case["in/0"]
+  np.testing.assert_allclose(model(x), case["eval/0"], golden.RTOL, golden.ATOL)
   np.testing.assert_allclose(
-      model(x), case["eval/0"], golden.RTOL, golden.ATOL
-  )
-  np.testing.assert_allclose(
-      model(x, training=True), case["train/0"], golden.RTOL, golden.ATOL
+    model(x, training=True), case["train/0"], golden.RTOL, golden.ATOL
   )
 
 
@@ -164,28 +160,28 @@ def test_search_operations_as_the_original(op, previous):
         parts.append(case[prefix + name][previous].reshape(-1, FILTERS))
   rows = np.concatenate(parts) if parts else np.zeros([0, FILTERS])
   y, _ = operations.get(word).forward(
-      tf.constant(case["in/0"]), tf.constant(rows, tf.float32)
+    tf.constant(case["in/0"]), tf.constant(rows, tf.float32)
   )
   np.testing.assert_allclose(y, case["train/0"], golden.RTOL, golden.ATOL)
 
 
 @pytest.mark.parametrize(
-    "word, expected",
-    [
-        # Of 4 channels: twice (k * k * 4 + 4 * 4 + 2 * 4) weights.
-        ("sep_conv_3x3", 2 * (36 + 16 + 8)),
-        ("sep_conv_5x5", 2 * (100 + 16 + 8)),
-        ("sep_conv_7x7", 2 * (196 + 16 + 8)),
-        ("dil_conv_3x3", 36 + 16 + 8),
-        ("dil_conv_5x5", 100 + 16 + 8),
-        ("conv_1x1", 16 + 8),
-        ("conv_3x3", 144 + 8),
-        ("conv_5x5", 400 + 8),
-        ("avg_pool_3x3", 0),
-        ("max_pool_3x3", 0),
-        ("max_pool_5x5", 0),
-        ("identity", 0),
-    ],
+  "word, expected",
+  [
+    # Of 4 channels: twice (k * k * 4 + 4 * 4 + 2 * 4) weights.
+    ("sep_conv_3x3", 2 * (36 + 16 + 8)),
+    ("sep_conv_5x5", 2 * (100 + 16 + 8)),
+    ("sep_conv_7x7", 2 * (196 + 16 + 8)),
+    ("dil_conv_3x3", 36 + 16 + 8),
+    ("dil_conv_5x5", 100 + 16 + 8),
+    ("conv_1x1", 16 + 8),
+    ("conv_3x3", 144 + 8),
+    ("conv_5x5", 400 + 8),
+    ("avg_pool_3x3", 0),
+    ("max_pool_3x3", 0),
+    ("max_pool_5x5", 0),
+    ("identity", 0),
+  ],
 )
 def test_number_of_weights_by_hand(word, expected):
   operation = operations.get(word)
@@ -213,7 +209,7 @@ def test_dilation_reaches_farther():
   x[0, 3, 3] = 1
   y, _ = depthwise.forward(tf.constant(x), [tf.ones([3, 3, 1, 1])])
   assert sorted(np.argwhere(y.numpy()[0, ..., 0]).tolist()) == [
-      [i, j] for i in (1, 3, 5) for j in (1, 3, 5)
+    [i, j] for i in (1, 3, 5) for j in (1, 3, 5)
   ]
 
 
@@ -228,7 +224,7 @@ def test_initial_weights():
   np.testing.assert_array_equal(copies[:, rows], 1)
   np.testing.assert_array_equal(copies[:, rows + 1], 0)
   np.testing.assert_array_equal(
-      copies, operation.initialize(50, FILTERS, seed=3)
+    copies, operation.initialize(50, FILTERS, seed=3)
   )
   assert np.any(copies != operation.initialize(50, FILTERS, seed=4))
   assert np.any(copies[0] != copies[1])

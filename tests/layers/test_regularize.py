@@ -7,10 +7,10 @@ from enas_tf.layers import regularize
 from tests import golden
 
 LAYERS = {
-    "dropout": lambda **changed: regularize.Dropout(0.7, seed=3, **changed),
-    "drop_path": lambda **changed: regularize.DropPath(
-        0.6, 0.5, 100, seed=3, **changed
-    ),
+  "dropout": lambda **changed: regularize.Dropout(0.7, seed=3, **changed),
+  "drop_path": lambda **changed: regularize.DropPath(
+    0.6, 0.5, 100, seed=3, **changed
+  ),
 }
 
 
@@ -47,14 +47,13 @@ def test_a_resumed_training_draws_the_same(make):
   twin.step.assign(layer.step)
   for _ in range(3):
     np.testing.assert_array_equal(
-        layer(ones(), training=True), twin(ones(), training=True)
+      layer(ones(), training=True), twin(ones(), training=True)
     )
 
 
 def test_seeds_differ():
   first, second = (
-      regularize.Dropout(0.5, seed=seed)(ones(), training=True)
-      for seed in (0, 1)
+    regularize.Dropout(0.5, seed=seed)(ones(), training=True) for seed in (0, 1)
   )
   assert np.any(first != second)
 
@@ -73,7 +72,7 @@ def test_serializes_and_traces(make):
   traced = tf.function(twin)
   for _ in range(3):
     np.testing.assert_array_equal(
-        model(ones(), training=True), traced(ones(), training=True)
+      model(ones(), training=True), traced(ones(), training=True)
     )
   assert int(twin.layers[0].step.numpy()) == 3
 
@@ -99,29 +98,27 @@ def test_dropout_passes_the_gradient_of_what_it_keeps():
   np.testing.assert_allclose(tape.gradient(y, x), y)  # x is 1.
 
 
-@pytest.mark.parametrize(
-    "num_layers, total_steps", [(15, 1000), (6, 300)]
-)
+@pytest.mark.parametrize("num_layers, total_steps", [(15, 1000), (6, 300)])
 def test_drop_path_schedule_as_the_original(num_layers, total_steps):
   arrays, _ = golden.load("components")
   expected = arrays[f"drop_path/L{num_layers}"]
   found = [
-      [
-          float(
-              regularize.drop_path_keep_prob(
-                  0.6, (layer + 1) / (num_layers + 2), step, total_steps
-              )
-          )
-          for layer in range(num_layers + 2)
-      ]
-      for step in arrays[f"drop_path/L{num_layers}_steps"]
+    [
+      float(
+        regularize.drop_path_keep_prob(
+          0.6, (layer + 1) / (num_layers + 2), step, total_steps
+        )
+      )
+      for layer in range(num_layers + 2)
+    ]
+    for step in arrays[f"drop_path/L{num_layers}_steps"]
   ]
   np.testing.assert_allclose(found, expected, 1e-5)
 
 
 def test_drop_path_schedule_by_hand():
   keep_prob = lambda ratio, step: float(
-      regularize.drop_path_keep_prob(0.6, ratio, step, 10)
+    regularize.drop_path_keep_prob(0.6, ratio, step, 10)
   )
   assert keep_prob(1.0, 9) == pytest.approx(0.6)
   assert keep_prob(1.0, 1000) == pytest.approx(0.6)

@@ -20,14 +20,14 @@ def rate_of(step):
 def build(l2_reg=L2, schedule=rate_of, num_banks=2, **settings):
   rng = np.random.default_rng(0)
   banks = [
-      shared.Bank(SIZES, FILTERS, rng.normal(size=(sum(SIZES), FILTERS)))
-      for _ in range(num_banks)
+    shared.Bank(SIZES, FILTERS, rng.normal(size=(sum(SIZES), FILTERS)))
+    for _ in range(num_banks)
   ]
   for bank in banks:
     bank.build()
   dense = [tf.Variable(rng.normal(size=(3, 4)), dtype=tf.float32)]
   return optimizers.SupernetMomentum(
-      dense, banks, schedule, l2_reg=l2_reg, **settings
+    dense, banks, schedule, l2_reg=l2_reg, **settings
   ), banks
 
 
@@ -60,8 +60,8 @@ class NumpyMomentum:
 
   def with_l2(self, gradients):
     return [
-        g + 2 * self._l2_reg * w
-        for g, w in zip(gradients, self.weights, strict=True)
+      g + 2 * self._l2_reg * w
+      for g, w in zip(gradients, self.weights, strict=True)
     ]
 
   def apply(self, gradients, rate):
@@ -95,7 +95,7 @@ def test_lazy_update_is_the_dense_one(l2_reg):
     for j, bank in enumerate(banks):
       places = bank.rows_of(chosen[j]).numpy()
       assert_close(
-          [bank.rows.numpy()[places]], [reference.weights[1 + j][places]]
+        [bank.rows.numpy()[places]], [reference.weights[1 + j][places]]
       )
     if i == 30:  # In between, flushing changes nothing.
       optimizer.flush()
@@ -117,8 +117,8 @@ def test_rows_that_are_not_chosen_wait():
   chosen = [tf.constant([1])]
   optimizer.refresh(chosen)
   gradients = [
-      tf.ones([3, 4]),
-      tf.IndexedSlices(tf.ones([1, FILTERS]), tf.constant([3])),
+    tf.ones([3, 4]),
+    tf.IndexedSlices(tf.ones([1, FILTERS]), tf.constant([3])),
   ]
   optimizer.apply(gradients, chosen)
   changed = np.any(bank.rows.numpy() != before, axis=1)
@@ -146,7 +146,7 @@ def test_a_dense_variable_without_gradient_still_decays():
   reference = NumpyMomentum(optimizer.variables[:1])
   for i in range(3):
     chosen, gradients, _ = random_step(
-        np.random.default_rng(i), optimizer, [bank]
+      np.random.default_rng(i), optimizer, [bank]
     )
     optimizer.refresh(chosen)
     optimizer.apply([None, gradients[-1]], chosen)
@@ -161,15 +161,15 @@ def test_clips_what_the_step_uses(clip_mode):
   optimizer, banks = build(clip_mode=clip_mode, grad_bound=bound)
   reference = NumpyMomentum(optimizer.variables)
   chosen, gradients, expected = random_step(
-      np.random.default_rng(5), optimizer, banks
+    np.random.default_rng(5), optimizer, banks
   )
   optimizer.refresh(chosen)
   norm = optimizer.apply(gradients, chosen)
   # L2 is part of what is clipped, of the rows that the step uses.
   total = reference.with_l2(expected)
   used = [np.ones([3, 4], bool)] + [
-      np.isin(bank.block_of_row, blocks)[:, None]
-      for bank, blocks in zip(banks, chosen, strict=True)
+    np.isin(bank.block_of_row, blocks)[:, None]
+    for bank, blocks in zip(banks, chosen, strict=True)
   ]
   norms = [np.linalg.norm(g * u) for g, u in zip(total, used, strict=True)]
   assert float(norm) == pytest.approx(np.linalg.norm(norms), rel=1e-5)
@@ -180,11 +180,11 @@ def test_clips_what_the_step_uses(clip_mode):
     factor = bound / np.linalg.norm(norms) if clip_mode == "global" else 1
     factors = [factor] * 3
   reference.apply(
-      [
-          np.where(u, f * g, g)
-          for g, u, f in zip(total, used, factors, strict=True)
-      ],
-      float(rate_of(0)),
+    [
+      np.where(u, f * g, g)
+      for g, u, f in zip(total, used, factors, strict=True)
+    ],
+    float(rate_of(0)),
   )
   optimizer.flush()
   assert_close(optimizer.variables, reference.weights)
@@ -194,7 +194,7 @@ def test_small_gradients_are_not_clipped():
   plain, clipped = build()[0], build(clip_mode="global", grad_bound=1e3)[0]
   for optimizer in (plain, clipped):
     chosen, gradients, _ = random_step(
-        np.random.default_rng(0), optimizer, optimizer._banks
+      np.random.default_rng(0), optimizer, optimizer._banks
     )
     optimizer.refresh(chosen)
     optimizer.apply(gradients, chosen)
@@ -203,13 +203,13 @@ def test_small_gradients_are_not_clipped():
 
 def test_learning_rate_is_that_of_the_step():
   optimizer, banks = build(
-      schedule=schedules.CosineRestarts(1.0, 0.0, 2, 1, steps_per_epoch=1)
+    schedule=schedules.CosineRestarts(1.0, 0.0, 2, 1, steps_per_epoch=1)
   )
   rates = []
   for i in range(4):
     rates.append(float(optimizer.learning_rate))
     chosen, gradients, _ = random_step(
-        np.random.default_rng(i), optimizer, banks
+      np.random.default_rng(i), optimizer, banks
     )
     optimizer.refresh(chosen)
     optimizer.apply(gradients, chosen)
@@ -224,24 +224,20 @@ def test_goes_on_from_its_state():
   state = first[0].state()
   for name, variable in second[0].state().items():
     variable.assign(state[name])
-  for mine, theirs in zip(
-      first[0].variables, second[0].variables, strict=True
-  ):
+  for mine, theirs in zip(first[0].variables, second[0].variables, strict=True):
     theirs.assign(mine)
   for i in range(4, 8):
     run_step(i, *first)
     run_step(i, *second)
   first[0].flush()
   second[0].flush()
-  for mine, theirs in zip(
-      first[0].variables, second[0].variables, strict=True
-  ):
+  for mine, theirs in zip(first[0].variables, second[0].variables, strict=True):
     np.testing.assert_array_equal(mine, theirs)
 
 
 def run_step(seed, optimizer, banks):
   chosen, gradients, _ = random_step(
-      np.random.default_rng(seed), optimizer, banks
+    np.random.default_rng(seed), optimizer, banks
   )
   optimizer.refresh(chosen)
   optimizer.apply(gradients, chosen)
@@ -267,7 +263,7 @@ def test_keras_optimizer_is_the_original(name):
   for step in steps:
     optimizer.learning_rate = float(step["lr"])
     optimizer.apply(
-        [tf.constant(step["g_w"]), tf.constant(step["g_b"])], variables
+      [tf.constant(step["g_w"]), tf.constant(step["g_b"])], variables
     )
     assert_close([v.numpy() for v in variables], [step["w"], step["b"]])
 
@@ -278,11 +274,11 @@ def test_supernet_optimizer_is_the_original(name):
   rates = tf.constant([step["lr"] for step in steps])
   variables = [tf.Variable(value) for value in initial]
   optimizer = optimizers.SupernetMomentum(
-      variables, [], lambda i: rates[i], l2_reg=ORIGINAL[name]
+    variables, [], lambda i: rates[i], l2_reg=ORIGINAL[name]
   )
   for step in steps:
     norm = optimizer.apply(
-        [tf.constant(step["g_w"]), tf.constant(step["g_b"])], []
+      [tf.constant(step["g_w"]), tf.constant(step["g_b"])], []
     )
     assert_close(variables, [step["w"], step["b"]])
     assert float(norm) == pytest.approx(step["grad_norm"], rel=1e-4)
@@ -322,7 +318,7 @@ def test_fits_a_keras_model():
 def test_a_saved_model_goes_on(tmp_path):
   schedule = schedules.CosineRestarts(0.05, 0.001, 2, 2, steps_per_epoch=4)
   model, x, y = regression(
-      optimizers.NesterovMomentum(schedule, l2_reg=L2, global_clipnorm=3.0)
+    optimizers.NesterovMomentum(schedule, l2_reg=L2, global_clipnorm=3.0)
   )
   fit = dict(batch_size=8, epochs=2, verbose=0, shuffle=False)
   model.fit(x, y, **fit)

@@ -24,11 +24,11 @@ def cosine(name, **changed):
 
 
 COSINES = (
-    "macro_search_and_micro_search",
-    "micro_final",
-    "macro_final",
-    "long_T0_10_mul2",
-    "Tmul3_T0_2",
+  "macro_search_and_micro_search",
+  "micro_final",
+  "macro_final",
+  "long_T0_10_mul2",
+  "Tmul3_T0_2",
 )
 
 
@@ -88,19 +88,19 @@ def test_exponential_is_the_original(name):
 
 def test_exponential_by_hand():
   schedule = schedules.ExponentialDecay(
-      0.8, 0.5, every_epochs=2, steps_per_epoch=3, start_epoch=1, minimum=0.3
+    0.8, 0.5, every_epochs=2, steps_per_epoch=3, start_epoch=1, minimum=0.3
   )
   expected = [0.8] * 9 + [0.4] * 6 + [0.3] * 3
   np.testing.assert_allclose(rates(schedule, 18), expected, 1e-6)
 
 
 @pytest.mark.parametrize(
-    "schedule",
-    [
-        schedules.CosineRestarts(0.05, 0.001, 2, 3, 4, faithful=True),
-        schedules.CosineRestarts(0.05, 0.001, 2, 3, 4),
-        schedules.ExponentialDecay(0.1, 0.5, 2, 4, 1, 0.01),
-    ],
+  "schedule",
+  [
+    schedules.CosineRestarts(0.05, 0.001, 2, 3, 4, faithful=True),
+    schedules.CosineRestarts(0.05, 0.001, 2, 3, 4),
+    schedules.ExponentialDecay(0.1, 0.5, 2, 4, 1, 0.01),
+  ],
 )
 def test_serializes(schedule):
   serialize = keras.optimizers.schedules.serialize
@@ -112,8 +112,8 @@ def test_serializes(schedule):
 @pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
 def test_takes_any_integer_and_is_the_same_eagerly(dtype):
   for schedule in (
-      schedules.CosineRestarts(0.05, 0.001, 2, 2, 4),
-      schedules.ExponentialDecay(0.1, 0.5, 2, 4),
+    schedules.CosineRestarts(0.05, 0.001, 2, 2, 4),
+    schedules.ExponentialDecay(0.1, 0.5, 2, 4),
   ):
     for step in (0, 9, 23):
       found = schedule(tf.Variable(step, dtype=dtype))
@@ -132,7 +132,7 @@ def test_from_config():
   child = config.ChildConfig(faithful=True)
   assert schedules.from_config(child, 7).get_config()["faithful"]
   child = config.ChildConfig(
-      lr_cosine=False, lr=0.5, lr_min=0.125, lr_dec_rate=0.75, lr_dec_every=3
+    lr_cosine=False, lr=0.5, lr_min=0.125, lr_dec_rate=0.75, lr_dec_every=3
   )
   schedule = schedules.from_config(child, steps_per_epoch=7)
   assert schedule.get_config() == dict(
