@@ -139,11 +139,11 @@ def _operation_weights(child, dictionary, cell, nodes) -> dict:
 
 def _join_weights(variables, cell, nodes, bank) -> dict:
   """Returns the weights behind the loose ends, by the child's paths."""
-  scope = f"layer_{cell.index}"
-  named = {
-    f"{scope}_final_conv_bn/{kind}": variables[f"{scope}_cell/output_bn/{kind}"]
-    for kind in ("gamma", "beta")
-  }
+  theirs = f"layer_{cell.index}_cell/output_bn"
+  ours = f"layer_{cell.index}_final_conv"
   kernel = bank(np.array(micro.loose_ends(nodes))).numpy()
-  named[f"{scope}_final_conv_conv/kernel"] = kernel[None, None]
-  return named
+  return {
+    f"{ours}_conv/kernel": kernel[None, None],
+    f"{ours}_bn/gamma": variables[f"{theirs}/gamma"],
+    f"{ours}_bn/beta": variables[f"{theirs}/beta"],
+  }

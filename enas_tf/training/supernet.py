@@ -71,7 +71,8 @@ class SupernetTrainer:
       metrics = self._step(*next(self._batches), arc)
       for name, value in metrics.items():
         totals[name] = totals.get(name, 0.0) + float(value)
-      if not math.isfinite(totals["child/loss"]):
+      # Infinite gradients spoil the weights one step before the loss shows it.
+      if not math.isfinite(totals["child/loss"] + totals["child/grad_norm"]):
         raise errors.DivergenceError(
           f"The child's loss is not a number at step {self.num_steps}. The "
           "last good checkpoint is kept: lower --child_lr_max or clip the "

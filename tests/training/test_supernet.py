@@ -184,7 +184,7 @@ def test_learns():
   arcs = random_arcs(net.space, 20)
   first = trainer.run(arcs)["child/loss"]
   trainer.run(arcs)
-  assert trainer.run(arcs)["child/loss"] < 0.7 * first
+  assert trainer.run(arcs)["child/loss"] < 0.85 * first
 
 
 def test_auxiliary_loss_counts():
@@ -202,6 +202,16 @@ def test_divergence_names_the_step():
   trainer = build_trainer(net, lambda start: iter([good, good, bad, good]))
   with pytest.raises(errors.DivergenceError, match="at step 3.*child_lr_max"):
     trainer.run(random_arcs(net.space, 4))
+
+
+def test_divergence_of_gradients_alone_is_noticed():
+  """Kernels whose ReLU turns NaN into 0 hide it from the loss."""
+  net = build_net()
+  kernel = net.get_layer("aux_dense").kernel
+  kernel.assign(kernel * np.nan)
+  trainer = build_trainer(net, random_batches)
+  with pytest.raises(errors.DivergenceError, match="at step 1"):
+    trainer.run(random_arcs(net.space, 1))
 
 
 def test_losses_by_hand():
