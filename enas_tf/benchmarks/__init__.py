@@ -1,1 +1,1 @@
-"""The claims about speed, each printed by a command."""
+"""Commands that print the numbers which the documents state."""

@@ -69,7 +69,7 @@ class ImageFamily(family.Family):
     reward_batches = functools.partial(self._reward_batches, dataset, child)
     reward_batches(0)
     return family.SearchParts(
-      controller=self._make_controller(),
+      controller=self.make_controller(),
       child=supernet.SupernetTrainer(
         network,
         batches,
@@ -83,7 +83,8 @@ class ImageFamily(family.Family):
       fingerprint=self._fingerprint(dataset),
     )
 
-  def _make_controller(self):
+  def make_controller(self):
+    """Returns the controller that the settings ask for."""
     settings, seed = self.experiment.controller, self._seed(_PROPOSE)
     if settings.kind == "random":
       return random_search.RandomSearch(self.space, seed=seed)

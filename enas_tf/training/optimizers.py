@@ -94,10 +94,9 @@ class SupernetMomentum:
     self.step = tf.Variable(0, trainable=False, dtype=tf.int64)
     self._momenta = [_zeros_like(each) for each in self._dense]
     self._bank_momenta = [_zeros_like(each.rows) for each in self._banks]
+    # The product of each block, [blocks, 4], one column after the other.
     self._pending = [
-      tf.Variable(
-        tf.eye(2, batch_shape=[len(each.starts) - 1]), trainable=False
-      )
+      tf.Variable(_identity(len(each.starts) - 1), trainable=False)
       for each in self._banks
     ]
 
@@ -119,26 +118,22 @@ class SupernetMomentum:
     for i, (bank, blocks) in enumerate(zip(self._banks, chosen, strict=True)):
       places = bank.rows_of(blocks)
       self._catch_up(i, places, tf.gather(bank.block_of_row, places))
-      identity = tf.eye(2, batch_shape=[tf.size(blocks)])
-      self._pending[i].scatter_nd_update(blocks[:, None], identity)
+      _write(self._pending[i], blocks, _identity(tf.size(blocks)))
 
   def flush(self) -> None:
     """Brings all blocks up to date."""
     for i, bank in enumerate(self._banks):
       places = tf.range(bank.starts[-1])
       self._catch_up(i, places, bank.block_of_row)
-      self._pending[i].assign(tf.eye(2, batch_shape=[len(bank.starts) - 1]))
+      self._pending[i].assign(_identity(len(bank.starts) - 1))
 
   def _catch_up(self, i, places, blocks) -> None:
     weights, momenta = self._banks[i].rows.value, self._bank_momenta[i]
     w, m = tf.gather(weights, places), tf.gather(momenta, places)
-    product = tf.gather(self._pending[i], blocks)[..., None]  # [n, 2, 2, 1]
-    weights.scatter_nd_update(
-      places[:, None], product[:, 0, 0] * w + product[:, 0, 1] * m
-    )
-    momenta.scatter_nd_update(
-      places[:, None], product[:, 1, 0] * w + product[:, 1, 1] * m
-    )
+    product = tf.gather(self._pending[i], blocks)
+    ww, mw, wm, mm = tf.split(product, 4, axis=1)  # Each [len(places), 1].
+    _write(weights, places, ww * w + wm * m)
+    _write(momenta, places, mw * w + mm * m)
 
   def apply(self, gradients, chosen):
     """Takes one step.
@@ -186,16 +181,13 @@ class SupernetMomentum:
   def _postpone(self, chosen, rate) -> None:
     """Remembers this step's A for the blocks that it did not choose."""
     l2 = 2 * self._l2_reg
-    step = tf.stack(
-      [
-        tf.stack([1 - rate * l2 * (1 + MOMENTUM), -rate * MOMENTUM**2]),
-        tf.stack([tf.constant(l2), tf.constant(MOMENTUM)]),
-      ]
-    )
+    step = tf.stack([[1 - rate * l2 * (1 + MOMENTUM), l2],
+                     [-rate * MOMENTUM**2, MOMENTUM]])  # fmt: skip
     for pending, blocks in zip(self._pending, chosen, strict=True):
       kept = tf.gather(pending, blocks)  # The identity: refreshed and used.
-      pending.assign(tf.einsum("ij,bjk->bik", step, pending))
-      pending.scatter_nd_update(blocks[:, None], kept)
+      columns = tf.reshape(pending, [-1, 2])
+      pending.assign(tf.reshape(columns @ step, [-1, 4]))
+      _write(pending, blocks, kept)
 
   def state(self) -> dict[str, tf.Variable]:
     named = {"step": self.step}
@@ -210,6 +202,15 @@ class SupernetMomentum:
 
 def _zeros_like(variable) -> tf.Variable:
   return tf.Variable(tf.zeros(variable.shape), trainable=False)
+
+
+def _identity(n):
+  """Returns n identity matrices, [n, 4]."""
+  return tf.tile([[1.0, 0.0, 0.0, 1.0]], [n, 1])
+
+
+def _write(variable, places, rows) -> None:
+  variable.scatter_update(tf.IndexedSlices(rows, places))
 
 
 def _apply(variable, momentum, gradient, rate) -> None:
