@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.layers import operations, shared
+from enas_tf.layers import operations, shared_cell
 
 _KINDS = {
   "kernel": "w",
@@ -79,7 +79,7 @@ def references(target) -> dict[str, Reference]:
     if name is not None:
       found[name] = _whole(variable)
   for layer, cell in enumerate(
-    each for each in target.layers if isinstance(each, shared.SharedCell)
+    each for each in target.layers if isinstance(each, shared_cell.SharedCell)
   ):
     found |= _cell_references(f"layer_{layer}", cell)
   return found
@@ -170,7 +170,7 @@ def _name(path: str) -> str | None:
   return None
 
 
-def _cell_references(scope: str, cell: shared.SharedCell):
+def _cell_references(scope: str, cell: shared_cell.SharedCell):
   """The tables of a shared cell: a row for each node that can be read."""
   found = {}
   filters = cell.filters

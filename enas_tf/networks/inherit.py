@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from enas_tf import errors
-from enas_tf.layers import operations, shared
+from enas_tf.layers import operations, shared, shared_cell
 from enas_tf.networks import micro_skeleton
 from enas_tf.spaces import micro
 
@@ -87,10 +87,12 @@ def _check_sizes(child, variables) -> tuple[int, int]:
   return found
 
 
-def _cells(num_layers, out_filters, arc, variables) -> list[shared.SharedCell]:
+def _cells(
+  num_layers, out_filters, arc, variables
+) -> list[shared_cell.SharedCell]:
   """Returns the cells of the supernet, with its weights."""
   cells = [
-    shared.SharedCell(
+    shared_cell.SharedCell(
       len(arc.normal),
       arc.ops,
       cell.filters,

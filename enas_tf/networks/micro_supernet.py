@@ -5,7 +5,7 @@ ENAS, section 2.3 and 2.4; the sizes are those of the original's micro_child.py.
 
 import keras
 
-from enas_tf.layers import heads, regularize, shared
+from enas_tf.layers import heads, regularize, shared, shared_cell
 from enas_tf.networks import micro_skeleton
 from enas_tf.spaces import micro
 
@@ -49,7 +49,7 @@ class MicroSupernet(keras.Model):
     outputs = {}
     for cell in micro_skeleton.cells(num_layers, out_filters):
       inputs, older = glue.search_inputs(previous, cell, faithful)
-      x = shared.SharedCell(
+      x = shared_cell.SharedCell(
         space.num_cells,
         space.ops,
         cell.filters,
@@ -66,8 +66,8 @@ class MicroSupernet(keras.Model):
     self.space = space
 
   @property
-  def cells(self) -> list[shared.SharedCell]:
-    return [x for x in self.layers if isinstance(x, shared.SharedCell)]
+  def cells(self) -> list[shared_cell.SharedCell]:
+    return [x for x in self.layers if isinstance(x, shared_cell.SharedCell)]
 
   @property
   def banks(self) -> list[shared.Bank]:

@@ -147,27 +147,19 @@ class SupernetMomentum:
       The norm of all gradients before clipping, a scalar.
     """
     rate = self.learning_rate
+    factor, mu = tf.constant(2 * self._l2_reg), tf.constant(MOMENTUM)
     gradients, norm = self._clip(
-      self._with_l2(gradient, variable)
+      _with_l2(gradient, variable, factor)
       for gradient, variable in zip(gradients, self.variables, strict=True)
     )
     momenta = self._momenta + self._bank_momenta
     for gradient, variable, momentum in zip(
       gradients, self.variables, momenta, strict=True
     ):
-      _apply(variable, momentum, gradient, rate)
+      _apply(variable, momentum, gradient, rate, mu)
     self._postpone(chosen, rate)
     self.step.assign_add(1)
     return norm
-
-  def _with_l2(self, gradient, variable):
-    factor = 2 * self._l2_reg
-    if gradient is None:
-      return factor * variable
-    if not isinstance(gradient, tf.IndexedSlices):
-      return gradient + factor * variable
-    rows = tf.gather(variable, gradient.indices)
-    return tf.IndexedSlices(gradient.values + factor * rows, gradient.indices)
 
   def _clip(self, gradients):
     gradients = list(gradients)
@@ -213,7 +205,17 @@ def _write(variable, places, rows) -> None:
   variable.scatter_update(tf.IndexedSlices(rows, places))
 
 
-def _apply(variable, momentum, gradient, rate) -> None:
+def _with_l2(gradient, variable, factor):
+  """Returns gradient + factor * variable."""
+  if gradient is None:
+    return factor * variable
+  if not isinstance(gradient, tf.IndexedSlices):
+    return gradient + factor * variable
+  rows = tf.gather(variable, gradient.indices)
+  return tf.IndexedSlices(gradient.values + factor * rows, gradient.indices)
+
+
+def _apply(variable, momentum, gradient, rate, mu) -> None:
   if isinstance(gradient, tf.IndexedSlices):
     tf.raw_ops.ResourceSparseApplyMomentum(
       var=variable.handle,
@@ -221,7 +223,7 @@ def _apply(variable, momentum, gradient, rate) -> None:
       lr=rate,
       grad=gradient.values,
       indices=gradient.indices,
-      momentum=MOMENTUM,
+      momentum=mu,
       use_nesterov=True,
     )
   else:
@@ -230,6 +232,6 @@ def _apply(variable, momentum, gradient, rate) -> None:
       accum=momentum.handle,
       lr=rate,
       grad=gradient,
-      momentum=MOMENTUM,
+      momentum=mu,
       use_nesterov=True,
     )

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.layers import operations, shared
+from enas_tf.layers import mixed, operations
 from enas_tf.spaces import micro
 from tests import golden
 
@@ -77,7 +77,7 @@ def by_mixed(word, x, rows):
   """As a supernet does: the operation is chosen by an integer."""
   with tf.GradientTape() as tape:
     tape.watch([x, rows])
-    y = shared.mixed(x, tf.constant(WORDS.index(word)), rows, WORDS)
+    y = mixed.mixed(x, tf.constant(WORDS.index(word)), rows, WORDS)
     loss = weighted_sum(y)
   return y, *tape.gradient(loss, [x, rows])
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf.layers import operations, shared
+from enas_tf.layers import mixed, operations, shared, shared_cell
 from enas_tf.spaces import micro
 
 FILTERS = 2
@@ -19,7 +19,7 @@ def images(seed=0, batch=3, size=4):
 
 def build(first=0, seed=0):
   """Returns a cell whose weights are all different."""
-  cell = shared.SharedCell(2, WORDS, FILTERS, first, seed, name="cell")
+  cell = shared_cell.SharedCell(2, WORDS, FILTERS, first, seed, name="cell")
   cell.build(images().shape)
   rng = np.random.default_rng(seed)
   for bank in cell.banks:
@@ -73,9 +73,9 @@ def test_bank_by_hand():
 
 def test_mixed_out_of_range_runs_the_last():
   rows = tf.random.stateless_normal([4, FILTERS], (0, 0))
-  last = shared.mixed(images(), tf.constant(3), rows, WORDS)
+  last = mixed.mixed(images(), tf.constant(3), rows, WORDS)
   for op in (-1, 4):
-    found = shared.mixed(images(), tf.constant(op), rows, WORDS)
+    found = mixed.mixed(images(), tf.constant(op), rows, WORDS)
     np.testing.assert_array_equal(found, last)
 
 
@@ -83,9 +83,9 @@ def test_mixed_takes_any_batch_in_one_trace():
   x = images(batch=5)
   rows = tf.zeros([0, FILTERS])
   for batch in (1, 2, 5):
-    found = shared.mixed(x[:batch], tf.constant(1), rows, WORDS)
+    found = mixed.mixed(x[:batch], tf.constant(1), rows, WORDS)
     np.testing.assert_array_equal(found, x[:batch])
-  function = shared._mixed_functions(WORDS, x.shape[1:]).forward
+  function = mixed.functions_of(WORDS, x.shape[1:]).forward
   assert function.experimental_get_tracing_count() == 1
 
 
@@ -191,7 +191,7 @@ def test_gradients_are_those_of_the_plain_computation(first):
 
 def test_initial_weights_are_seeded_and_differ():
   def new(seed):
-    cell = shared.SharedCell(2, WORDS, FILTERS, 0, seed)
+    cell = shared_cell.SharedCell(2, WORDS, FILTERS, 0, seed)
     cell.build(images().shape)
     return cell
 

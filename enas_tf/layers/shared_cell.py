@@ -1,0 +1,317 @@
+"""A cell of the micro supernet, which runs the cell that an arc describes."""
+
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from enas_tf.layers import dataflow, mixed, norm, operations, shared
+
+
+class SharedCell(keras.layers.Layer):
+  """A cell of the micro supernet: runs the cell that an arc describes.
+
+  Its weights are a dictionary keyed by (node, input, previous node, op): the
+  two operations of a node have weights of their own for each earlier node that
+  they can read (ENAS, section 2.4). The dictionary is stored as one bank.
+
+  Args:
+    num_nodes: nodes in the cell.
+    words: the operations of the space.
+    filters: channels of both inputs and of the output.
+    first: place of the cell's first integer in the arc.
+    seed: of the initial weights.
+  """
+
+  def __init__(
+    self,
+    num_nodes: int,
+    words: tuple[str, ...],
+    filters: int,
+    first: int,
+    seed: int,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    self.num_nodes = num_nodes
+    self.words = tuple(words)
+    self.filters = filters
+    self.first = first
+    catalogue = [operations.get(word) for word in words]
+    # Edge: (node, input, previous node); node k reads any of k + 2 nodes.
+    edges_before = np.cumsum(
+      [0, *np.repeat(np.arange(num_nodes) + 2, 2)], dtype=np.int32
+    )
+    self._first_edges, edges = edges_before[:-1], edges_before[-1]
+    initial = [
+      operation.initialize(edges, filters, seed + 1000 * i)
+      for i, operation in enumerate(catalogue)
+    ]
+    self.bank = shared.Bank(
+      [operation.num_rows(filters) for operation in catalogue] * edges,
+      filters,
+      tf.reshape(tf.concat(initial, 1), [-1, filters]),
+      name="bank",
+    )
+    project = operations.Weight((1, 1, filters, filters), "he")
+    self.output_bank = shared.Bank(
+      [filters] * (num_nodes + 2),
+      filters,
+      tf.reshape(
+        project.initialize(num_nodes + 2, filters, seed + 999),
+        [-1, filters],
+      ),
+      name="output_bank",
+    )
+    self.norm = norm.BatchNorm(moving_statistics=False, name="output_bn")
+
+  def block(self, node: int, side: int, previous, op):
+    """Returns the block of the bank that holds the weights of one choice.
+
+    Args:
+      node: which node, from 0.
+      side: 0 for the first operation of the node, 1 for the second.
+      previous: the node that is read, from 0 (the first input of the cell).
+      op: the integer of the operation.
+    """
+    edge = self._first_edges[2 * node + side] + previous
+    return edge * len(self.words) + op
+
+  @property
+  def banks(self) -> list[shared.Bank]:
+    return [self.bank, self.output_bank]
+
+  def build(self, input_shape):
+    # Not in the constructor: the variables' paths begin with the cell's name.
+    for bank in self.banks:
+      bank.build()
+    self.norm.build(input_shape)
+
+  def chosen(self, arc) -> list:
+    """Returns the blocks of each of `banks` that an arc uses, int32 [n]."""
+    wiring = self._wiring(arc)
+    return [self._blocks(wiring), wiring.loose]
+
+  def call(self, x0, x1, arc):
+    """Returns [batch, height, width, filters].
+
+    Args:
+      x0: the output of the cell before the previous one, [batch, height,
+        width, filters].
+      x1: the output of the previous cell, likewise.
+      arc: int32 [num_decisions].
+    """
+    run = self._run_in_graph if tf.executing_eagerly() else self._run
+    return self.norm(run(x0, x1, arc))
+
+  @functools.cached_property
+  def _run_in_graph(self):
+    return tf.function(self._run, autograph=False)
+
+  def _run(self, x0, x1, arc):
+    wiring = self._wiring(arc)
+    rows = self.bank.split(self._blocks(wiring))
+    kernels = tf.reshape(
+      self.output_bank(wiring.loose), [-1, 1, 1, self.filters, self.filters]
+    )
+
+    @tf.custom_gradient
+    def run(x0, x1, kernels, *rows):
+      functions = mixed.functions_of(self.words, x0.shape[1:])
+      one_run = _Run(functions, wiring, rows, kernels)
+      return one_run.forward(x0, x1), one_run.gradient
+
+    return run(x0, x1, kernels, *rows)
+
+  def _wiring(self, arc) -> "_Wiring":
+    size = 4 * self.num_nodes
+    return _Wiring(arc[self.first : self.first + size], self.num_nodes)
+
+  def _blocks(self, wiring):
+    """Returns the blocks of the bank that the cell uses, [2 * num_nodes]."""
+    edges = self._first_edges + wiring.previous
+    return edges * len(self.words) + wiring.ops
+
+  def compute_output_spec(self, x0, x1, arc):
+    del x1, arc
+    return keras.KerasTensor(x0.shape, x0.dtype)
+
+
+class _Wiring:
+  """What one cell of an arc connects with what, as tensors.
+
+  Its edges are (node, input), two for each node.
+
+  Args:
+    cell: the integers of the cell, int32 [4 * num_nodes].
+    num_nodes: nodes in the cell.
+
+  Attributes:
+    previous: the node that each edge reads, int32 [edges].
+    ops: the operation of each edge, int32 [edges].
+    loose: the nodes that no other node reads, int32 [m].
+  """
+
+  def __init__(self, cell, num_nodes: int):
+    self.num_nodes = num_nodes
+    self.previous, self.ops = tf.unstack(tf.reshape(cell, [-1, 2]), axis=1)
+    nodes = np.arange(num_nodes + 2, dtype=np.int32)
+    self._reads = self.previous[:, None] == nodes  # [edges, nodes].
+    self._is_loose = ~tf.reduce_any(self._reads, 0)
+    self.loose = tf.cast(tf.where(self._is_loose)[:, 0], tf.int32)
+
+  @functools.cached_property
+  def edges(self) -> list:
+    """For each edge (op, previous node, whether it reads node 0, 1, ...)."""
+    reads = [tf.unstack(row) for row in tf.unstack(self._reads)]
+    return list(
+      zip(tf.unstack(self.ops), tf.unstack(self.previous), reads, strict=True)
+    )
+
+  @functools.cached_property
+  def loose_ends(self) -> list:
+    """For each node (whether it is loose, its place among the loose ends)."""
+    places = tf.cumsum(tf.cast(self._is_loose, tf.int32), exclusive=True)
+    return list(
+      zip(tf.unstack(self._is_loose), tf.unstack(places), strict=True)
+    )
+
+
+class _Run:
+  """One run of a cell, forward and then backward.
+
+  The gradient is written by hand: TensorFlow's own would make a node wait for
+  nodes that it does not read.
+
+  Args:
+    functions: the mixed operation.
+    wiring: of the cell.
+    rows: the weights of each edge, [its number of rows, filters].
+    kernels: of the loose ends, [m, 1, 1, filters, filters].
+  """
+
+  def __init__(self, functions, wiring, rows, kernels):
+    self._functions = functions
+    self._wiring = wiring
+    self._rows = rows
+    self._kernels = kernels
+    self._saved = []
+
+  def forward(self, x0, x1):
+    nodes = [x0, x1]
+    for _ in range(self._wiring.num_nodes):
+      results = []
+      for _ in range(2):
+        edge = len(self._saved)
+        op, _, reads = self._wiring.edges[edge]
+        x = dataflow.merge(*map(dataflow.when, reads, nodes))
+        y, *saved = self._functions.forward(x, op, self._rows[edge])
+        y.set_shape(x0.shape)
+        results.append(y)
+        self._saved.append(saved)
+      nodes.append(results[0] + results[1])
+    return self._join(nodes)
+
+  def _join(self, nodes):
+    """Returns relu, then a 1x1 convolution, of the concatenated loose ends.
+
+    It is the sum of a convolution of each, which needs no concatenation.
+    """
+    self._joined = []
+    total = dataflow.Sum()
+    for x, (is_loose, place) in zip(
+      nodes, self._wiring.loose_ends, strict=True
+    ):
+      x = tf.nn.relu(dataflow.when(is_loose, x))
+      kernel = tf.gather(dataflow.when(is_loose, self._kernels), place)
+      total.add(tf.nn.conv2d(x, kernel, 1, "SAME"), is_loose)
+      self._joined.append((x, kernel))
+    return total.value
+
+  def gradient(self, dy):
+    """Returns the gradients of x0, x1, the kernels and all rows."""
+    nodes = _NodeGradients(dy.shape, self._wiring.num_nodes + 2)
+    kernels = self._gradient_of_join(dy, nodes)
+    rows = []
+    for node in reversed(range(self._wiring.num_nodes)):
+      dnode = nodes.read(node + 2)
+      inputs = []
+      for edge in (2 * node + 1, 2 * node):
+        op, previous, _ = self._wiring.edges[edge]
+        arguments = op, self._rows[edge], self._saved[edge]
+        dx, *saved = self._functions.input_gradient(dnode, *arguments)
+        drows = self._functions.weight_gradient(*arguments, saved)
+        drows.set_shape(self._rows[edge].shape)
+        inputs.append((previous, dx))
+        rows.append(drows)
+      nodes.add(inputs)
+    return nodes.read(0), nodes.read(1), kernels, *reversed(rows)
+
+  def _gradient_of_join(self, dy, nodes):
+    """Adds to the gradients of the nodes; returns that of the kernels."""
+    size = tf.shape(dy)
+    options = {"strides": [1, 1, 1, 1], "padding": "SAME"}
+    unused = tf.zeros(self._kernels.shape[1:])
+    kernels = []
+    for i, ((x, kernel), (is_loose, _)) in enumerate(
+      zip(self._joined, self._wiring.loose_ends, strict=True)
+    ):
+      dy_of_end = dataflow.when(is_loose, dy)
+      dx = tf.raw_ops.Conv2DBackpropInput(
+          input_sizes=size, filter=kernel, out_backprop=dy_of_end, **options
+      )  # fmt: skip
+      dx = tf.raw_ops.ReluGrad(gradients=dx, features=x)
+      nodes.set_if(is_loose, i, dx)
+      dkernel = tf.raw_ops.Conv2DBackpropFilter(
+        input=x,
+        filter_sizes=unused.shape,
+        out_backprop=dy_of_end,
+        **options,
+      )
+      skipped, _ = dataflow.split(unused, is_loose)
+      kernels.append(dataflow.merge(skipped, dkernel))
+    return tf.gather(tf.stack(kernels), self._wiring.loose)
+
+
+class _NodeGradients:
+  """The gradients of all nodes, as a list that is added to without copies.
+
+  Args:
+    shape: of each gradient.
+    num_nodes: how many there are.
+  """
+
+  def __init__(self, shape, num_nodes: int):
+    self._shape = shape
+    self._sizes = tf.constant([size or -1 for size in shape])
+    self._empty = tf.raw_ops.TensorListReserve(
+      element_shape=self._sizes,
+      num_elements=num_nodes,
+      element_dtype=tf.float32,
+    )
+    self._list = self._empty
+
+  def set_if(self, flag, i: int, value) -> None:
+    """Writes the gradient of a node that has none yet, if flag."""
+    keep, change = dataflow.split(self._list, flag)
+    self._list = dataflow.merge(keep, _with_item(change, i, value))
+
+  def add(self, items) -> None:
+    """Adds to the gradients of nodes: items are (node, value)."""
+    lists = [_with_item(self._empty, i, value) for i, value in items]
+    self._list = tf.raw_ops.AddN(inputs=[self._list, *lists])
+
+  def read(self, i: int):
+    value = tf.raw_ops.TensorListGetItem(
+      input_handle=self._list,
+      index=i,
+      element_shape=self._sizes,
+      element_dtype=tf.float32,
+    )
+    value.set_shape(self._shape)
+    return value
+
+
+def _with_item(handle, i, value):
+  return tf.raw_ops.TensorListSetItem(input_handle=handle, index=i, item=value)
