@@ -79,6 +79,11 @@ class DataConfig:
       data_path=self.data_path,
     )
     _require(
+      self.data != "digits" or self.data_path is None,
+      "--data=digits lies inside scikit-learn: take --data_path away.",
+      data_path=self.data_path,
+    )
+    _require(
       self.image_size is None or self.data == "folder",
       "--image_size is for --data=folder, the other data sets have a size of "
       "their own: take it away.",

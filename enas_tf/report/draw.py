@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from enas_tf.spaces import base, micro
+from enas_tf.spaces import base
 
 _INCHES, _DPI = 0.75, 100  # Of a unit; of an inch.
 _COLUMN = 3.6  # From one column to the next; lengths are in units.
@@ -74,7 +74,7 @@ def save_png(arc: base.Arc, path: pathlib.Path) -> bool:
   return canvas is not None
 
 
-def _canvas(graphs: tuple[micro.Graph, ...]):
+def _canvas(graphs: tuple[base.Graph, ...]):
   """Returns a canvas with the graphs side by side, or None."""
   try:
     from matplotlib import figure
@@ -102,7 +102,7 @@ def _canvas(graphs: tuple[micro.Graph, ...]):
   return canvas
 
 
-def _layout(graph: micro.Graph) -> _Layout:
+def _layout(graph: base.Graph) -> _Layout:
   """Puts nodes and lanes into columns, near to what they come from."""
   columns = [0] * len(graph.nodes)
   for edge in sorted(graph.edges, key=lambda edge: edge.end):
@@ -133,12 +133,12 @@ def _layout(graph: micro.Graph) -> _Layout:
   return _Layout(columns, ys)
 
 
-def _height(graph: micro.Graph, node: int) -> float:
+def _height(graph: base.Graph, node: int) -> float:
   num_ops = sum(edge.end == node and edge.label != "" for edge in graph.edges)
   return max(_NODE_HEIGHT, num_ops * (_OP_HEIGHT + 0.1))
 
 
-def _draw_graph(axes, graph: micro.Graph, layout: _Layout, left: float) -> None:
+def _draw_graph(axes, graph: base.Graph, layout: _Layout, left: float) -> None:
   for node, name in enumerate(graph.nodes):
     column = layout.columns[node]
     x, y = left + column * _COLUMN, layout.ys[column, node]
@@ -161,7 +161,7 @@ def _draw_graph(axes, graph: micro.Graph, layout: _Layout, left: float) -> None:
       _arrow(axes, [*_way(edge, layout, left), end], color)
 
 
-def _way(edge: micro.Edge, layout: _Layout, left: float):
+def _way(edge: base.Edge, layout: _Layout, left: float):
   """Returns the points of an edge from its start through its lanes."""
   first = layout.columns[edge.start]
   start = left + first * _COLUMN + _NODE / 2, layout.ys[first, edge.start]

@@ -2,18 +2,20 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 _BAR = 20  # Characters.
+_LINE_SECONDS = 30
 _CLEAR = "\r\x1b[K"  # Back to the start of the line, and erase it.
 
 
 class Terminal:
   """Says what happens: sentences, tables and a progress bar.
 
-  The bar overwrites itself on a terminal; elsewhere (a file, a pipe) each
-  call of `progress` is a line of its own.
+  The bar overwrites itself on a terminal; elsewhere (a file, a pipe) it is a
+  line of its own for each unit, and every half a minute.
 
   Args:
     stream: where to print; None is the standard output.
@@ -23,6 +25,7 @@ class Terminal:
     self._stream = sys.stdout if stream is None else stream
     self._is_tty = self._stream.isatty()
     self._has_bar = False
+    self._last_line = None  # (its unit, when it was printed).
 
   @property
   def verbosity(self) -> int:
@@ -70,7 +73,7 @@ class Terminal:
       parts.append(f"{_duration(seconds_left)} left")
     rest = "  ".join([f"{done}/{total}", *parts])
     if not self._is_tty:
-      self._write(f"{unit}  {rest}\n")
+      self._progress_line(unit, rest)
       return
     filled = _BAR * done // max(total, 1)
     bar = "=" * filled + "." * (_BAR - filled)
@@ -78,6 +81,15 @@ class Terminal:
     width = shutil.get_terminal_size().columns - 1
     self._write(_CLEAR + f"{unit}  [{bar}]  {rest}"[:width])
     self._has_bar = True
+
+  def _progress_line(self, unit: str, rest: str) -> None:
+    now = time.monotonic()
+    if self._last_line is not None:
+      last_unit, printed = self._last_line
+      if unit == last_unit and now - printed < _LINE_SECONDS:
+        return
+    self._last_line = unit, now
+    self._write(f"{unit}  {rest}\n")
 
   def end_progress(self) -> None:
     """Leaves the bar where it is, and goes on below it."""

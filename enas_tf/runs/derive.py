@@ -9,6 +9,7 @@ import tensorflow as tf
 from enas_tf import checkpoints, config, errors, manifest
 from enas_tf.report import draw, tables
 from enas_tf.runs import families, search
+from enas_tf.spaces import base
 
 LEADERBOARD, BEST_ARC = "leaderboard.json", "best_arc.json"
 _TRIES = 10  # Batches of samples in which different arcs are looked for.
@@ -89,5 +90,7 @@ def _write(folder: pathlib.Path, rows) -> None:
     folder / BEST_ARC,
     best | {"arc": best["arc"].to_json(), "arc_string": str(best["arc"])},
   )
-  (folder / "best_arc.dot").write_text(best["arc"].to_dot() + "\n")
+  (folder / "best_arc.dot").write_text(
+    base.to_dot(best["arc"].to_json()["space"], best["arc"].graphs()) + "\n"
+  )
   draw.save_png(best["arc"], folder / "best_arc.png")

@@ -166,12 +166,19 @@ class _StopAtNaN(keras.callbacks.Callback):
   """Stops with an error, before anything is saved, when the loss is NaN."""
 
   def on_train_batch_end(self, batch, logs=None):
-    loss = (logs or {}).get("loss", 0.0)
+    self._check((logs or {}).get("loss", 0.0))
+
+  def on_epoch_end(self, epoch, logs=None):
+    # Some kernels of ReLU turn NaN into 0 and hide weights that are NaN.
+    for weight in self.model.trainable_variables:
+      self._check(float(tf.reduce_sum(tf.abs(weight))))
+
+  def _check(self, loss: float) -> None:
     if not math.isfinite(loss):
       step = int(self.model.optimizer.iterations)
       raise errors.DivergenceError(
-        f"The child's loss is not a number at step {step}. The last good "
+        f"The child's loss or weights are not numbers at step {step}. The last good "
         "checkpoint is kept: lower --child_lr_max or clip the gradients "
         "(--child_clip_mode=global), and start again. Received: "
-        f"loss={loss}"
+        f"{loss}"
       )

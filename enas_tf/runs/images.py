@@ -191,7 +191,20 @@ class ImageFamily(family.Family):
     fit.save(self.inference(model), description, run_folder / fit.FOLDER)
 
   def _inherit(self, model, arc, run_folder, terminal):
-    _, _, arrays = checkpoints.load(run_folder / "checkpoints")
+    _, settings, arrays = checkpoints.load(run_folder / "checkpoints")
+    if settings["child_ops"] != list(self.final_space.ops):
+      raise errors.ConfigError(
+        "The child and the supernet must have the same operations, in the "
+        "same order: correct --child_ops, or give --child_init=random. "
+        f"Received: child_ops={','.join(self.final_space.ops)}, the "
+        f"supernet's {','.join(settings['child_ops'])}"
+      )
+    if arrays["position/child_steps"]:
+      raise errors.CheckpointError(
+        "The search stopped within an epoch, where the shared weights are "
+        "not whole: let it go on to the end of one, by --mode=search, or give "
+        f"--child_init=random. Received: output_dir={run_folder}"
+      )
     variables = {
       name.removeprefix(_SUPERNET_PREFIX): value
       for name, value in arrays.items()

@@ -121,6 +121,12 @@ def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
   )
   plan = _plan(experiment, parts)
   resumed = saver.restore() is not None
+  if resumed and position.epoch >= plan.num_epochs:
+    terminal.say(
+      f"The search is done, {position.epoch} epochs; a higher --num_epochs "
+      "makes it longer."
+    )
+    return
   if resumed:
     terminal.say(
       f"Resuming the search at epoch {position.epoch + 1}, step "

@@ -28,12 +28,34 @@ class Decision(NamedTuple):
   num_options: int
 
 
+class Edge(NamedTuple):
+  """An arrow between two nodes of a graph, by their places in it."""
+
+  start: int
+  end: int
+  label: str = ""
+
+
+class Graph(NamedTuple):
+  """What a picture shows.
+
+  Attributes:
+    title: of the picture.
+    nodes: their names; every edge goes from an earlier node to a later one.
+    edges: the arrows.
+  """
+
+  title: str
+  nodes: tuple[str, ...]
+  edges: tuple[Edge, ...]
+
+
 class Arc(Protocol):
   """A frozen, hashable architecture; `str(arc)` is the original's string."""
 
   def to_json(self) -> dict[str, Any]: ...
 
-  def to_dot(self) -> str: ...
+  def graphs(self) -> tuple[Graph, ...]: ...
 
 
 class Space(abc.ABC):
@@ -144,6 +166,25 @@ class Space(abc.ABC):
     if isinstance(value, str):
       return self.decode(self._integers(value))
     return self.from_json(value)
+
+
+def to_dot(name: str, graphs: Sequence[Graph]) -> str:
+  """Returns the graphs as one in Graphviz's language."""
+  lines = [f"digraph {name} {{", "  rankdir=LR;", "  node [shape=box];"]
+  for graph in graphs:
+    prefix = graph.title.split()[0]
+    names = [f"{prefix}_{i}" for i in range(len(graph.nodes) - 1)]
+    names.append(f"{prefix}_out")
+    lines += [f"  subgraph cluster_{prefix} {{", f'    label="{graph.title}";']
+    lines += [
+      f'    {name} [label="{node}"];'
+      for name, node in zip(names, graph.nodes, strict=True)
+    ]
+    for edge in graph.edges:
+      label = f' [label="{edge.label}"]' if edge.label else ""
+      lines.append(f"    {names[edge.start]} -> {names[edge.end]}{label};")
+    lines.append("  }")
+  return "\n".join([*lines, "}"])
 
 
 def _shorten(value: Any, length: int = 80) -> str:

@@ -38,28 +38,6 @@ class Node(NamedTuple):
   op_2: str
 
 
-class Edge(NamedTuple):
-  """An arrow between two nodes of a graph, by their places in it."""
-
-  start: int
-  end: int
-  label: str = ""
-
-
-class Graph(NamedTuple):
-  """What a picture shows.
-
-  Attributes:
-    title: of the picture.
-    nodes: their names; every edge goes from an earlier node to a later one.
-    edges: the arrows.
-  """
-
-  title: str
-  nodes: tuple[str, ...]
-  edges: tuple[Edge, ...]
-
-
 @dataclasses.dataclass(frozen=True)
 class MicroArc:
   """A normal and a reduction cell.
@@ -99,40 +77,23 @@ class MicroArc:
       "reduction": [list(node) for node in self.reduction],
     }
 
-  def graphs(self) -> tuple[Graph, ...]:
+  def graphs(self) -> tuple[base.Graph, ...]:
     """Returns both cells as graphs, for pictures."""
     return tuple(_graph(cell, getattr(self, cell)) for cell in CELLS)
 
-  def to_dot(self) -> str:
-    """Returns both cells as a Graphviz graph."""
-    lines = ["digraph micro {", "  rankdir=LR;", "  node [shape=box];"]
-    for cell, graph in zip(CELLS, self.graphs(), strict=True):
-      names = {i: f"{cell}_{i}" for i in range(len(graph.nodes))}
-      names[len(graph.nodes) - 1] = f"{cell}_out"
-      lines += [f"  subgraph cluster_{cell} {{", f'    label="{graph.title}";']
-      lines += [
-        f'    {names[i]} [label="{node}"];'
-        for i, node in enumerate(graph.nodes)
-      ]
-      for edge in graph.edges:
-        label = f' [label="{edge.label}"]' if edge.label else ""
-        lines.append(f"    {names[edge.start]} -> {names[edge.end]}{label};")
-      lines.append("  }")
-    return "\n".join([*lines, "}"])
 
-
-def _graph(cell: str, nodes: Sequence[Node]) -> Graph:
+def _graph(cell: str, nodes: Sequence[Node]) -> base.Graph:
   out = len(nodes) + 2
   edges = []
   for i, node in enumerate(nodes, start=2):
     edges += [
-      Edge(node.index_1, i, node.op_1),
-      Edge(node.index_2, i, node.op_2),
+      base.Edge(node.index_1, i, node.op_1),
+      base.Edge(node.index_2, i, node.op_2),
     ]
-  edges += [Edge(i, out) for i in loose_ends(nodes)]
+  edges += [base.Edge(i, out) for i in loose_ends(nodes)]
   names = ["previous previous cell", "previous cell"]
   names += [f"node {i}" for i in range(2, out)]
-  return Graph(f"{cell} cell", (*names, "output"), tuple(edges))
+  return base.Graph(f"{cell} cell", (*names, "output"), tuple(edges))
 
 
 def loose_ends(nodes: Sequence[Node]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from enas_tf import errors
-from enas_tf.spaces import micro
+from enas_tf.spaces import base, micro
 
 SPACES = {
   "micro": micro.MicroSpace(),
@@ -80,5 +80,5 @@ def test_published_arcs_are_of_the_space(space):
     assert space.parse(name) == arc
 
 
-def test_draws_itself(arcs):
-  assert arcs[0].to_dot().startswith("digraph")
+def test_draws_itself(space, arcs):
+  assert base.to_dot(space.name, arcs[0].graphs()).startswith("digraph")

@@ -46,15 +46,22 @@ def test_table_refuses_a_row_of_another_length():
     terminal.Terminal(io.StringIO()).table(["a", "b"], [["1"]])
 
 
-def test_progress_in_a_file_is_a_plain_line_for_each_call():
+def test_progress_in_a_file_is_a_line_now_and_then(monkeypatch):
+  now = 0.0
+  monkeypatch.setattr(terminal.time, "monotonic", lambda: now)
   stream = io.StringIO()
   term = terminal.Terminal(stream)
   _progress(term, loss=1.23456, acc=0.5)
+  now = 29.0
+  _progress(term, done=99)
+  now = 30.0
   _progress(term, done=100, seconds_left=None)
+  term.progress(101, 200, "epoch 2/4", {}, None)
   term.end_progress()
   assert stream.getvalue() == (
     "epoch 1/4  50/200  loss 1.235  acc 0.5  2 h 05 min left\n"
     "epoch 1/4  100/200\n"
+    "epoch 2/4  101/200\n"
   )
 
 

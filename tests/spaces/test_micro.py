@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from enas_tf import errors
-from enas_tf.spaces import micro
+from enas_tf.spaces import base, micro
 
 SPACE = micro.MicroSpace(num_cells=2)
 ARC = SPACE.parse("0 2 1 4 2 0 0 3 1 1 1 0 0 4 2 2")
@@ -210,7 +210,7 @@ def test_there_is_always_a_loose_end():
 
 
 def test_dot_draws_every_edge():
-  dot = ARC.to_dot()
+  dot = base.to_dot("micro", ARC.graphs())
   assert dot.startswith("digraph") and dot.count("{") == dot.count("}")
   for line in (
     'normal_0 -> normal_2 [label="avg_pool_3x3"]',

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from enas_tf.layers import mixed, operations
+from tests.layers import cells
+
+
+def rows_of(word, seed=0):
+  """Returns rows for an operation, all numbers different."""
+  rng = np.random.default_rng(seed)
+  num_rows = operations.get(word).num_rows(cells.FILTERS)
+  return tf.constant(rng.normal(size=(num_rows, cells.FILTERS)), tf.float32)
+
+
+def results(compute, x, rows):
+  """Returns (y, gradient of x, gradient of the rows)."""
+  with tf.GradientTape() as tape:
+    tape.watch([x, rows])
+    y = compute(x, rows)
+    loss = tf.reduce_sum(y * cells.images(seed=9))
+  return y, *tape.gradient(loss, [x, rows], unconnected_gradients="zero")
+
+
+@pytest.mark.parametrize("op", range(len(cells.WORDS)))
+def test_runs_the_operation_of_the_number(op):
+  word = cells.WORDS[op]
+  x, rows = cells.images(), rows_of(word)
+  found = results(
+    lambda x, rows: mixed.mixed(x, tf.constant(op), rows, cells.WORDS), x, rows
+  )
+  expected = results(
+    lambda x, rows: operations.get(word).forward(x, rows)[0], x, rows
+  )
+  for one, other in zip(found, expected, strict=True):
+    np.testing.assert_allclose(one, other, 1e-4, 1e-5)
+
+
+def test_out_of_range_runs_the_last():
+  rows = tf.random.stateless_normal([4, cells.FILTERS], (0, 0))
+  last = mixed.mixed(cells.images(), tf.constant(3), rows, cells.WORDS)
+  for op in (-1, 4):
+    found = mixed.mixed(cells.images(), tf.constant(op), rows, cells.WORDS)
+    np.testing.assert_array_equal(found, last)
+
+
+def test_takes_any_batch_in_one_trace():
+  x = cells.images(batch=5)
+  rows = tf.zeros([0, cells.FILTERS])
+  for batch in (1, 2, 5):
+    found = mixed.mixed(x[:batch], tf.constant(1), rows, cells.WORDS)
+    np.testing.assert_array_equal(found, x[:batch])
+  function = mixed.functions_of(cells.WORDS, x.shape[1:]).forward
+  assert function.experimental_get_tracing_count() == 1
+
+
+def test_places_of_one_shape_share_their_functions():
+  functions = mixed.functions_of(cells.WORDS, tf.TensorShape([4, 4, 2]))
+  same = mixed.functions_of(cells.WORDS, cells.images().shape[1:])
+  assert same is functions
+  for words, shape in (
+    (cells.WORDS, [8, 8, 2]),
+    (cells.WORDS[::-1], [4, 4, 2]),
+  ):
+    other = mixed.functions_of(words, tf.TensorShape(shape))
+    assert other is not functions
+
+
+def test_one_graph_serves_all_operations():
+  """Which operation runs is decided when the graph runs."""
+  x, rows = cells.images(), rows_of("conv_1x1")
+
+  @tf.function(autograph=False)
+  def traced(op):
+    return mixed.mixed(x, op, rows, cells.WORDS)
+
+  for op in (1, 2, 3):
+    expected, _ = operations.get(cells.WORDS[op]).forward(x, rows)
+    np.testing.assert_allclose(traced(tf.constant(op)), expected, 1e-4, 1e-5)
+  assert traced.experimental_get_tracing_count() == 1

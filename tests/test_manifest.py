@@ -1,0 +1,274 @@
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from enas_tf import config, errors, manifest
+
+
+def experiment(folder, **changed):
+  return config.ExperimentConfig(
+    run=config.RunConfig(output_dir=str(folder), **changed)
+  )
+
+
+def contents(folder):
+  """Returns the bytes of all files below a folder, by path."""
+  return {
+    str(path.relative_to(folder)): path.read_bytes()
+    for path in sorted(folder.rglob("*"))
+    if path.is_file()
+  }
+
+
+def starts(folder):
+  return json.loads((folder / "manifest.json").read_text())["starts"]
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+  """The folder of a run that has written some files."""
+  folder = manifest.open_run(experiment(tmp_path / "run"))
+  (folder / "metrics.jsonl").write_text("{}\n")
+  (folder / "checkpoints").mkdir()
+  (folder / "checkpoints" / "checkpoint-000000001.npz").write_bytes(b"1")
+  return folder
+
+
+def test_makes_a_folder(tmp_path):
+  folder = manifest.open_run(experiment(tmp_path / "a" / "b"))
+  assert folder == tmp_path / "a" / "b"
+  assert sorted(contents(folder)) == ["lock", "manifest.json"]
+  (start,) = starts(folder)
+  assert start["command"] == sys.argv
+  assert start["config"]["run"]["output_dir"] == str(folder)
+  assert set(start["versions"]) == {
+      "python", "enas_tf", "tensorflow", "keras", "numpy"
+  }  # fmt: skip
+
+
+def test_path_of_the_home_and_of_the_current_folder(tmp_path, monkeypatch):
+  monkeypatch.setenv("HOME", str(tmp_path))
+  monkeypatch.chdir(tmp_path)
+  assert manifest.open_run(experiment("~/run")) == tmp_path / "run"
+  assert manifest.open_run(experiment("other")) == tmp_path / "other"
+
+
+def test_goes_on_in_a_folder_of_ours(run_folder):
+  before = contents(run_folder)
+  assert manifest.open_run(experiment(run_folder, seed=3)) == run_folder
+  seeds = [start["config"]["run"]["seed"] for start in starts(run_folder)]
+  assert seeds == [0, 3]
+  after = contents(run_folder)
+  assert after.keys() == before.keys()
+  changed = {name for name in after if after[name] != before[name]}
+  assert changed == {"manifest.json"}
+
+
+def test_takes_an_empty_folder_and_one_with_a_lock_alone(tmp_path):
+  (tmp_path / "lock").touch()  # A kill before the manifest leaves it.
+  manifest.open_run(experiment(tmp_path))
+  assert len(starts(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+  "files",
+  [
+    {"precious": "mine"},
+    {"manifest.json": '{"created_by": "another program"}'},
+    {"manifest.json": "[]"},
+    {"manifest.json": "{"},
+  ],
+)
+@pytest.mark.parametrize("reset", [False, True])
+def test_foreign_folder_is_refused(tmp_path, files, reset):
+  for name, text in files.items():
+    (tmp_path / name).write_text(text)
+  before = contents(tmp_path)
+  with pytest.raises(errors.OutputDirError, match=f"output_dir={tmp_path}"):
+    manifest.open_run(experiment(tmp_path, reset_output_dir=reset))
+  assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_file_in_the_place_of_the_folder(tmp_path, reset):
+  path = tmp_path / "run"
+  path.write_text("mine")
+  with pytest.raises(errors.OutputDirError, match="give another --output_dir"):
+    manifest.open_run(experiment(path, reset_output_dir=reset))
+  assert path.read_text() == "mine"
+
+
+def test_folder_that_cannot_be_made(tmp_path):
+  (tmp_path / "file").write_text("mine")
+  with pytest.raises(errors.OutputDirError, match="cannot be written"):
+    manifest.open_run(experiment(tmp_path / "file" / "run"))
+
+
+def test_reset_begins_a_new_run(run_folder):
+  for name in ("best_arc.json", ".metrics.jsonl.tmp"):
+    (run_folder / name).write_text("{}")
+  opened = manifest.open_run(
+    experiment(run_folder, reset_output_dir=True, seed=4)
+  )
+  assert opened == run_folder
+  assert sorted(contents(run_folder)) == ["lock", "manifest.json"]
+  assert not (run_folder / "checkpoints").exists()
+  (start,) = starts(run_folder)
+  assert start["config"]["run"]["seed"] == 4
+
+
+def test_reset_of_what_does_not_exist_or_is_empty(tmp_path):
+  for folder in (tmp_path / "new", tmp_path / "empty"):
+    if folder.name == "empty":
+      folder.mkdir()
+    manifest.open_run(experiment(folder, reset_output_dir=True))
+    assert len(starts(folder)) == 1
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "metrics.jsonl.bak"])
+def test_reset_spares_a_run_with_strange_files(run_folder, name):
+  (run_folder / name).write_text("mine")
+  before = contents(run_folder)
+  with pytest.raises(errors.OutputDirError, match=f"other files=.*{name}"):
+    manifest.open_run(experiment(run_folder, reset_output_dir=True))
+  assert contents(run_folder) == before
+  # Without the reset, the run goes on and the file is no matter.
+  manifest.open_run(experiment(run_folder))
+
+
+def test_reset_spares_what_a_link_leads_to(run_folder, tmp_path):
+  link = tmp_path / "link"
+  link.symlink_to(run_folder)
+  before = contents(run_folder)
+  with pytest.raises(errors.OutputDirError, match="is left alone"):
+    manifest.open_run(experiment(link, reset_output_dir=True))
+  assert contents(run_folder) == before
+  assert link.is_symlink()
+
+
+def test_reset_takes_links_within_away_and_not_their_targets(
+  run_folder, tmp_path
+):
+  target = tmp_path / "data"
+  target.mkdir()
+  (target / "precious").write_text("mine")
+  (run_folder / "export").symlink_to(target)
+  manifest.open_run(experiment(run_folder, reset_output_dir=True))
+  assert not (run_folder / "export").is_symlink()
+  assert (target / "precious").read_text() == "mine"
+
+
+def in_another_process(folder, reset=False):
+  """Opens a run in a process of its own; returns what it prints."""
+  script = f"""
+from enas_tf import config, errors, manifest
+run = config.RunConfig(output_dir={str(folder)!r}, reset_output_dir={reset})
+try:
+  manifest.open_run(config.ExperimentConfig(run=run))
+  print("opened")
+except errors.OutputDirError as error:
+  print(error)
+"""
+  process = subprocess.run(
+    [sys.executable, "-c", script], capture_output=True, text=True, check=True
+  )
+  return process.stdout.strip()
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_second_process_is_refused(run_folder, reset):
+  before = contents(run_folder)
+  message = in_another_process(run_folder, reset)
+  assert message.startswith("Another process works in this output folder")
+  assert message.endswith(f"output_dir={run_folder}, process={os.getpid()}")
+  assert contents(run_folder) == before
+
+
+def test_the_lock_goes_with_its_process(tmp_path):
+  assert in_another_process(tmp_path / "run") == "opened"
+  manifest.open_run(experiment(tmp_path / "run"))
+  assert (tmp_path / "run" / "lock").read_text() == f"{os.getpid()}\n"
+  assert len(starts(tmp_path / "run")) == 2
+
+
+def test_recorded_config_is_the_last_that_started(tmp_path):
+  first = experiment(tmp_path)
+  second = dataclasses.replace(
+    experiment(tmp_path, seed=5, save_minutes=0.5),
+    search=config.ChildConfig(ops=("identity", "conv_3x3"), cutout_size=4),
+    final=config.MicroFinalConfig(num_layers=3),
+    controller=config.ControllerConfig(tanh_constant=None),
+    fixed_arc="0 0 1 1",
+  )
+  for each in (first, second):
+    manifest.open_run(each)
+    recorded = manifest.recorded_config(tmp_path)
+    assert recorded == each
+    assert type(recorded.final) is config.MicroFinalConfig
+
+
+def test_no_recorded_config(tmp_path):
+  assert manifest.recorded_config(tmp_path / "missing") is None
+  (tmp_path / "manifest.json").write_text('{"starts": [{}]}')
+  assert manifest.recorded_config(tmp_path) is None  # Not ours.
+  (tmp_path / "manifest.json").write_text('{"created_by": "enas_tf"}')
+  assert manifest.recorded_config(tmp_path) is None  # Never started.
+
+
+def without_section(value):
+  del value["controller"]
+
+
+def with_another_setting(value):
+  value["search"]["number_of_wheels"] = 4
+
+
+@pytest.mark.parametrize("change", [without_section, with_another_setting])
+def test_recorded_config_of_another_version(run_folder, change):
+  path = run_folder / "manifest.json"
+  value = json.loads(path.read_text())
+  change(value["starts"][-1]["config"])
+  path.write_text(json.dumps(value))
+  with pytest.raises(errors.OutputDirError, match="another version"):
+    manifest.recorded_config(run_folder)
+
+
+def test_recorded_config_of_a_damaged_manifest(run_folder):
+  path = run_folder / "manifest.json"
+  path.write_text('{"created_by": "enas_tf", "starts": [7]}')
+  with pytest.raises(errors.OutputDirError, match=f"Received: {path}"):
+    manifest.recorded_config(run_folder)
+
+
+def test_json_round_trip(tmp_path):
+  path = tmp_path / "value.json"
+  value = {"word": "\N{GREEK SMALL LETTER THETA}", "rows": [1, 2.5, None]}
+  manifest.write_json(path, value)
+  assert manifest.read_json(path) == value
+  assert path.read_text(encoding="utf-8").endswith("}\n")
+  assert list(tmp_path.iterdir()) == [path]
+
+
+def test_half_a_write_keeps_the_old_file(tmp_path):
+  path = tmp_path / "value.json"
+  manifest.write_json(path, {"old": 1})
+  # The first key is written before the second turns out not to be JSON.
+  with pytest.raises(TypeError):
+    manifest.write_json(path, {"new": 2, "bad": object()})
+  assert manifest.read_json(path) == {"old": 1}
+  manifest.write_json(path, {"new": 2})
+  assert manifest.read_json(path) == {"new": 2}
+  assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"half": ', b"\xff\xfe"])
+def test_damaged_json(tmp_path, content):
+  path = tmp_path / "value.json"
+  if content is not None:
+    path.write_bytes(content)
+  with pytest.raises(errors.OutputDirError, match=f"Received: {path}"):
+    manifest.read_json(path)

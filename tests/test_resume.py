@@ -1,0 +1,103 @@
+"""A run that is killed and started again ends as one that was not."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+FLAGS = (
+  f"--flagfile={ROOT}/flags/smoke_micro.flags",
+  "--deterministic",
+  "--save_minutes=0",
+  "--num_epochs=3",
+  "--final_num_epochs=3",
+  "--log_every=7",
+)
+
+
+def start(folder, *flags):
+  return subprocess.Popen(
+    [sys.executable, "-m", "enas_tf.main", *FLAGS, *flags,
+     f"--output_dir={folder}"],
+    cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    # A shell that starts the tests in the background ignores Ctrl-C.
+    preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+  )  # fmt: skip
+
+
+def finish(process) -> str:
+  output, _ = process.communicate(timeout=300)
+  assert process.returncode == 0, output
+  return output
+
+
+def stop_after(process, path: pathlib.Path, lines: int, how) -> str:
+  """Sends a signal when a file has so many lines."""
+  deadline = time.monotonic() + 200
+  while not path.exists() or path.read_bytes().count(b"\n") < lines:
+    assert process.poll() is None, process.communicate()[0]
+    assert time.monotonic() < deadline
+    time.sleep(0.02)
+  process.send_signal(how)
+  output, _ = process.communicate(timeout=60)
+  assert process.returncode != 0
+  return output
+
+
+def metrics(folder) -> list[dict]:
+  """Returns the lines of metrics.jsonl without the clock."""
+  lines = (folder / "metrics.jsonl").read_text().splitlines()
+  rows = [json.loads(line) for line in lines]
+  return [{k: v for k, v in row.items() if k != "time"} for row in rows]
+
+
+def arrays(folder) -> dict:
+  """Returns the newest checkpoint's arrays."""
+  with np.load(sorted(folder.glob("*.npz"))[-1]) as file:
+    return {name: file[name] for name in file.files}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("whole") / "run"
+  finish(start(folder))
+  return folder
+
+
+def assert_same(folder, other):
+  for name in ("leaderboard.json", "best_arc.json", "final/metrics.csv",
+               "final/evaluation.json"):  # fmt: skip
+    assert (folder / name).read_text() == (other / name).read_text(), name
+  assert metrics(folder) == metrics(other)
+  for name in ("checkpoints", "final/checkpoints"):
+    found, expected = arrays(folder / name), arrays(other / name)
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+      np.testing.assert_array_equal(found[key], value, err_msg=key)
+
+
+def test_killed_and_resumed(whole, tmp_path):
+  folder = tmp_path / "run"
+  lines = 3 + os.getpid() % 5  # Any moment will do.
+  stop_after(start(folder), folder / "metrics.jsonl", lines, signal.SIGKILL)
+  search = start(folder)
+  output = stop_after(search, folder / "final/metrics.csv", 3, signal.SIGKILL)
+  assert "Resuming the search" in output
+  assert "Resuming the training at epoch" in finish(start(folder))
+  assert_same(folder, whole)
+
+
+def test_interrupted(tmp_path):
+  folder = tmp_path / "run"
+  output = stop_after(
+    start(folder), folder / "metrics.jsonl", 5, signal.SIGINT
+  )
+  assert "Interrupted. The same command goes on" in output
+  assert "Traceback" not in output
