@@ -42,12 +42,12 @@ def open_run(experiment: config.ExperimentConfig) -> pathlib.Path:
     OutputDirError: if the folder is not ours, is in use or cannot be written.
   """
   folder = pathlib.Path(experiment.run.output_dir).expanduser().absolute()
-  if experiment.run.reset_output_dir and folder.exists():
-    _delete(folder)
   try:
+    if experiment.run.reset_output_dir and folder.exists():
+      _delete(folder)
     folder.mkdir(parents=True, exist_ok=True)
     entries = {each.name for each in folder.iterdir()}
-    if entries - {_LOCK} and not _is_ours(folder):
+    if entries - {_LOCK, _temporary(_NAME)} and not _is_ours(folder):
       raise errors.OutputDirError(
         "The output folder holds files that are not of a run, and is left "
         "alone: give an empty or a new folder as --output_dir. Received: "
@@ -80,13 +80,17 @@ def recorded_config(folder: pathlib.Path) -> config.ExperimentConfig | None:
 
 def write_json(path: pathlib.Path, value: Any) -> None:
   """Writes JSON; readers see the old file or the new one, never a half."""
-  temporary = path.with_name(f".{path.name}.tmp")
+  temporary = path.with_name(_temporary(path.name))
   with open(temporary, "w", encoding="utf-8") as file:
     json.dump(value, file, indent=2)
     file.write("\n")
     file.flush()
     os.fsync(file.fileno())
   os.replace(temporary, path)
+
+
+def _temporary(name: str) -> str:
+  return f".{name}.tmp"
 
 
 def read_json(path: pathlib.Path) -> Any:
@@ -112,14 +116,11 @@ def _delete(folder: pathlib.Path) -> None:
   entries = (
     {each.name for each in folder.iterdir()} if folder.is_dir() else None
   )
-  if entries == set():
+  if entries is not None and not entries - {_LOCK, _temporary(_NAME)}:
     return
-  strange = sorted(
-    name
-    for name in (entries or set()) - _ENTRIES
-    # A kill can leave the temporary file of one of ours.
-    if name.strip(".").removesuffix(".tmp") not in _ENTRIES
-  )
+  # A kill can leave the temporary file of one of ours.
+  ours = _ENTRIES | {_temporary(name) for name in _ENTRIES}
+  strange = sorted((entries or set()) - ours)
   if entries is None or folder.is_symlink() or not _is_ours(folder) or strange:
     raise errors.OutputDirError(
       "--reset_output_dir deletes only the folder of a run, with nothing "

@@ -69,7 +69,8 @@ def test_goes_on_in_a_folder_of_ours(run_folder):
 
 
 def test_takes_an_empty_folder_and_one_with_a_lock_alone(tmp_path):
-  (tmp_path / "lock").touch()  # A kill before the manifest leaves it.
+  (tmp_path / "lock").touch()  # A kill before the manifest leaves these.
+  (tmp_path / ".manifest.json.tmp").touch()
   manifest.open_run(experiment(tmp_path))
   assert len(starts(tmp_path)) == 1
 
@@ -129,7 +130,9 @@ def test_reset_of_what_does_not_exist_or_is_empty(tmp_path):
     assert len(starts(folder)) == 1
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "metrics.jsonl.bak"])
+@pytest.mark.parametrize(
+  "name", ["notes.txt", "metrics.jsonl.bak", ".final", "export.tmp"]
+)
 def test_reset_spares_a_run_with_strange_files(run_folder, name):
   (run_folder / name).write_text("mine")
   before = contents(run_folder)

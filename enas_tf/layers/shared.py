@@ -131,6 +131,10 @@ class SharedWeights(NamedTuple):
     """Writes weights in the order of `Operation.weights`."""
     bank = self.variable.numpy()
     filters = bank.shape[-1]
-    parts = [np.reshape(value, (-1, filters)) for value in values]
+    weights = operations.get(self.word).weights(filters)
+    parts = [
+      np.reshape(value, (weight.num_rows(filters), filters))
+      for value, weight in zip(values, weights, strict=True)
+    ]
     bank[self.rows] = np.concatenate(parts) if parts else bank[:0]
     self.variable.assign(bank)

@@ -143,8 +143,8 @@ def _state(model) -> dict[str, tf.Variable]:
 def _keep_epochs(path: pathlib.Path, num_epochs: int) -> None:
   """Drops the lines of epochs that a resumed training will repeat."""
   if path.exists():
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(lines[: num_epochs + 1]))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: num_epochs + 1]))
 
 
 class _Save(keras.callbacks.Callback):
@@ -177,8 +177,9 @@ class _StopAtNaN(keras.callbacks.Callback):
     if not math.isfinite(loss):
       step = int(self.model.optimizer.iterations)
       raise errors.DivergenceError(
-        f"The child's loss or weights are not numbers at step {step}. The last good "
-        "checkpoint is kept: lower --child_lr_max or clip the gradients "
+        f"The child's loss or weights are not numbers at step {step}. The "
+        "last good checkpoint is kept: lower --child_lr_max or clip the "
+        "gradients "
         "(--child_clip_mode=global), and start again. Received: "
         f"{loss}"
       )

@@ -25,6 +25,7 @@ class SearchReport:
     self._shown = {}
     self._seconds = {"child": 0.0, "controller": 0.0}
     self._steps = {"child": 0, "controller": 0}
+    self._arcs = None  # The last that were proposed, [n, num_decisions].
     self._best = None  # (reward, arc) of the epoch.
     if resume_tick is None:
       self._loggers.hparams(loggers.flatten(experiment))
@@ -39,8 +40,9 @@ class SearchReport:
   def on_event(self, event, position, seconds: float) -> None:
     """Takes one event in; `seconds` is how long it took."""
     if event.kind == "epoch":
-      self._on_epoch(event, position)
+      self._on_epoch(position)
       return
+    self._arcs = event.arcs
     metrics = dict(event.metrics)
     if event.rewards is not None:
       metrics["reward/mean"] = float(np.mean(event.rewards))
@@ -62,12 +64,12 @@ class SearchReport:
     if self._best is None or reward > self._best[0]:
       self._best = reward, self._space.decode(event.arcs[best])
 
-  def _on_epoch(self, event, position) -> None:
-    sampled = "\n".join(str(self._space.decode(row)) for row in event.arcs[:10])
-    self._loggers.text(position.tick, "arcs/sampled", sampled)
-    self._loggers.arc(
-      position.tick, "arcs/sampled_last", self._space.decode(event.arcs[-1])
-    )
+  def _on_epoch(self, position) -> None:
+    if self._arcs is not None:  # Else the search was resumed just now.
+      arcs = [self._space.decode(row) for row in self._arcs[-10:]]
+      sampled = "\n".join(map(str, arcs))
+      self._loggers.text(position.tick, "arcs/sampled", sampled)
+      self._loggers.arc(position.tick, "arcs/sampled_last", arcs[-1])
     if self._best is not None:
       reward, arc = self._best
       self._loggers.arc(position.tick, "arcs/best", arc, f"reward {reward:.4f}")

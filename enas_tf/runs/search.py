@@ -67,13 +67,13 @@ class Event(NamedTuple):
   Attributes:
     kind: "child", "controller" or "epoch".
     metrics: by path.
-    arcs: int32 [n, num_decisions] that were proposed.
+    arcs: int32 [n, num_decisions] that were proposed; None for an epoch.
     rewards: float32 [n], or None.
   """
 
   kind: str
   metrics: dict[str, float]
-  arcs: np.ndarray
+  arcs: np.ndarray | None
   rewards: np.ndarray | None
 
 
@@ -102,7 +102,7 @@ def search(controller, child, evaluator, position, plan) -> Iterator[Event]:
       position.advance("controller_steps")
       yield Event("controller", metrics, arcs.numpy(), rewards.numpy())
     position.next_epoch()
-    yield Event("epoch", {}, arcs.numpy(), None)
+    yield Event("epoch", {}, None, None)
 
 
 def _controller_steps(position: Position, plan: Plan) -> int:

@@ -17,6 +17,8 @@ def test_bank_by_hand():
   assert bank.rows_of(blocks).numpy().tolist() == [5, 0, 1]
   np.testing.assert_array_equal(bank(blocks), initial[[5, 0, 1]])
   np.testing.assert_array_equal(bank(tf.constant([2])), initial[2:5])
+  parts = [part.numpy().tolist() for part in bank.split(blocks)]
+  assert parts == [[[10, 11]], [], [[0, 1], [2, 3]]]
 
 
 @pytest.fixture

@@ -1,0 +1,207 @@
+import io
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from enas_tf import checkpoints, config, errors, manifest
+from enas_tf.controllers import base as controllers
+from enas_tf.controllers import random_search
+from enas_tf.report import terminal as terminals
+from enas_tf.runs import derive, families, family, search
+from enas_tf.spaces import micro
+
+SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
+TEXTS = ("0 0 0 0 0 0 0 0", "1 0 1 0 1 0 1 0", "1 1 0 0 0 1 1 0",
+         "0 1 0 1 0 1 0 1")  # fmt: skip
+A, B, C, D = (SPACE.encode(SPACE.parse(text)).tolist() for text in TEXTS)
+
+
+class Controller(controllers.Controller):
+  """Proposes the arcs of a list, in order, over and over."""
+
+  def __init__(self, arcs):
+    super().__init__(SPACE)
+    self.num_calls = 0
+    self._arcs = np.array(arcs, np.int32)
+    self._next = 0
+
+  def propose(self, n):
+    self.num_calls += 1
+    places = (self._next + np.arange(n)) % len(self._arcs)
+    self._next += n
+    return tf.constant(self._arcs[places])
+
+  def update(self, arcs, rewards):
+    raise AssertionError("Deriving learns nothing.")
+
+  def state(self):
+    return {}
+
+
+@pytest.mark.parametrize(
+  ("proposals", "count", "expected", "num_calls"),
+  [
+    ([A, B, C, D], 2, [A, B], 1),
+    ([D, B, A], 3, [D, B, A], 1),
+    ([C, C, A, C, A, B], 3, [C, A, B], 2),
+    ([B, A, B, D, C, C], 2, [B, A], 1),
+    # One try brings more than are missing.
+    ([A, A, A, D, C, B], 3, [A, D, C], 2),
+    # There are no more.
+    ([D, A], 5, [D, A], 10),
+    ([B], 1, [B], 1),
+  ],
+)
+def test_samples_are_distinct(proposals, count, expected, num_calls):
+  controller = Controller(proposals)
+  arcs = derive._sample(controller, count)
+  assert arcs.dtype == tf.int32
+  assert arcs.numpy().tolist() == expected
+  assert controller.num_calls == num_calls
+
+
+def test_samples_as_many_as_it_is_asked_for():
+  controller = random_search.RandomSearch(SPACE, seed=0)
+  arcs = derive._sample(controller, 100).numpy()
+  assert len(np.unique(arcs, axis=0)) == len(arcs) == 100
+  for arc in arcs:
+    SPACE.check(arc)
+
+
+def experiment(fixed_arc=None, **run):
+  child = dict(num_cells=1, ops=SPACE.ops)
+  return config.ExperimentConfig(
+    run=config.RunConfig(**run),
+    search=config.ChildConfig(**child),
+    final=config.MicroFinalConfig(**child),
+    fixed_arc=fixed_arc,
+  )
+
+
+def test_best_arc_is_the_fixed_one(tmp_path):
+  manifest.write_json(tmp_path / derive.BEST_ARC, {"arc": TEXTS[0]})
+  for text in TEXTS[1:]:
+    assert str(derive.best_arc(experiment(text), tmp_path)) == text
+
+
+def test_best_arc_is_the_derived_one(tmp_path):
+  arc = SPACE.parse(TEXTS[2])
+  manifest.write_json(
+    tmp_path / derive.BEST_ARC, {"rank": 1, "arc": arc.to_json()}
+  )
+  assert derive.best_arc(experiment(), tmp_path) == arc
+
+
+def test_no_best_arc(tmp_path):
+  with pytest.raises(errors.ConfigError, match=f"output_dir={tmp_path}"):
+    derive.best_arc(experiment(), tmp_path)
+
+
+@pytest.mark.parametrize("text", ["0 0 0", "0 0 0 0 0 0 0 2", "no_such_arc"])
+def test_best_arc_that_is_none(tmp_path, text):
+  with pytest.raises(errors.ArcError):
+    derive.best_arc(experiment(text), tmp_path)
+
+
+def test_best_arc_of_a_damaged_file(tmp_path):
+  (tmp_path / derive.BEST_ARC).write_text('{"arc": ')
+  with pytest.raises(errors.ArcError, match=derive.BEST_ARC):
+    derive.best_arc(experiment(), tmp_path)
+
+
+class Counter:
+  """A part of a search of which the ranking makes no use."""
+
+  def __init__(self):
+    self.variable = tf.Variable(0)
+
+  def state(self):
+    return {"count": self.variable}
+
+
+class Family:
+  """Ranks arcs by their sums, the highest first."""
+
+  def __init__(self, experiment):
+    del experiment
+    self.final_space = SPACE
+
+  def search_parts(self):
+    return family.SearchParts(
+      random_search.RandomSearch(SPACE, seed=0), Counter(), Counter(), 1, {}
+    )
+
+  def rank(self, parts, arcs):
+    rows = sorted(arcs.numpy(), key=lambda row: -row.sum())[:3]
+    return [
+      {
+        "arc": SPACE.decode(row),
+        "valid_accuracy": row.sum() / 8.0,
+        "batch_accuracy": 0.5,
+      }
+      for row in rows
+    ]
+
+  def child_size(self, arc):
+    return family.Size(1000 * SPACE.encode(arc).sum().item(), 5)
+
+
+@pytest.fixture
+def run(monkeypatch):
+  """A function that runs the verb in a folder; it returns what was said."""
+  monkeypatch.setitem(families.FAMILIES, "micro", Family)
+
+  def run(folder):
+    screen = io.StringIO()
+    derive.run(
+        experiment(derive_samples=20, derive_top=3), folder,
+        terminals.Terminal(screen),
+    )  # fmt: skip
+    return screen.getvalue()
+
+  return run
+
+
+def save_search(folder, num_proposals):
+  """Writes a checkpoint of a search that has proposed so many times."""
+  parts, position = Family(None).search_parts(), search.Position()
+  for _ in range(num_proposals):
+    parts.controller.propose(1)
+  state = search.state(parts, position)
+  checkpoints.Checkpoints(folder / search.FOLDER, state, {}).save(1)
+  return parts.controller
+
+
+def test_run_needs_a_search(run, tmp_path):
+  with pytest.raises(errors.CheckpointError, match="search first"):
+    run(tmp_path)
+  assert not list(tmp_path.iterdir())
+
+
+def test_run_ranks_what_the_restored_policy_samples(run, tmp_path):
+  controller = save_search(tmp_path, num_proposals=3)
+  arcs = derive._sample(controller, 20).numpy()
+  best = sorted(arcs, key=lambda row: -row.sum())[:3]
+  said = run(tmp_path)
+  rows = json.loads((tmp_path / derive.LEADERBOARD).read_text())
+  assert [row["rank"] for row in rows] == [1, 2, 3]
+  for row, arc in zip(rows, best, strict=True):
+    assert SPACE.from_json(row["arc"]) == SPACE.decode(arc)
+    assert row["arc_string"] == " ".join(map(str, arc))
+    assert row["valid_accuracy"] == arc.sum() / 8
+    assert row["parameters"] == 1000 * arc.sum()
+    assert row["multiply_adds"] == 5
+    assert row["arc_string"] in said
+  assert json.loads((tmp_path / derive.BEST_ARC).read_text()) == rows[0]
+  assert (tmp_path / "best_arc.dot").read_text().startswith("digraph")
+  assert derive.best_arc(experiment(), tmp_path) == SPACE.decode(best[0])
+
+
+def test_run_repeats(run, tmp_path):
+  save_search(tmp_path, num_proposals=1)
+  run(tmp_path)
+  before = (tmp_path / derive.LEADERBOARD).read_bytes()
+  run(tmp_path)
+  assert (tmp_path / derive.LEADERBOARD).read_bytes() == before
