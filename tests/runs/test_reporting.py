@@ -169,7 +169,6 @@ def test_epoch_that_begins_with_its_end(open_report, tmp_path):
   with open_report() as report:  # As after a resume.
     play(report, search.Position(), epoch_event())
   assert [tag for _, tag, _ in texts(tmp_path)] == ["settings"]
-  assert "arcs/best" not in found
 
 
 def test_settings_are_logged_once(open_report, tmp_path):
