@@ -5,6 +5,7 @@ classes, and the recipe classes say what differs from one recipe to the next.
 """
 
 import dataclasses
+from typing import ClassVar
 
 from enas_tf import errors
 
@@ -21,10 +22,12 @@ AUGMENTATIONS = ("auto", "none", "crop", "crop_flip")
 CLIP_MODES = ("none", "norm", "global")
 CHILD_INITS = ("random", "supernet")
 CONTROLLERS = ("reinforce", "random")
+SEARCH_SPACES = ("micro", "macro")
 
 # The fields, of any section, that take one word out of a few.
 CHOICES = {
   "mode": MODES,
+  "search_for": SEARCH_SPACES,
   "data": DATA_NAMES,
   "augment": AUGMENTATIONS,
   "clip_mode": CLIP_MODES,
@@ -111,12 +114,16 @@ class ChildConfig:
   """A child network (or the supernet of all of them) and how it is trained.
 
   The defaults are the original's micro search recipe
-  (scripts/cifar10_micro_search.sh).
+  (scripts/cifar10_micro_search.sh). A subclass is another recipe; `unused`
+  names the attributes that mean nothing there.
 
   Attributes:
-    num_layers: normal cells, at least 1; two reduction cells come on top.
+    num_layers: layers, at least 1; in the micro space these are the normal
+      cells, and two reduction cells come on top.
     num_cells: nodes in a cell, at least 1 (the original's word).
-    out_filters: channels of the first cells, even; doubled at a reduction.
+    out_filters: channels of the first layers, even; doubled at a reduction
+      (not in the macro space's search).
+    out_filters_scale: the final child has so many times `out_filters`.
     ops: the words of the operations in the space.
     use_aux_heads: whether an auxiliary classifier helps the training.
     keep_prob: share of the features that dropout keeps before the classifier.
@@ -146,6 +153,7 @@ class ChildConfig:
   num_layers: int = 6
   num_cells: int = 5
   out_filters: int = 20
+  out_filters_scale: int = 1
   ops: tuple[str, ...] = (
     "sep_conv_3x3",
     "sep_conv_5x5",
@@ -173,10 +181,12 @@ class ChildConfig:
   faithful: bool = False
   as_searched: bool = False
   init: str = "random"
+  unused: ClassVar[tuple[str, ...]] = ("out_filters_scale",)
 
   def __post_init__(self):
     for name in ("num_layers", "num_cells", "batch_size", "num_epochs",
-                 "lr_T_0", "lr_T_mul", "lr_dec_every"):  # fmt: skip
+                 "out_filters_scale", "lr_T_0", "lr_T_mul",
+                 "lr_dec_every"):  # fmt: skip
       flag = name if name in ("batch_size", "num_epochs") else f"child_{name}"
       value = getattr(self, name)
       _require(value >= 1, f"--{flag} must be at least 1.", **{flag: value})
@@ -233,8 +243,47 @@ class MicroFinalConfig(ChildConfig):
 
 
 @dataclasses.dataclass(frozen=True)
+class MacroSearchConfig(ChildConfig):
+  """The original's macro search recipe (scripts/cifar10_macro_search.sh)."""
+
+  num_layers: int = 12
+  out_filters: int = 36
+  ops: tuple[str, ...] = (
+    "conv_3x3",
+    "sep_conv_3x3",
+    "conv_5x5",
+    "sep_conv_5x5",
+    "avg_pool_3x3",
+    "max_pool_3x3",
+  )
+  use_aux_heads: bool = False
+  batch_size: int = 128
+  num_epochs: int = 310
+  l2_reg: float = 2.5e-4
+  unused: ClassVar[tuple[str, ...]] = (
+    "num_cells",
+    "use_aux_heads",
+    "drop_path_keep_prob",
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class MacroFinalConfig(MacroSearchConfig):
+  """The original's recipe of the final macro child (cifar10_macro_final.sh)."""
+
+  num_layers: int = 24
+  out_filters: int = 96
+  keep_prob: float = 0.5
+  batch_size: int = 100
+  l2_reg: float = 2e-4
+  lr_min: float = 0.001
+
+
+@dataclasses.dataclass(frozen=True)
 class ControllerConfig:
   """The policy that proposes arcs, and how it learns.
+
+  The defaults are the original's of the micro search.
 
   Attributes:
     kind: "reinforce", the paper's, or "random", the baseline.
@@ -247,6 +296,8 @@ class ControllerConfig:
     temperature: what the logits are divided by, or None.
     entropy_weight: weight of the entropy, in nats, in the reward.
     bl_dec: decay of the baseline, the moving average of the rewards.
+    skip_target: share of the skip connections that the penalty aims at.
+    skip_weight: weight of the penalty on other shares, 0 for none.
     num_aggregate: arcs that one update averages over.
     train_steps: updates in a controller phase.
     train_every: epochs from one controller phase to the next.
@@ -262,9 +313,12 @@ class ControllerConfig:
   temperature: float | None = None
   entropy_weight: float = 0.0001
   bl_dec: float = 0.99
+  skip_target: float = 0.4
+  skip_weight: float = 0.0
   num_aggregate: int = 10
   train_steps: int = 30
   train_every: int = 1
+  unused: ClassVar[tuple[str, ...]] = ("skip_target", "skip_weight")
 
   def __post_init__(self):
     _require_choice(self.kind, CONTROLLERS, "controller_kind")
@@ -291,6 +345,28 @@ class ControllerConfig:
         0 <= self.bl_dec < 1, "--controller_bl_dec must be in [0, 1).",
         controller_bl_dec=self.bl_dec,
     )  # fmt: skip
+    _require(
+      0 < self.skip_target < 1,
+      "--controller_skip_target must be between 0 and 1.",
+      controller_skip_target=self.skip_target,
+    )
+    _require(
+      self.skip_weight >= 0,
+      "--controller_skip_weight must not be negative.",
+      controller_skip_weight=self.skip_weight,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MacroControllerConfig(ControllerConfig):
+  """The original's of the macro search."""
+
+  lr: float = 0.001
+  tanh_constant: float | None = 1.5
+  num_aggregate: int = 20
+  train_steps: int = 50
+  skip_weight: float = 0.8
+  unused: ClassVar[tuple[str, ...]] = ("op_tanh_reduce",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -323,6 +399,7 @@ class RunConfig:
 
   def __post_init__(self):
     _require_choice(self.mode, MODES, "mode")
+    _require_choice(self.search_for, SEARCH_SPACES, "search_for")
     for name in ("log_every", "derive_samples", "derive_top"):
       value = getattr(self, name)
       _require(value >= 1, f"--{name} must be at least 1.", **{name: value})
@@ -365,13 +442,26 @@ class ExperimentConfig:
   fixed_arc: str | None = None
 
 
+# What each word of --search_for begins with.
+RECIPES = {
+  "micro": ExperimentConfig(),
+  "macro": ExperimentConfig(
+    run=RunConfig(search_for="macro"),
+    search=MacroSearchConfig(),
+    final=MacroFinalConfig(),
+    controller=MacroControllerConfig(),
+  ),
+}
+
+
 def from_dict(value: dict) -> ExperimentConfig:
   """Returns the configuration that `dataclasses.asdict` wrote to JSON."""
+  recipe = RECIPES[value["run"]["search_for"]]
   sections = {}
   for field in dataclasses.fields(ExperimentConfig):
     section = value[field.name]
     if isinstance(section, dict):
-      kind = type(getattr(ExperimentConfig(), field.name))
+      kind = type(getattr(recipe, field.name))
       section = kind(
         **{
           name: tuple(each) if isinstance(each, list) else each

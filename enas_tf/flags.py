@@ -27,7 +27,12 @@ _SECTIONS = {
 _UNPREFIXED = ("batch_size", "num_epochs", "faithful")
 # In a run that both searches and trains, these can differ between the two.
 _FINAL = ("num_layers", "out_filters", "batch_size", "num_epochs")
-_FINAL_ONLY = ("drop_path_keep_prob", "as_searched", "init")
+_FINAL_ONLY = (
+  "drop_path_keep_prob",
+  "out_filters_scale",
+  "as_searched",
+  "init",
+)
 _SEARCHING, _TRAINING = ("search", "derive", "all"), ("train", "all")
 # Flags of the original that ask for what always or never happens here.
 _DROPPED = {
@@ -83,11 +88,12 @@ def experiment(values: flags.FlagValues, recorded=None):
   Raises:
     ConfigError: if a value is impossible, or a flag has no use in this mode.
   """
-  base = recorded or config.ExperimentConfig()
+  base = _base(values, recorded)
   given = functools.partial(_given, values)
   mode = values["mode"].value if values["mode"].present else None
   mode = mode or ("train" if values.child_fixed_arc else "search")
   _check_used(values, mode)
+  _check_known(values, base)
   child = given("child_", config.ChildConfig)
   searched = {k: v for k, v in child.items() if k not in _FINAL_ONLY}
   final = child | {
@@ -149,11 +155,49 @@ def _check_used(values, mode: str) -> None:
       )
 
 
+def _base(values, recorded) -> config.ExperimentConfig:
+  """Returns the configuration that the given flags change."""
+  if not values["search_for"].present:
+    return recorded or config.ExperimentConfig()
+  if recorded and recorded.run.search_for == values.search_for:
+    return recorded
+  return config.RECIPES[values.search_for]
+
+
+def _check_known(values, base: config.ExperimentConfig) -> None:
+  """Refuses flags that mean nothing in the search space."""
+  for prefix, section in (
+    ("child_", base.search),
+    ("controller_", base.controller),
+  ):
+    for field in section.unused:
+      name = _flag_name(prefix, field)
+      if values[name].present and not values[name].using_default_value:
+        raise errors.ConfigError(
+          f"--{name} has no use in this search space: take it away. "
+          f"Received: search_for={base.run.search_for}"
+        )
+
+
 def _help_lines(section) -> dict[str, str]:
   """Returns the attributes' lines of a dataclass's docstring, by name."""
   attributes = section.__doc__.split("Attributes:\n", 1)[1]
   found = re.findall(r"^    (\w+): (.*(?:\n      .*)*)", attributes, re.M)
   return {name: " ".join(text.split()).rstrip(".") for name, text in found}
+
+
+def _other_defaults(sections, field) -> str:
+  """Says which recipes begin with another value."""
+  text = ""
+  for space, recipe in config.RECIPES.items():
+    for section in sections:
+      of_section = getattr(recipe, section)
+      value = getattr(of_section, field.name)
+      if value != field.default and field.name not in of_section.unused:
+        what = f"{space} {section}".replace(" controller", "")
+        value = ",".join(value) if isinstance(value, tuple) else value
+        text += f"; {value} in {what}"
+  return text
 
 
 def _define(name: str, field, help_text: str) -> None:
@@ -163,9 +207,9 @@ def _define(name: str, field, help_text: str) -> None:
       each for each in typing.get_args(kind) if each is not type(None)
     )
   if name.startswith("child_") or name in _UNPREFIXED:
-    final = getattr(config.MicroFinalConfig(), field.name)
-    if final != default:
-      help_text += f"; {final} in the recipe of the final child"
+    help_text += _other_defaults(("search", "final"), field)
+  if name.startswith("controller_"):
+    help_text += _other_defaults(("controller",), field)
   if typing.get_origin(kind) is tuple:
     flags.DEFINE_list(name, list(default), help_text)
   elif field.name in config.CHOICES:

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.layers import operations, shared_cell
+from enas_tf.layers import operations, shared_cell, shared_stack
+from enas_tf.spaces import macro
 
 _KINDS = {
   "kernel": "w",
@@ -34,11 +35,15 @@ _SCOPES = (
   (r"layer_(\d+)_layer_base_\w+", r"layer_\1/layer_base"),
   (r"layer_(\d+)_calibrate_(\d+)_\w+", r"layer_\1/final_combine/calibrate_\2"),
   (r"layer_(\d+)_cell_(\d+)_([xy])_reduce(_bn)?", r"layer_\1/cell_\2/\3_conv"),
-  (r"layer_(\d+)_cell/output_bn", r"layer_\1/final_conv"),
+  (r"layer_(\d+)_cell_output_bn", r"layer_\1/final_conv"),
+  (r"layer_(\d+)_pool_(\d+)_(reduce|bn)", r"layer_\1/pool_at_\1/from_\2"),
+  (r"layer_(\d+)_skip_(conv|bn)", r"layer_\1/skip"),
+  (r"layer_(\d+)_conv_(\d)x\2_(conv|bn)", r"layer_\1/conv_\2x\2"),
   (r"layer_(\d+)_(reduce|bn)", r"layer_\1"),
 )
 _STAGE = re.compile(r"layer_(\d+)_cell_(\d+)_([xy])_stage_(\d+)_(\w+)")
 _STAGES_PER_STACK = 4  # relu, depthwise, pointwise, normalization
+_MACRO_STAGE = re.compile(r"layer_(\d+)_(\w+)_stage_(\d+)_(conv|depthwise|bn)")
 
 
 class Reference(NamedTuple):
@@ -63,7 +68,7 @@ def references(target) -> dict[str, Reference]:
   """Returns the original's names of the weights of a model or a policy.
 
   Args:
-    target: a micro supernet or child, or a policy.
+    target: a supernet, a child or a policy.
 
   Returns:
     References by name, without the prefix "child/" or "controller/".
@@ -77,11 +82,13 @@ def references(target) -> dict[str, Reference]:
   for variable in target.variables:
     name = _name(variable.path)
     if name is not None:
-      found[name] = _whole(variable)
-  for layer, cell in enumerate(
-    each for each in target.layers if isinstance(each, shared_cell.SharedCell)
-  ):
+      found[name] = _whole(variable, name)
+  cells = [x for x in target.layers if isinstance(x, shared_cell.SharedCell)]
+  for layer, cell in enumerate(cells):
     found |= _cell_references(f"layer_{layer}", cell)
+  for layer in target.layers:
+    if isinstance(layer, shared_stack.SharedStack):
+      found |= _stack_references(layer)
   return found
 
 
@@ -89,7 +96,7 @@ def assign(target, variables: Mapping[str, np.ndarray]) -> None:
   """Copies the original's variables into a model or a policy of ours.
 
   Args:
-    target: a micro supernet or child, or a policy.
+    target: a supernet, a child or a policy.
     variables: arrays by the original's names, with or without the prefix
       "child/" or "controller/" and the suffix ":0". Those that are not weights
       (slots, counters) are left aside.
@@ -147,15 +154,17 @@ def read_checkpoint(prefix: str) -> dict[str, np.ndarray]:
     ) from error
 
 
-def _whole(variable) -> Reference:
+def _whole(variable, name: str = "") -> Reference:
   shape = tuple(variable.shape)
-  return Reference(
-    variable, np.arange(np.prod(shape, dtype=int)).reshape(shape)
-  )
+  places = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+  if name.endswith("/out_conv_3/w_point") or name.endswith("_5/w_point"):
+    places = places[0, 0].T  # The macro space's: a table [output, input].
+  return Reference(variable, places)
 
 
 def _name(path: str) -> str | None:
   scope, _, kind = path.rpartition("/")
+  scope = scope.removeprefix("body/").replace("/", "_")
   stage = _STAGE.fullmatch(scope)
   if stage:
     layer, cell, side, number, what = stage.groups()
@@ -163,6 +172,10 @@ def _name(path: str) -> str | None:
     kind = "w_point" if kind == "w" else kind
     stack = int(number) // _STAGES_PER_STACK
     return f"layer_{layer}/cell_{cell}/{side}_conv/sep_conv_{stack}/{kind}"
+  stage = _MACRO_STAGE.fullmatch(scope)
+  if stage:
+    layer, word, number, what = stage.groups()
+    return _macro_name(int(layer), word, int(number), what, _KINDS[kind])
   for pattern, replacement in _SCOPES:
     match = re.fullmatch(pattern, scope)
     if match and kind in _KINDS:
@@ -199,3 +212,45 @@ def _cell_references(scope: str, cell: shared_cell.SharedCell):
             cell.bank.rows, first + starts[i] + np.arange(size)
           )
   return found
+
+
+def _macro_name(layer: int, word: str, stage: int, what: str, kind: str):
+  """Returns the name of a weight of a macro operation."""
+  scope = f"layer_{layer}/branch_{macro.PAPER_OPS.index(word)}"
+  if "pool" in word:
+    return f"{scope}/conv_1/{kind}"
+  if stage < 3:  # 1x1 convolution, normalization, relu
+    return f"{scope}/inp_conv_1/{kind}"
+  if kind == "w" and word.startswith("sep"):
+    kind = "w_depth" if what == "depthwise" else "w_point"
+  return f"{scope}/out_conv_{word[-1]}/{kind}"
+
+
+def _stack_references(stack: shared_stack.SharedStack):
+  """The weights of the branches of all layers, out of the bank."""
+  found = {}
+  for layer in range(stack.num_layers):
+    for op, word in enumerate(stack.words):
+      word = word.removeprefix("macro/")
+      if word not in macro.PAPER_OPS:
+        continue
+      place = stack.bank.starts[stack.block(layer, op)] * stack.filters
+      for name, shape in _macro_weights(layer, word, stack.filters):
+        size = np.prod(shape, dtype=int)
+        places = place + np.arange(size).reshape(shape)
+        if name.endswith("w_point"):
+          places = places[0, 0].T
+        found[name] = Reference(stack.bank.rows, places)
+        place += size
+  return found
+
+
+def _macro_weights(layer: int, word: str, filters: int):
+  """Yields (name, shape) of the weights of an operation, in order."""
+  for i, stage in enumerate(operations.get(f"macro/{word}").stages):
+    weights = stage.weights(filters)
+    is_depthwise = isinstance(stage, operations.Depthwise)
+    kinds = ("w",) if len(weights) == 1 else ("bn/scale", "bn/offset")
+    for kind, weight in zip(kinds, weights, strict=False):
+      what = "depthwise" if is_depthwise else "conv"
+      yield _macro_name(layer, word, i, what, kind), weight.shape

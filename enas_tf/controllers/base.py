@@ -2,10 +2,25 @@
 
 import abc
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from enas_tf.spaces import base
+
+
+class Score(NamedTuple):
+  """What a policy says of n arcs, each float32 [n].
+
+  Attributes:
+    log_prob: log-probability, at most 0.
+    entropy: of the decisions as they were made, summed, in nats.
+    penalty: how far the policy is from what its space asks for, at best 0.
+  """
+
+  log_prob: tf.Tensor
+  entropy: tf.Tensor
+  penalty: tf.Tensor
 
 
 class Controller(abc.ABC):

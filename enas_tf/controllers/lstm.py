@@ -13,6 +13,21 @@ def uniform(shape: tuple[int, ...], name: str, seed: int) -> tf.Variable:
   return tf.Variable(value, name=name)
 
 
+def gumbel(shape, seed) -> tf.Tensor:
+  """Returns noise; the argmax of logits plus noise is a sample of them."""
+  uniform = tf.random.stateless_uniform(shape, seed, minval=1e-20)
+  return -tf.math.log(-tf.math.log(uniform))
+
+
+def bound(logits, tanh_constant: float | None, temperature: float | None):
+  """Returns logits over the temperature, bounded to +- tanh_constant."""
+  if temperature is not None:
+    logits /= temperature
+  if tanh_constant is not None:
+    logits = tanh_constant * tf.tanh(logits)
+  return logits
+
+
 class StackedLSTM(tf.Module):
   """LSTM layers without biases; the gates stand in the order i, f, o, g.
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from enas_tf.controllers import lstm
+from enas_tf.controllers import base, lstm
 from enas_tf.spaces import micro
 
 _SEPARABLE = ("sep_conv_3x3", "sep_conv_5x5")
@@ -88,28 +88,24 @@ class MicroPolicy(tf.Module):
     """Returns n arcs, int32 [n, num_decisions], drawn with a stateless seed."""
     most = max(d.num_options for d in self.space.decisions)
     shape = (n, self.space.num_decisions, most)
-    uniform = tf.random.stateless_uniform(shape, seed, minval=1e-20)
-    gumbel = -tf.math.log(-tf.math.log(uniform))
+    noise = lstm.gumbel(shape, seed)
 
     def choose(i, logits):
-      noisy = logits + gumbel[:, i, : logits.shape[1]]
+      noisy = logits + noise[:, i, : logits.shape[1]]
       return tf.argmax(noisy, 1, tf.int32)
 
     choices = tf.stack(self._run(n, choose).choices, 1)
     return tf.gather(choices, self._decision_of_place, axis=1)
 
-  def score(self, arcs):
-    """Returns (log-probability <= 0 [n], entropy in nats [n]) of arcs.
-
-    The entropy is that of the decisions as they were made, summed.
-    """
+  def score(self, arcs) -> base.Score:
+    """Returns the score of arcs; nothing is penalised."""
     log_prob, entropy = 0.0, 0.0
     trace = self.trace(arcs)
     for logits, choice in zip(*trace, strict=True):
       log_probs = tf.nn.log_softmax(logits)
       log_prob += tf.gather(log_probs, choice, batch_dims=1)
       entropy -= tf.reduce_sum(tf.exp(log_probs) * log_probs, 1)
-    return log_prob, entropy
+    return base.Score(log_prob, entropy, tf.zeros_like(log_prob))
 
   def trace(self, arcs) -> _Trace:
     """Returns the logits of each decision, given arcs int32 [n, decisions]."""
@@ -161,8 +157,7 @@ class MicroPolicy(tf.Module):
     return logits + self._fixed_bias if cell == "normal" else logits
 
   def _bound(self, logits, reduce=1.0):
-    if self._temperature is not None:
-      logits /= self._temperature
-    if self._tanh_constant is not None:
-      logits = self._tanh_constant / reduce * tf.tanh(logits)
-    return logits
+    constant = self._tanh_constant
+    if constant is not None:
+      constant /= reduce
+    return lstm.bound(logits, constant, self._temperature)

@@ -15,16 +15,19 @@ class Reinforce(base.Controller):
     entropy_weight: weight of the entropy, in nats, that is added to a reward.
     bl_dec: decay of the baseline.
     seed: of the proposals.
+    penalty_weight: weight of the policy's penalty, which is added to the loss
+      (of a macro policy: the original's skip_weight).
   """
 
   def __init__(
       self, policy, *, lr: float, entropy_weight: float, bl_dec: float,
-      seed: int,
+      seed: int, penalty_weight: float = 0.0,
   ):  # fmt: skip
     super().__init__(policy.space)
     self._policy = policy
     self._entropy_weight = entropy_weight
     self._bl_dec = bl_dec
+    self._penalty_weight = penalty_weight
     self._seed = seed
     self._baseline = tf.Variable(0.0, trainable=False)
     self._num_proposals = tf.Variable(0, trainable=False)
@@ -45,21 +48,28 @@ class Reinforce(base.Controller):
   @tf.function(autograph=False, reduce_retracing=True)
   def _update(self, arcs, rewards):
     with tf.GradientTape() as tape:
-      log_prob, entropy = self._policy.score(arcs)
-      rewards += self._entropy_weight * tf.stop_gradient(entropy)
-      loss = -tf.reduce_mean(log_prob * self._advantages(rewards))
+      score = self._policy.score(arcs)
+      rewards += self._entropy_weight * tf.stop_gradient(score.entropy)
+      loss = -tf.reduce_mean(score.log_prob * self._advantages(rewards))
+      # Unlike a reward, the penalty has a gradient of its own.
+      penalty = tf.reduce_mean(score.penalty)
+      if self._penalty_weight:
+        loss += self._penalty_weight * penalty
     variables = list(self._variables.values())
-    gradients = [
-      tf.convert_to_tensor(each) for each in tape.gradient(loss, variables)
-    ]
+    # A network of one layer has no skips, and their weights no gradient.
+    gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+    gradients = [tf.convert_to_tensor(each) for each in gradients]
     self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
-    return {
+    metrics = {
       "controller/loss": loss,
-      "controller/log_prob": tf.reduce_mean(log_prob),
-      "controller/entropy_nats": tf.reduce_mean(entropy),
+      "controller/log_prob": tf.reduce_mean(score.log_prob),
+      "controller/entropy_nats": tf.reduce_mean(score.entropy),
       "controller/baseline": self._baseline.value(),
       "controller/grad_norm": tf.linalg.global_norm(gradients),
     }
+    if self._penalty_weight:
+      metrics["controller/skip_penalty"] = penalty
+    return metrics
 
   def _advantages(self, rewards):
     """Returns rewards [n] minus the baseline, which follows them one by one.

@@ -35,15 +35,18 @@ class FactorizedReduction(keras.layers.Layer):
       weight = self.add_weight(shape=shape, initializer="he_normal", name=name)
       setattr(self, name, weight)
 
-  def call(self, x):
+  def kernel(self):
+    """Returns the kernel of both paths, [2, 2, channels, filters]."""
     zeros = tf.zeros_like(self.path1)
     top = tf.concat([self.path1, zeros], -1)
     bottom = tf.concat([zeros, self.path2], -1)
     empty = tf.zeros_like(top)
-    kernel = tf.concat(
+    return tf.concat(
       [tf.concat([top, empty], 1), tf.concat([empty, bottom], 1)], 0
     )
-    return tf.nn.conv2d(x, kernel, strides=2, padding="SAME")
+
+  def call(self, x):
+    return tf.nn.conv2d(x, self.kernel(), strides=2, padding="SAME")
 
   def compute_output_spec(self, x):
     batch, height, width, _ = x.shape

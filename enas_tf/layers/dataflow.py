@@ -30,20 +30,42 @@ def merge(*values):
 class Sum:
   """The sum of those of several tensors that flags choose.
 
+  Args:
+    value: what it begins with, if anything.
+
   Attributes:
     value: the sum; dead while nothing was added.
   """
 
-  def __init__(self):
-    self.value = None
-    self._is_begun = None
+  def __init__(self, value=None):
+    self.value = value
+    self._is_begun = None if value is None else True
 
-  def add(self, value, flag) -> None:
-    """Adds a value, if flag; it is dead if not."""
+  def add(self, value, flag=True) -> None:
+    """Adds a value, if flag; it is dead if not.
+
+    Args:
+      value: what is added; may be dead where flag is false.
+      flag: a boolean scalar, or True.
+    """
+    if flag is not True:
+      value = when(flag, value)
     if self.value is None:
       self.value, self._is_begun = value, flag
       return
-    kept, total = split(self.value, flag)
-    more, first = split(value, ~self._is_begun)
-    self.value = merge(kept, first, total + more)
-    self._is_begun |= flag
+    sums = []
+    if self._is_begun is not True:
+      value, first = split(value, ~self._is_begun)
+      sums.append(first)
+    total = self.value
+    if flag is not True:
+      kept, total = split(total, flag)
+      sums.append(kept)
+    sums.append(total + value)
+    self.value = merge(*sums) if len(sums) > 1 else sums[0]
+    self._is_begun = self._or(flag)
+
+  def _or(self, flag):
+    if flag is True or self._is_begun is True:
+      return True
+    return self._is_begun | flag

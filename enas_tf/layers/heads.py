@@ -8,18 +8,20 @@ from enas_tf.layers import norm
 AUX_WEIGHT = 0.4
 
 
-def classifier(x, num_classes: int, dropout: keras.Layer):
-  """Returns the logits of the last cell's output.
+def classifier(x, num_classes: int, dropout: keras.Layer, *, relu: bool = True):
+  """Returns the logits of the last layer's output.
 
   Args:
     x: [batch, height, width, channels].
     num_classes: logits per image.
     dropout: a layer that is put before the last one.
+    relu: whether a ReLU comes first.
 
   Returns:
     [batch, num_classes]. The dense layer has no bias, as in the original.
   """
-  x = keras.layers.ReLU(name="head_relu")(x)
+  if relu:
+    x = keras.layers.ReLU(name="head_relu")(x)
   x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)
   return _logits(dropout(x), num_classes, "head_dense")
 

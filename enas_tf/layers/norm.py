@@ -15,13 +15,17 @@ class BatchNorm(keras.layers.Layer):
   and, as in the original, the moving variance is the unbiased one.
 
   Args:
+    epsilon: added to the variance.
     moving_statistics: keep moving averages and use them outside of training
       (a final child). If false, the statistics are always those of the batch
       (a supernet, whose averages would mix the activations of all arcs).
   """
 
-  def __init__(self, *, moving_statistics: bool = True, **kwargs):
+  def __init__(
+    self, *, epsilon: float = EPSILON, moving_statistics: bool = True, **kwargs
+  ):
     super().__init__(**kwargs)
+    self.epsilon = epsilon
     self.moving_statistics = moving_statistics
 
   def build(self, input_shape):
@@ -47,12 +51,16 @@ class BatchNorm(keras.layers.Layer):
         self.beta.value,
         self.moving_mean.value,
         self.moving_variance.value,
-        epsilon=EPSILON,
+        epsilon=self.epsilon,
         is_training=False,
       )
       return y
     y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-      x, self.gamma.value, self.beta.value, epsilon=EPSILON, is_training=True
+      x,
+      self.gamma.value,
+      self.beta.value,
+      epsilon=self.epsilon,
+      is_training=True,
     )
     if self.moving_statistics:
       # Differs from the original: no zero-debiasing of the averages.
@@ -68,4 +76,7 @@ class BatchNorm(keras.layers.Layer):
     return keras.KerasTensor(x.shape, x.dtype)
 
   def get_config(self):
-    return super().get_config() | {"moving_statistics": self.moving_statistics}
+    return super().get_config() | {
+      "epsilon": self.epsilon,
+      "moving_statistics": self.moving_statistics,
+    }

@@ -206,6 +206,9 @@ class Normalize(Stage):
   num_saved = 4
   num_saved_back = 2
 
+  def __init__(self, epsilon: float = norm.EPSILON):
+    self.epsilon = epsilon
+
   def weights(self, filters):
     return Weight((filters,), "ones"), Weight((filters,), "zeros")
 
@@ -216,7 +219,7 @@ class Normalize(Stage):
       offset=weights[1],
       mean=tf.zeros([0]),
       variance=tf.zeros([0]),
-      epsilon=norm.EPSILON,
+      epsilon=self.epsilon,
       is_training=True,
     )
     return y, (x, *reserve)
@@ -230,7 +233,7 @@ class Normalize(Stage):
       reserve_space_1=reserve[0],
       reserve_space_2=reserve[1],
       reserve_space_3=reserve[2],
-      epsilon=norm.EPSILON,
+      epsilon=self.epsilon,
       is_training=True,
     )
     return dx, (dscale, doffset)
@@ -239,7 +242,7 @@ class Normalize(Stage):
     return saved_back
 
   def layer(self, filters, stride, name):
-    return norm.BatchNorm(name=f"{name}_bn")
+    return norm.BatchNorm(epsilon=self.epsilon, name=f"{name}_bn")
 
 
 class Pool(Stage):
@@ -414,15 +417,21 @@ def get(word: str) -> Operation:
   """
   if word not in _REGISTRY:
     raise errors.ConfigError(
-      f"No operation is called {word!r}; known are {', '.join(words())}. "
+      f"No operation is called {word!r}; known are {', '.join(_REGISTRY)}. "
       f"Received: op={word}"
     )
   return _REGISTRY[word]
 
 
-def words() -> tuple[str, ...]:
-  """Returns the words of all operations."""
-  return tuple(_REGISTRY)
+def words(space: str = "micro") -> tuple[str, ...]:
+  """Returns the words of all operations that suit a search space.
+
+  Those of the macro space have the same names, after "macro/".
+  """
+  is_macro = space == "macro"
+  return tuple(
+    word for word in _REGISTRY if word.startswith("macro/") == is_macro
+  )
 
 
 def _separable(kernel_size: int) -> tuple[Stage, ...]:
@@ -496,3 +505,63 @@ class Conv5x5(Operation):
 @register("max_pool_5x5")
 class MaxPool5x5(Operation):
   stages = (Pool("max", 5),)
+
+
+# The operations of the macro space begin with a 1x1 convolution, and their
+# ReLU comes last (ENAS, section 2.3; the original's general_child.py).
+_PROJECT = (Conv(1), Normalize(), Relu())
+_MACRO_EPSILON = 1e-3  # Of the second normalization, as in the original.
+
+
+def _macro(*convolution: Stage) -> tuple[Stage, ...]:
+  return (*_PROJECT, *convolution, Normalize(_MACRO_EPSILON), Relu())
+
+
+@register("macro/conv_3x3")
+class MacroConv3x3(Operation):
+  stages = _macro(Conv(3))
+
+
+@register("macro/sep_conv_3x3")
+class MacroSepConv3x3(Operation):
+  stages = _macro(Depthwise(3), Conv(1))
+
+
+@register("macro/conv_5x5")
+class MacroConv5x5(Operation):
+  stages = _macro(Conv(5))
+
+
+@register("macro/sep_conv_5x5")
+class MacroSepConv5x5(Operation):
+  stages = _macro(Depthwise(5), Conv(1))
+
+
+@register("macro/sep_conv_7x7")
+class MacroSepConv7x7(Operation):
+  stages = _macro(Depthwise(7), Conv(1))
+
+
+@register("macro/dil_conv_3x3")
+class MacroDilConv3x3(Operation):
+  stages = _macro(Depthwise(3, dilation=2), Conv(1))
+
+
+@register("macro/dil_conv_5x5")
+class MacroDilConv5x5(Operation):
+  stages = _macro(Depthwise(5, dilation=2), Conv(1))
+
+
+@register("macro/conv_1x1")
+class MacroConv1x1(Operation):
+  stages = _PROJECT
+
+
+@register("macro/avg_pool_3x3")
+class MacroAvgPool3x3(Operation):
+  stages = (*_PROJECT, Pool("avg", 3))
+
+
+@register("macro/max_pool_3x3")
+class MacroMaxPool3x3(Operation):
+  stages = (*_PROJECT, Pool("max", 3))

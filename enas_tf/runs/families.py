@@ -1,17 +1,14 @@
 """The search spaces that the verbs know, by the word of --search_for."""
 
-from enas_tf import config, errors
-from enas_tf.runs import family, micro
+from enas_tf import config
+from enas_tf.runs import family, macro, micro
 
-FAMILIES: dict[str, type[family.Family]] = {"micro": micro.MicroFamily}
+FAMILIES: dict[str, type[family.Family]] = {
+  "micro": micro.MicroFamily,
+  "macro": macro.MacroFamily,
+}
 
 
 def get(experiment: config.ExperimentConfig) -> family.Family:
   """Returns the family that --search_for names."""
-  word = experiment.run.search_for
-  if word not in FAMILIES:
-    raise errors.ConfigError(
-      f"--search_for is one of {', '.join(FAMILIES)}. Received: "
-      f"search_for={word}"
-    )
-  return FAMILIES[word](experiment)
+  return FAMILIES[experiment.run.search_for](experiment)

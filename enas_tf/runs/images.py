@@ -93,6 +93,7 @@ class ImageFamily(family.Family):
       lr=settings.lr,
       entropy_weight=settings.entropy_weight,
       bl_dec=settings.bl_dec,
+      penalty_weight=settings.skip_weight,
       seed=seed,
     )
 

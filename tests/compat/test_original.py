@@ -1,7 +1,6 @@
 """The networks compute what the original's do, on the original's weights."""
 
 import functools
-import re
 
 import keras
 import numpy as np
@@ -10,12 +9,16 @@ import tensorflow as tf
 
 from enas_tf import config, errors
 from enas_tf.compat import original
-from enas_tf.layers import heads
 from enas_tf.networks import micro_child, micro_supernet
 from enas_tf.spaces import micro
 from enas_tf.training import optimizers
-from enas_tf.training import supernet as supernet_training
 from tests import golden
+from tests.compat.compare import (
+  assert_close,
+  assert_same_gradients,
+  assert_same_weights,
+  gradients,
+)
 
 CHECKPOINT = str(golden.FOLDER / "ckpt_micro_final" / "model.ckpt-2")
 
@@ -40,49 +43,6 @@ def search_golden(name):
   call = lambda arc: net({"images": images, "arc": arc}, training=True)
   compute = functools.partial(gradients, net, arrays["in/labels"], call)
   return arrays, net, tf.function(compute)
-
-
-def gradients(net, labels, call, *args):
-  """Returns (outputs, loss without the auxiliary one, dense gradients)."""
-  variables = [v.value for v in net.trainable_variables]
-  with tf.GradientTape() as tape:
-    outputs = call(*args)
-    loss = supernet_training.cross_entropy(labels, outputs["logits"])
-    total = loss
-    if "aux_logits" in outputs:
-      total += heads.AUX_WEIGHT * supernet_training.cross_entropy(
-        labels, outputs["aux_logits"]
-      )
-  results = tape.gradient(total, variables, unconnected_gradients="zero")
-  return outputs, loss, [tf.convert_to_tensor(each) for each in results]
-
-
-def assert_close(value, expected, what=""):
-  np.testing.assert_allclose(
-    value, expected, atol=golden.ATOL, rtol=golden.RTOL, err_msg=what
-  )
-
-
-def assert_same_gradients(net, results, expected, names):
-  """Compares those that the golden holds, and the norms of all."""
-  by_variable = {
-    id(v): g for v, g in zip(net.trainable_variables, results, strict=True)
-  }
-  found = {
-    name: reference.read(by_variable[id(reference.variable)])
-    for name, reference in original.references(net).items()
-    if id(reference.variable) in by_variable
-  }
-  names = [re.sub("^child/|:0$", "", str(name)) for name in names]
-  # The goldens leave out the auxiliary head.
-  assert sorted(names) == sorted(n for n in found if "aux_head" not in n)
-  assert_close(
-    [np.linalg.norm(found[name]) for name in names], expected["grad_norms"]
-  )
-  held = golden.under(expected, "grad/child/")
-  assert len(held) > 20
-  for name, value in held.items():
-    assert_close(found[name], value, name)
 
 
 def arc_of(arrays):
@@ -174,28 +134,6 @@ def test_child_trains_as_the_originals():
     optimizer.apply(results, net.trainable_variables)
     compared = assert_same_weights(net, expected, trainable)
     assert compared == len(trainable) or "after_names" not in expected
-
-
-def assert_same_weights(net, expected, trainable) -> int:
-  """Compares what a golden holds after a step; returns how many arrays."""
-  references = {
-    name: reference
-    for name, reference in original.references(net).items()
-    if id(reference.variable) in trainable
-  }
-  for name, value in golden.under(expected, "after/child/").items():
-    if name in references:
-      assert_close(references[name].read(), value, name)
-  compared = 0
-  names = [str(each) for each in expected.get("after_names", [])]
-  for i, name in enumerate(names):
-    reference = references.get(name.removeprefix("child/"))
-    if reference:
-      value = reference.read()
-      assert_close(value.sum(), expected["after_sum"][i], name)
-      assert_close(np.linalg.norm(value), expected["after_l2"][i], name)
-      compared += 1
-  return compared
 
 
 def test_reads_a_checkpoint():

@@ -1,32 +1,48 @@
 """What every controller must do."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf.controllers import micro_policy, random_search, reinforce
-from enas_tf.spaces import micro
+from enas_tf.controllers import (
+  macro_policy,
+  micro_policy,
+  random_search,
+  reinforce,
+)
+from enas_tf.spaces import macro, micro
 
-SPACE = micro.MicroSpace(1, ("sep_conv_3x3", "identity", "avg_pool_3x3"))
-
-
-def make_reinforce(seed):
-  return reinforce.Reinforce(
-      micro_policy.MicroPolicy(SPACE, lstm_size=8, seed=seed),
-      lr=0.01, entropy_weight=0.01, bl_dec=0.9, seed=seed,
-  )  # fmt: skip
-
-
-CONTROLLERS = {
-  "random": lambda seed: random_search.RandomSearch(SPACE, seed=seed),
-  "reinforce": make_reinforce,
+# Spaces, and the policies of their arcs.
+POLICIES = {
+  micro.MicroSpace(
+    1, ("sep_conv_3x3", "identity", "avg_pool_3x3")
+  ): micro_policy.MicroPolicy,
+  macro.MacroSpace(3): macro_policy.MacroPolicy,
 }
 
 
-@pytest.fixture(params=CONTROLLERS)
-def make(request):
+def make_random(space, seed):
+  return random_search.RandomSearch(space, seed=seed)
+
+
+def make_reinforce(space, seed):
+  return reinforce.Reinforce(
+      POLICIES[space](space, lstm_size=8, seed=seed),
+      lr=0.01, entropy_weight=0.01, bl_dec=0.9, seed=seed, penalty_weight=0.8,
+  )  # fmt: skip
+
+
+@pytest.fixture(params=POLICIES, ids=lambda space: space.name)
+def space(request):
+  return request.param
+
+
+@pytest.fixture(params=[make_random, make_reinforce])
+def make(request, space):
   """A function from a seed to a controller."""
-  return CONTROLLERS[request.param]
+  return functools.partial(request.param, space)
 
 
 def learn(controller, rounds):
@@ -41,15 +57,15 @@ def learn(controller, rounds):
   return np.array(proposals)
 
 
-def test_proposes_arcs_of_its_space(make):
+def test_proposes_arcs_of_its_space(make, space):
   controller = make(0)
-  assert controller.space == SPACE
+  assert controller.space == space
   for n in (1, 7):
     arcs = controller.propose(n)
     assert arcs.dtype == tf.int32
-    assert arcs.shape == (n, SPACE.num_decisions)
+    assert arcs.shape == (n, space.num_decisions)
     for arc in arcs.numpy():
-      SPACE.check(arc)
+      space.check(arc)
 
 
 def test_proposals_differ(make):

@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from enas_tf import errors
-from enas_tf.spaces import base, micro
+from enas_tf.spaces import base, macro, micro
 
 SPACES = {
   "micro": micro.MicroSpace(),
   "micro_one_node": micro.MicroSpace(num_cells=1),
   "micro_other_ops": micro.MicroSpace(3, ("identity", "conv_3x3")),
+  "macro": macro.MacroSpace(),
+  "macro_one_layer": macro.MacroSpace(num_layers=1),
+  "macro_other_ops": macro.MacroSpace(4, ("identity", "conv_7x7")),
+  "macro_published": macro.MacroSpace(num_layers=24),
 }
 
 
@@ -82,3 +86,18 @@ def test_published_arcs_are_of_the_space(space):
 
 def test_draws_itself(space, arcs):
   assert base.to_dot(space.name, arcs[0].graphs()).startswith("digraph")
+
+
+def test_graphs_lead_forward(space, arcs):
+  for arc in arcs:
+    for graph in arc.graphs():
+      assert len(set(graph.nodes)) == len(graph.nodes)
+      for edge in graph.edges:
+        assert 0 <= edge.start < edge.end < len(graph.nodes)
+      read = {edge.end for edge in graph.edges}
+      assert len(graph.nodes) - 1 in read  # The output at least.
+
+
+def test_text_is_one_line(arcs):
+  for arc in arcs:
+    assert len(str(arc).splitlines()) == 1

@@ -44,7 +44,8 @@ def original(request):
 def test_scores_as_the_original(original):
   arrays, meta, policy = original
   for i, name in enumerate(meta["arcs"]):
-    log_prob, entropy = policy.score(arc_of(arrays, i))
+    log_prob, entropy, penalty = policy.score(arc_of(arrays, i))
+    np.testing.assert_array_equal(penalty, [0])
     for found, expected in (
       (-log_prob, arrays[f"{i}/neg_log_prob"]),
       (entropy, arrays[f"{i}/entropy"]),
@@ -72,7 +73,7 @@ def test_gradients_as_the_original(original):
     if not expected:
       continue
     with tf.GradientTape() as tape:
-      loss = -policy.score(arc_of(arrays, i))[0]
+      loss = -policy.score(arc_of(arrays, i)).log_prob
     gradients = tape.gradient(loss, variables)
     for name, value in expected.items():
       found = tf.convert_to_tensor(gradients[name])
@@ -95,14 +96,14 @@ def tiny():
 
 def test_probabilities_sum_to_one(tiny):
   policy, arcs = tiny
-  log_prob, _ = policy.score(arcs)
+  log_prob = policy.score(arcs).log_prob
   assert np.exp(log_prob).sum() == pytest.approx(1, rel=1e-5)
 
 
 def test_entropy_of_the_decisions_is_that_of_the_arcs(tiny):
   """By the chain rule, on average over the arcs."""
   policy, arcs = tiny
-  log_prob, entropy = (each.numpy() for each in policy.score(arcs))
+  log_prob, entropy, _ = (each.numpy() for each in policy.score(arcs))
   prob = np.exp(log_prob)
   expected = -(prob * log_prob).sum()
   assert (prob * entropy).sum() == pytest.approx(expected, rel=1e-4)
@@ -112,7 +113,7 @@ def test_samples_follow_the_probabilities(tiny):
   policy, arcs = tiny
   n = 20_000
   samples = policy.sample(n, (1, 2)).numpy()
-  prob = np.exp(policy.score(arcs)[0])
+  prob = np.exp(policy.score(arcs).log_prob)
   # All decisions have two options: an arc is the number of its bits.
   found = np.bincount(samples @ 2 ** np.arange(8)[::-1], minlength=256)
   assert np.abs(found - n * prob).max() < 5 * np.sqrt(n * prob.max())

@@ -2,10 +2,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf.controllers import micro_policy, random_search, reinforce
-from enas_tf.spaces import micro
+from enas_tf.controllers import (
+  macro_policy,
+  micro_policy,
+  random_search,
+  reinforce,
+)
+from enas_tf.spaces import macro, micro
 from tests import golden
-from tests.controllers import test_micro_policy
+from tests.controllers import test_macro_policy, test_micro_policy
 
 SPACE = micro.MicroSpace(num_cells=1)
 
@@ -25,22 +30,36 @@ def eagerly():
   tf.config.run_functions_eagerly(False)
 
 
+def assert_weights(policy, expected):
+  for name, value in expected.items():
+    found = policy.named_variables[name]
+    np.testing.assert_allclose(found, value, 1e-4, 1e-6, err_msg=name)
+
+
 @pytest.mark.usefixtures("eagerly")
-def test_updates_as_the_original():
-  arrays, meta = golden.load("controller_micro")
-  policy = test_micro_policy.policy_of(meta, arrays)
+@pytest.mark.parametrize(
+  "name, goldens",
+  [
+    ("controller_micro", test_micro_policy),
+    ("controller_macro", test_macro_policy),
+  ],
+)
+def test_updates_as_the_original(name, goldens):
+  arrays, meta = golden.load(name)
+  policy = goldens.policy_of(meta, arrays)
   settings = meta["kwargs"]
   controller = reinforce.Reinforce(
     policy,
     lr=settings["lr_init"],
     entropy_weight=settings["entropy_weight"],
     bl_dec=settings["bl_dec"],
+    penalty_weight=settings.get("skip_weight", 0.0),
     seed=0,
   )
   after = {}
   for j, value in enumerate(meta["trainer"]["values"]):
     step = golden.under(arrays, f"step{j}/")
-    arc = test_micro_policy.arc_of(arrays, step["arc_index"])
+    arc = goldens.arc_of(arrays, step["arc_index"])
     reward = value / meta["trainer"]["batch_size"]
     metrics = controller.update(arc, [reward])
     assert metrics["controller/loss"] == pytest.approx(step["loss"], rel=1e-5)
@@ -48,17 +67,49 @@ def test_updates_as_the_original():
       step["baseline_after"], rel=1e-5
     )
     after = golden.under(step, "var_after/controller/")
-    for name, expected in after.items():
-      found = policy.named_variables[name]
-      np.testing.assert_allclose(found, expected, 1e-4, 1e-6, err_msg=name)
+    assert_weights(policy, after)
   assert after  # The last step's weights are among the golden's.
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_batch_of_arcs_updates_as_the_original():
+  """The original averages the gradients of arcs that come one by one."""
+  arrays, _ = golden.load("controller_sync_macro")
+  policy = test_macro_policy.faithful_policy(
+    macro.MacroSpace(5), arrays, lstm_size=12, tanh_constant=1.5
+  )
+  controller = reinforce.Reinforce(
+    policy, lr=0.001, entropy_weight=1e-4, bl_dec=0.99, seed=0,
+    penalty_weight=0.8,
+  )  # fmt: skip
+  # The original lost a gradient at its start, arc 3's, but not its reward.
+  for batch in ((0, 1, 2), (4, 5, 6), (7, 8, 9)):
+    before = arrays.get(f"step{batch[0] - 1}/baseline_after", 0.0)
+    controller.state()["baseline"].assign(before)
+    steps = [golden.under(arrays, f"step{j}/") for j in batch]
+    metrics = controller.update(
+      np.array([step["arc"] for step in steps], np.int32),
+      [step["acc"] for step in steps],
+    )
+    assert metrics["controller/loss"] == pytest.approx(
+      np.mean([step["loss"] for step in steps]), rel=1e-5
+    )
+    assert metrics["controller/baseline"] == pytest.approx(
+      steps[-1]["baseline_after"], rel=1e-5
+    )
+    after = golden.under(steps[-1], "var_after/controller/")
+    # TF1 divides the sum of each row of emb/w by how many gradients had it
+    # (and miscounts if an arc repeats an op), not by the number of arcs.
+    policy.emb.assign(after.pop("emb/w"))
+    assert set(after) == set(policy.named_variables) - {"emb/w"}
+    assert_weights(policy, after)
 
 
 @pytest.mark.usefixtures("eagerly")
 def test_baseline_by_hand():
   controller = build(bl_dec=0.75)
   arcs = controller.propose(3)
-  before = controller._policy.score(arcs)[0].numpy()
+  before = controller._policy.score(arcs).log_prob.numpy()
   metrics = controller.update(arcs, [1.0, 0.0, 2.0])
   # b <- b - (1 - 0.75)(b - R), one reward after the other.
   baselines = np.array([0.25, 0.1875, 0.640625])
@@ -86,7 +137,7 @@ def test_entropy_is_part_of_the_reward():
 def test_metrics_are_numbers():
   controller = build()
   arcs = controller.propose(4)
-  log_prob, entropy = controller._policy.score(arcs)
+  log_prob, entropy, _ = controller._policy.score(arcs)
   metrics = controller.update(arcs, np.arange(4.0))
   assert set(metrics) == {
     "controller/loss",
@@ -104,13 +155,54 @@ def test_metrics_are_numbers():
   )
 
 
+@pytest.mark.parametrize("target", [0.2, 0.8])
+def test_the_penalty_moves_the_skips_to_their_target(target):
+  policy = macro_policy.MacroPolicy(
+    macro.MacroSpace(3, ("conv_3x3", "max_pool_3x3")),
+    lstm_size=8, skip_target=target,
+  )  # fmt: skip
+  controller = reinforce.Reinforce(
+    policy, lr=0.02, entropy_weight=0.0, bl_dec=0.9, seed=0, penalty_weight=0.8
+  )
+
+  def share():
+    """The share of the possible skips that a thousand arcs have."""
+    arcs = policy.sample(1000, (0, 0)).numpy()
+    return arcs[:, [2, 4, 5]].mean()
+
+  assert share() == pytest.approx(0.5, abs=0.05)
+  penalties = []
+  for _ in range(80):
+    # Equal to the baseline, rewards teach nothing.
+    metrics = controller.update(controller.propose(8), tf.zeros([8]))
+    assert metrics["controller/loss"] == pytest.approx(
+      0.8 * metrics["controller/skip_penalty"]
+    )
+    penalties.append(metrics["controller/skip_penalty"])
+  assert share() == pytest.approx(target, abs=0.05)
+  assert penalties[-1] < 0.01 < penalties[0]
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_network_of_one_layer_has_no_skips():
+  policy = macro_policy.MacroPolicy(macro.MacroSpace(1), lstm_size=4)
+  controller = reinforce.Reinforce(
+    policy, lr=0.1, entropy_weight=0.0, bl_dec=0.9, seed=0, penalty_weight=0.8
+  )
+  arcs = tf.constant([[2]])
+  before = policy.score(arcs).log_prob
+  metrics = controller.update(arcs, [1.0])
+  assert metrics["controller/skip_penalty"] == 0
+  assert policy.score(arcs).log_prob > before
+
+
 @pytest.mark.usefixtures("eagerly")
 def test_an_update_makes_good_arcs_likelier():
   controller = build()
   arcs = controller.propose(2)
-  before = controller._policy.score(arcs)[0].numpy()
+  before = controller._policy.score(arcs).log_prob.numpy()
   controller.update(arcs, [1.0, -1.0])
-  change = controller._policy.score(arcs)[0].numpy() - before
+  change = controller._policy.score(arcs).log_prob.numpy() - before
   assert change[0] > 0 > change[1]
 
 

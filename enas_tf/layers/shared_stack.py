@@ -1,0 +1,305 @@
+"""The body of the macro supernet: the layers that an arc describes."""
+
+import functools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from enas_tf.layers import conv, dataflow, mixed, norm, operations, shared
+
+_NORMALIZE = operations.Normalize()
+
+
+class SharedStack(keras.layers.Layer):
+  """Layers with a choice of operation and of skip connections (ENAS, 2.3).
+
+  Tensor 0 is the input and tensor l + 1 the output of layer l, which is
+
+      normalize(op_l(tensor l) + sum of tensor i over its skip bits i < l)
+
+  without the normalization in layer 0. Behind the layers `pool_layers` every
+  tensor so far is halved in height and width, each by weights of its own, as
+  far as a later layer reads it.
+
+  The operations of all layers have their weights in one bank, keyed by (layer,
+  op).
+
+  Args:
+    num_layers: layers in the stack.
+    words: the operations of the space, as `operations.get` knows them.
+    filters: channels, everywhere.
+    pool_layers: the layers behind which height and width are halved.
+    seed: of the initial weights.
+  """
+
+  def __init__(
+    self,
+    num_layers: int,
+    words: tuple[str, ...],
+    filters: int,
+    pool_layers: tuple[int, ...],
+    seed: int,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    self.num_layers = num_layers
+    self.words = tuple(words)
+    self.filters = filters
+    self.pool_layers = pool_layers
+    catalogue = [operations.get(word) for word in words]
+    initial = [
+      operation.initialize(num_layers, filters, seed + 1000 * i)
+      for i, operation in enumerate(catalogue)
+    ]
+    self.bank = shared.Bank(
+      [operation.num_rows(filters) for operation in catalogue] * num_layers,
+      filters,
+      tf.reshape(tf.concat(initial, 1), [-1, filters]),
+      name="bank",
+    )
+    for layer in range(1, num_layers):
+      name = f"layer_{layer}_skip_bn"
+      setattr(self, name, norm.BatchNorm(moving_statistics=False, name=name))
+    for layer in pool_layers:
+      for tensor in range(layer + 2):
+        name = f"layer_{layer}_pool_{tensor}"
+        setattr(self, name, _Reduction(filters, name=name))
+
+  @property
+  def banks(self) -> list[shared.Bank]:
+    return [self.bank]
+
+  def block(self, layer, op):
+    """Returns the block of the bank that holds the weights of one choice."""
+    return layer * len(self.words) + op
+
+  def build(self, input_shape):
+    self.bank.build()
+    for layer in range(1, self.num_layers):
+      getattr(self, f"layer_{layer}_skip_bn").build(input_shape)
+    for layer in self.pool_layers:
+      for tensor in range(layer + 2):
+        getattr(self, f"layer_{layer}_pool_{tensor}").build(input_shape)
+
+  def chosen(self, arc) -> list:
+    """Returns the blocks of each of `banks` that an arc uses, int32 [n]."""
+    return [self._blocks(_Wiring(arc, self.num_layers))]
+
+  def _blocks(self, wiring):
+    return self.block(np.arange(self.num_layers, dtype=np.int32), wiring.ops)
+
+  def call(self, x, arc):
+    """Returns [batch, height / 4, width / 4, filters], if it pools twice.
+
+    Args:
+      x: [batch, height, width, filters].
+      arc: int32 [num_decisions].
+    """
+    run = self._run_in_graph if tf.executing_eagerly() else self._run
+    return run(x, arc)
+
+  @functools.cached_property
+  def _run_in_graph(self):
+    return tf.function(self._run, autograph=False)
+
+  def _run(self, x, arc):
+    wiring = _Wiring(arc, self.num_layers)
+    rows = self.bank.split(self._blocks(wiring))
+    norms, reductions = {}, {}
+    for layer in range(1, self.num_layers):
+      batch_norm = getattr(self, f"layer_{layer}_skip_bn")
+      norms[layer] = [batch_norm.gamma.value + 0, batch_norm.beta.value + 0]
+    for layer in self.pool_layers:
+      for tensor in range(layer + 2):
+        reduction = getattr(self, f"layer_{layer}_pool_{tensor}")
+        reductions[layer, tensor] = reduction.weights_in_use()
+    weights = {"rows": rows, "norms": norms, "reductions": reductions}
+
+    @tf.custom_gradient
+    def run(x, *flat):
+      one_run = _Run(
+        self.words, self.pool_layers, wiring,
+        tf.nest.pack_sequence_as(weights, flat),
+      )  # fmt: skip
+      return one_run.forward(x), one_run.gradient
+
+    y = run(x, *tf.nest.flatten(weights))
+    y.set_shape(self.compute_output_spec(x, arc).shape)
+    return y
+
+  def compute_output_spec(self, x, arc):
+    del arc
+    batch, height, width, channels = x.shape
+    for _ in self.pool_layers:
+      height, width = -(-height // 2), -(-width // 2)
+    return keras.KerasTensor((batch, height, width, channels), x.dtype)
+
+
+class _Reduction(keras.layers.Layer):
+  """The weights of one halving: a factorized reduction, normalized."""
+
+  def __init__(self, filters: int, **kwargs):
+    super().__init__(**kwargs)
+    self.reduce = conv.FactorizedReduction(filters, name="reduce")
+    self.bn = norm.BatchNorm(moving_statistics=False, name="bn")
+
+  def build(self, input_shape):
+    self.reduce.build(input_shape)
+    self.bn.build(input_shape)
+
+  def weights_in_use(self) -> list:
+    """Returns kernel [2, 2, filters, filters], scale and offset [filters]."""
+    return [
+      self.reduce.kernel(), self.bn.gamma.value + 0, self.bn.beta.value + 0
+    ]  # fmt: skip
+
+
+class _Wiring:
+  """What the layers of an arc do, as tensors.
+
+  Attributes:
+    ops: the operation of each layer, int32 [num_layers].
+    op_of: the same, scalars.
+    skips: for each layer, whether it reads tensor 0, 1, ..., scalars.
+  """
+
+  def __init__(self, arc, num_layers: int):
+    self.num_layers = num_layers
+    self._arc = arc
+    first = [layer * (layer + 1) // 2 for layer in range(num_layers)]
+    self.ops = tf.gather(arc, first)
+
+  @functools.cached_property
+  def op_of(self) -> list:
+    return tf.unstack(self.ops)
+
+  @functools.cached_property
+  def skips(self) -> list[list]:
+    bits = tf.unstack(tf.cast(self._arc, tf.bool))
+    return [
+      bits[layer * (layer + 1) // 2 + 1 :][:layer]
+      for layer in range(self.num_layers)
+    ]
+
+  def is_read_after(self, layer: int, tensor: int):
+    """Returns whether a layer behind `layer` reads a tensor, a scalar."""
+    if tensor == layer + 1:
+      return tf.constant(True)  # The next layer's operation does.
+    later = [self.skips[each][tensor] for each in
+             range(layer + 1, self.num_layers) if tensor < each]  # fmt: skip
+    return tf.reduce_any(tf.stack(later))
+
+
+class _Run:
+  """One run of the stack, forward and then backward.
+
+  The gradient is written by hand, so that what the arc does not read costs
+  nothing backward either.
+
+  Args:
+    words: the operations.
+    pool_layers: the layers behind which height and width are halved.
+    wiring: of the arc.
+    weights: "rows" of each layer, "norms" by layer, "reductions" by (layer,
+      tensor).
+  """
+
+  def __init__(self, words, pool_layers, wiring, weights):
+    self._words = words
+    self._pool_layers = pool_layers
+    self._wiring = wiring
+    self._weights = weights
+    self._saved = {}
+
+  def forward(self, x):
+    tensors = [x]
+    for layer in range(self._wiring.num_layers):
+      tensors.append(self._layer(layer, tensors))
+      if layer in self._pool_layers:
+        tensors = [
+          self._reduce(layer, i, each) for i, each in enumerate(tensors)
+        ]
+    return tensors[-1]
+
+  def _functions(self, x):
+    return mixed.functions_of(self._words, x.shape[1:])
+
+  def _layer(self, layer, tensors):
+    x = tensors[-1]
+    op, rows = self._wiring.op_of[layer], self._weights["rows"][layer]
+    y, *saved = self._functions(x).forward(x, op, rows)
+    y.set_shape(x.shape)
+    saved_norm = None
+    if layer:
+      total = dataflow.Sum(y)
+      for tensor, bit in zip(tensors, self._wiring.skips[layer], strict=False):
+        total.add(tensor, bit)
+      y, saved_norm = _NORMALIZE.forward(
+        total.value, self._weights["norms"][layer]
+      )
+    self._saved[layer] = saved, saved_norm, x.shape
+    return y
+
+  def _reduce(self, layer, tensor, x):
+    is_read = self._wiring.is_read_after(layer, tensor)
+    x = dataflow.when(is_read, x)
+    kernel, *scale = self._weights["reductions"][layer, tensor]
+    y = tf.nn.conv2d(x, kernel, 2, "SAME")
+    y, saved = _NORMALIZE.forward(y, scale)
+    self._saved[layer, tensor] = x, is_read, saved
+    return y
+
+  def gradient(self, dy):
+    """Returns the gradients of the input and of all weights."""
+    wiring, weights = self._wiring, self._weights
+    grads = {"rows": list(weights["rows"]), "norms": {}, "reductions": {}}
+    sums = [dataflow.Sum() for _ in range(wiring.num_layers)]
+    sums.append(dataflow.Sum(dy))
+    for layer in reversed(range(wiring.num_layers)):
+      if layer in self._pool_layers:
+        sums = [
+          self._gradient_of_reduce(layer, i, each, grads["reductions"])
+          for i, each in enumerate(sums)
+        ]
+      d = sums.pop().value
+      saved, saved_norm, shape = self._saved[layer]
+      if layer:
+        scale = weights["norms"][layer]
+        d, grads["norms"][layer] = _NORMALIZE.input_gradient(
+          d, scale, saved_norm
+        )
+        grads["norms"][layer] = list(grads["norms"][layer])
+        for total, bit in zip(sums, wiring.skips[layer], strict=False):
+          total.add(d, bit)
+      d.set_shape(shape)
+      functions = self._functions(d)
+      arguments = wiring.op_of[layer], weights["rows"][layer], saved
+      dx, *saved_back = functions.input_gradient(d, *arguments)
+      dx.set_shape(shape)
+      drows = functions.weight_gradient(*arguments, saved_back)
+      drows.set_shape(weights["rows"][layer].shape)
+      grads["rows"][layer] = drows
+      sums[-1].add(dx)
+    return sums[0].value, *tf.nest.flatten(grads)
+
+  def _gradient_of_reduce(self, layer, tensor, total, grads):
+    """Returns the sum that holds the gradient of a tensor before halving."""
+    x, is_read, saved = self._saved[layer, tensor]
+    weights = self._weights["reductions"][layer, tensor]
+    before = dataflow.Sum()
+    d, scale = _NORMALIZE.input_gradient(total.value, weights[1:], saved)
+    options = {"strides": [1, 2, 2, 1], "padding": "SAME"}
+    dx = tf.raw_ops.Conv2DBackpropInput(
+      input_sizes=tf.shape(x), filter=weights[0], out_backprop=d, **options
+    )
+    dx.set_shape(x.shape)
+    before.add(dx, is_read)
+    dkernel = tf.raw_ops.Conv2DBackpropFilter(
+      input=x, filter_sizes=weights[0].shape, out_backprop=d, **options
+    )
+    grads[layer, tensor] = [
+      dataflow.merge(grad, dataflow.split(tf.zeros_like(w), is_read)[0])
+      for grad, w in zip((dkernel, *scale), weights, strict=True)
+    ]
+    return before

@@ -1,0 +1,153 @@
+"""The final macro child: one arc as an ordinary Keras model.
+
+ENAS, section 2.3, in the form of the original's general_child.py: ReLU first,
+skip connections concatenated and projected, twice the channels behind each
+halving. `--child_as_searched` builds the child as the supernet computes it.
+"""
+
+import keras
+
+from enas_tf import config, errors
+from enas_tf.layers import conv, heads, norm, operations, regularize
+from enas_tf.networks import macro_skeleton
+from enas_tf.spaces import macro
+
+
+def build(
+  arc: macro.MacroArc,
+  child: config.ChildConfig,
+  *,
+  image_shape: tuple[int, int, int],
+  num_classes: int,
+  seed: int = 0,
+) -> keras.Model:
+  """Returns the child of an arc.
+
+  Args:
+    arc: the arc; it gives the number of layers.
+    child: the other sizes.
+    image_shape: (height, width, channels).
+    num_classes: logits per image.
+    seed: of weights and dropout.
+
+  Returns:
+    A functional model of images, float32 [batch, height, width, channels],
+    that answers {"logits": [batch, num_classes]}.
+
+  Raises:
+    ConfigError: if the original could not build the arc, and `child.faithful`.
+  """
+  keras.utils.set_random_seed(seed)
+  filters = child.out_filters * child.out_filters_scale
+  images = keras.Input(image_shape, name="images")
+  x = macro_skeleton.stem(images, filters, moving_statistics=True)
+  body = _SearchedLayers(filters) if child.as_searched else _FinalLayers(
+    filters, child.faithful
+  )  # fmt: skip
+  tensors = [x]
+  pool_layers = macro_skeleton.pool_layers(len(arc.layers))
+  for number, layer in enumerate(arc.layers):
+    tensors.append(body.layer(number, layer, tensors))
+    if number in pool_layers:
+      tensors = body.halve(number, tensors)
+  dropout = regularize.Dropout(child.keep_prob, seed, name="head_dropout")
+  logits = heads.classifier(tensors[-1], num_classes, dropout, relu=False)
+  return keras.Model(images, {"logits": logits}, name="macro_child")
+
+
+def inference(model: keras.Model) -> keras.Model:
+  """Returns the child on the same weights, images to logits alone."""
+  return keras.Model(model.input, model.output["logits"], name=model.name)
+
+
+class _SearchedLayers:
+  """Layers as the supernet computes them."""
+
+  def __init__(self, filters: int):
+    self._filters = filters
+
+  def layer(self, number: int, layer: macro.Layer, tensors):
+    """Returns the output of a layer, given all tensors before it."""
+    x = tensors[-1]
+    operation = operations.get(f"macro/{layer.op}")
+    name = f"layer_{number}_{layer.op}_"
+    for each in operation.layers(self._filters, name=name):
+      x = each(x)
+    if not number:
+      return x
+    read = [t for t, skip in zip(tensors, layer.skips, strict=False) if skip]
+    if read:
+      x = keras.layers.Add(name=f"layer_{number}_add")([x, *read])
+    return norm.BatchNorm(name=f"layer_{number}_skip_bn")(x)
+
+  def halve(self, number: int, tensors):
+    """Halves height and width of all tensors behind a layer."""
+    return [
+      _halve(x, self._filters, f"layer_{number}_pool_{i}")
+      for i, x in enumerate(tensors)
+    ]
+
+
+class _FinalLayers:
+  """Layers of the original's final network.
+
+  Differs from the original in what a layer computes: what was searched, where
+  the original put plain convolutions for separable ones and had no pools.
+  """
+
+  def __init__(self, filters: int, faithful: bool):
+    self._filters = filters
+    self._faithful = faithful
+
+  def layer(self, number: int, layer: macro.Layer, tensors):
+    """Returns the output of a layer, given all tensors before it."""
+    name = f"layer_{number}"
+    x = self._convolve(tensors[-1], [operations.Conv(1)], f"{name}_conv_1x1")
+    stages = self._stages(layer.op)
+    if stages and isinstance(stages[0], operations.Pool):
+      x = stages[0].layer(self._filters, 1, name)(x)
+    elif stages:
+      size = stages[0].kernel_size
+      x = self._convolve(x, stages, f"{name}_conv_{size}x{size}")
+    if not number:
+      return x
+    read = [t for t, skip in zip(tensors, layer.skips, strict=False) if skip]
+    if read:
+      x = keras.layers.Concatenate(name=f"{name}_concat")([*read, x])
+    return self._convolve(x, [operations.Conv(1)], f"{name}_skip")
+
+  def halve(self, number: int, tensors):
+    """Halves height and width of all tensors, and doubles the channels."""
+    self._filters *= 2
+    return [
+      _halve(x, self._filters, f"layer_{number}_pool_{i}")
+      for i, x in enumerate(tensors)
+    ]
+
+  def _stages(self, op: str) -> list[operations.Stage]:
+    """Returns the stages of an operation behind its first convolution."""
+    stages = [
+      stage
+      for stage in operations.get(f"macro/{op}").stages[1:]
+      if not isinstance(stage, operations.Normalize | operations.Relu)
+    ]
+    if not self._faithful:
+      return stages
+    if op not in macro.PAPER_OPS[:4]:
+      raise errors.ConfigError(
+        "The original's final macro network has no pools: leave --faithful "
+        f"out, or give an arc of convolutions. Received: op={op}"
+      )
+    return [operations.Conv(stages[0].kernel_size)]
+
+  def _convolve(self, x, stages, name: str):
+    """Returns relu, convolution, normalization."""
+    x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    for stage in stages:
+      x = stage.layer(self._filters, 1, name)(x)
+    return norm.BatchNorm(name=f"{name}_bn")(x)
+
+
+def _halve(x, filters: int, name: str):
+  x = conv.FactorizedReduction(filters, name=f"{name}_reduce")(x)
+  return norm.BatchNorm(name=f"{name}_bn")(x)

@@ -1,0 +1,64 @@
+"""The macro supernet: one network that holds every child's weights.
+
+ENAS, section 2.3; the sizes are those of the original's general_child.py.
+"""
+
+import keras
+
+from enas_tf.layers import heads, regularize, shared, shared_stack
+from enas_tf.networks import macro_skeleton
+from enas_tf.spaces import macro
+
+
+class MacroSupernet(keras.Model):
+  """Classifies images with the child that an arc describes.
+
+  A functional model of {"images": float32 [batch, height, width, channels],
+  "arc": int32 [num_decisions]} that answers {"logits": [batch, num_classes]}.
+  Only what the arc chooses is computed. Normalization takes the statistics of
+  the batch always; dropout works in training alone.
+
+  Attributes:
+    space: the space of the arcs.
+  """
+
+  def __init__(
+    self,
+    space: macro.MacroSpace,
+    *,
+    out_filters: int,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    keep_prob: float,
+    seed: int,
+  ):
+    images = keras.Input(image_shape, name="images")
+    arc = keras.Input(
+      batch_shape=(space.num_decisions,), dtype="int32", name="arc"
+    )
+    x = macro_skeleton.stem(images, out_filters, moving_statistics=False)
+    x = shared_stack.SharedStack(
+      space.num_layers,
+      tuple(f"macro/{word}" for word in space.ops),
+      out_filters,
+      macro_skeleton.pool_layers(space.num_layers),
+      seed,
+      name="body",
+    )(x, arc=arc)
+    dropout = regularize.Dropout(keep_prob, seed, name="head_dropout")
+    logits = heads.classifier(x, num_classes, dropout, relu=False)
+    super().__init__({"images": images, "arc": arc}, {"logits": logits})
+    self.space = space
+
+  @property
+  def stack(self) -> shared_stack.SharedStack:
+    return self.get_layer("body")
+
+  @property
+  def banks(self) -> list[shared.Bank]:
+    """All banks, in the order of `chosen`."""
+    return self.stack.banks
+
+  def chosen(self, arc) -> list:
+    """Returns the blocks of each bank that an arc uses, int32 [n] each."""
+    return self.stack.chosen(arc)

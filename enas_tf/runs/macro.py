@@ -1,0 +1,52 @@
+"""The macro space: how its parts are put together."""
+
+from enas_tf.controllers import macro_policy
+from enas_tf.networks import macro_child, macro_inherit, macro_supernet
+from enas_tf.runs import images
+from enas_tf.spaces import macro
+
+
+class MacroFamily(images.ImageFamily):
+  """Whole convolutional networks, layer by layer."""
+
+  def make_space(self, child):
+    return macro.MacroSpace(child.num_layers, child.ops)
+
+  def make_policy(self):
+    controller = self.experiment.controller
+    return macro_policy.MacroPolicy(
+      self.space,
+      lstm_size=controller.lstm_size,
+      num_layers=controller.num_layers,
+      tanh_constant=controller.tanh_constant,
+      temperature=controller.temperature,
+      skip_target=controller.skip_target,
+      faithful=self.experiment.search.faithful,
+      seed=self.experiment.run.seed,
+    )
+
+  def make_supernet(self, dataset):
+    child = self.experiment.search
+    return macro_supernet.MacroSupernet(
+      self.space,
+      out_filters=child.out_filters,
+      image_shape=dataset.image_shape,
+      num_classes=dataset.num_classes,
+      keep_prob=child.keep_prob,
+      seed=self.experiment.run.seed,
+    )
+
+  def make_child(self, arc, dataset, total_steps):
+    del total_steps  # Nothing in it follows the training.
+    return macro_child.build(
+      arc,
+      self.experiment.final,
+      image_shape=dataset.image_shape,
+      num_classes=dataset.num_classes,
+      seed=self.experiment.run.seed,
+    )
+
+  def inherit(self, model, arc, supernet_variables):
+    return macro_inherit.from_supernet(model, arc, supernet_variables)
+
+  inference = staticmethod(macro_child.inference)

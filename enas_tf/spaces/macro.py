@@ -1,0 +1,209 @@
+"""The macro search space: a whole network, layer by layer (ENAS, section 2.3).
+
+The stem and the layers stand in a row, each reading the one before it. A layer
+is one operation on that input; its skip connections bring in outputs of the
+stem and of earlier layers beside it.
+"""
+
+import dataclasses
+import functools
+import itertools
+import operator
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from enas_tf import errors
+from enas_tf.spaces import base
+
+# In the order of the original's integers (enas, general_child.py).
+PAPER_OPS = (
+  "conv_3x3",
+  "sep_conv_3x3",
+  "conv_5x5",
+  "sep_conv_5x5",
+  "avg_pool_3x3",
+  "max_pool_3x3",
+)
+
+
+class Layer(NamedTuple):
+  """One layer; layers are counted from 0.
+
+  Bit i of layer l says whether it joins tensor i: the output of the stem for
+  i = 0, else of layer i - 1. There are l bits, for tensors 0 to l - 1. Tensor
+  l, from just before the layer, is what its operation reads, and no candidate.
+
+  Attributes:
+    op: the word of the operation.
+    skips: the bits.
+  """
+
+  op: str
+  skips: tuple[bool, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class MacroArc:
+  """A network of layers.
+
+  `str(arc)` is the original's string of integers: op and skip bits of each
+  layer, with two spaces between layers.
+
+  >>> arc = MacroSpace(num_layers=3).parse("0  3 1  5 0 1")
+  >>> arc.layers[2]
+  Layer(op='max_pool_3x3', skips=(False, True))
+  >>> str(arc)
+  '0  3 1  5 0 1'
+
+  Attributes:
+    layers: from the stem to the classifier.
+    ops: the words of the space; an operation's integer is its place here.
+  """
+
+  layers: tuple[Layer, ...]
+  ops: tuple[str, ...] = PAPER_OPS
+
+  def __str__(self) -> str:
+    return "  ".join(self._rows())
+
+  def triangle(self) -> str:
+    """Returns the integers with one line for each layer.
+
+    The original's scripts write arcs so, and `MacroSpace.parse` reads it.
+
+    >>> print(MacroSpace(num_layers=3).parse("0  3 1  5 0 1").triangle())
+    0
+    3 1
+    5 0 1
+    """
+    return "\n".join(self._rows())
+
+  def to_json(self) -> dict[str, Any]:
+    """Returns a value for `json.dumps`; `MacroSpace.from_json` reads it."""
+    return {
+      "space": "macro",
+      "ops": list(self.ops),
+      "layers": [
+        [layer.op, [int(bit) for bit in layer.skips]] for layer in self.layers
+      ],
+    }
+
+  def graphs(self) -> tuple[base.Graph, ...]:
+    """Returns the network as a graph, for pictures.
+
+    Node i is tensor i of the skip bits, so that layers are counted from 1.
+    """
+    out = len(self.layers) + 1
+    edges = []
+    for i, layer in enumerate(self.layers):
+      edges.append(base.Edge(i, i + 1, layer.op))
+      edges += [base.Edge(j, i + 1) for j, bit in enumerate(layer.skips) if bit]
+    edges.append(base.Edge(out - 1, out))
+    names = ("stem", *(f"layer {i}" for i in range(1, out)), "output")
+    return (base.Graph("macro network", names, tuple(edges)),)
+
+  def _rows(self) -> list[str]:
+    return [
+      " ".join(map(str, (self.ops.index(layer.op), *map(int, layer.skips))))
+      for layer in self.layers
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class MacroSpace(base.Space):
+  """All networks of `num_layers` layers over `ops`.
+
+  Attributes:
+    num_layers: layers after the stem, at least 1.
+    ops: the words of the operations, in the order of their integers.
+  """
+
+  num_layers: int = 12
+  ops: tuple[str, ...] = PAPER_OPS
+  name = "macro"
+
+  def __post_init__(self):
+    if self.num_layers < 1:
+      raise errors.ConfigError(
+        "A network needs at least one layer: raise --child_num_layers. "
+        f"Received: num_layers={self.num_layers}"
+      )
+    if not self.ops or len(set(self.ops)) != len(self.ops):
+      raise errors.ConfigError(
+        "The operations must be one or more different words: change "
+        f"--child_ops. Received: ops={','.join(self.ops)}"
+      )
+
+  @functools.cached_property
+  def decisions(self) -> tuple[base.Decision, ...]:
+    decisions = []
+    for i in range(self.num_layers):
+      decisions.append(base.Decision(f"layer_{i}/op", len(self.ops)))
+      decisions += [base.Decision(f"layer_{i}/skip_{j}", 2) for j in range(i)]
+    return tuple(decisions)
+
+  def encode(self, arc: MacroArc) -> np.ndarray:
+    return np.array(str(self.from_json(arc.to_json())).split(), np.int32)
+
+  def decode(self, row: Sequence[int]) -> MacroArc:
+    row = [int(value) for value in row]
+    self.check(row)
+    values = iter(row)
+    layers = [
+      Layer(
+        self.ops[next(values)], tuple(map(bool, itertools.islice(values, i)))
+      )
+      for i in range(self.num_layers)
+    ]
+    return MacroArc(tuple(layers), self.ops)
+
+  def from_json(self, value: Any) -> MacroArc:
+    try:
+      layers = [
+        (op, [operator.index(bit) for bit in skips])
+        for op, skips in value["layers"]
+      ]
+    except (TypeError, KeyError, ValueError) as error:
+      raise errors.ArcError(
+        'A macro arc in JSON has the key "layers", a list of layers '
+        '["op", [skip_0, skip_1, ...]] with skips of 0 or 1: write it as a '
+        f"run's best_arc.json does. Received: {value}"
+      ) from error
+    if len(layers) != self.num_layers:
+      raise errors.ArcError(
+        f"An arc of this macro space has {self.num_layers} layers: change the "
+        f"arc, or set --child_num_layers={len(layers)}. "
+        f"Received: {len(layers)} layers"
+      )
+    row = []
+    for i, (op, skips) in enumerate(layers):
+      if len(skips) != i:
+        raise errors.ArcError(
+          f"Layer {i} of a macro arc has {i} skip bits, one for the stem and "
+          "each layer but the one it reads: add or remove some. "
+          f"Received: layer_{i}/skips={skips}"
+        )
+      row += [self._integer(op, f"layer_{i}/op"), *skips]
+    return self.decode(row)
+
+  @functools.cached_property
+  def published(self) -> dict[str, MacroArc]:
+    from enas_tf.spaces import published  # It imports this module.
+
+    return {
+      name: self.from_json(arc.to_json())
+      for name, arc in published.MACRO.items()
+      if len(arc.layers) == self.num_layers
+      and all(layer.op in self.ops for layer in arc.layers)
+    }
+
+  def _integer(self, op: str, place: str) -> int:
+    if op not in self.ops:
+      raise errors.ArcError(
+        f"The operation {op!r} is not in this space "
+        f"({', '.join(self.ops)}): add it to --child_ops. "
+        f"Received: {place}={op}"
+      )
+    return self.ops.index(op)
