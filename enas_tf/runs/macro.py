@@ -1,5 +1,7 @@
 """The macro space: how its parts are put together."""
 
+import dataclasses
+
 from enas_tf.controllers import macro_policy
 from enas_tf.networks import macro_child, macro_inherit, macro_supernet
 from enas_tf.runs import images
@@ -7,7 +9,19 @@ from enas_tf.spaces import macro
 
 
 class MacroFamily(images.ImageFamily):
-  """Whole convolutional networks, layer by layer."""
+  """Whole convolutional networks, layer by layer.
+
+  An arc fixes the number of layers: the final child of an arc that was found
+  here has as many as the supernet, and grows by `--child_out_filters` alone.
+  """
+
+  def __init__(self, experiment):
+    if experiment.fixed_arc is None:
+      final = dataclasses.replace(
+        experiment.final, num_layers=experiment.search.num_layers
+      )
+      experiment = dataclasses.replace(experiment, final=final)
+    super().__init__(experiment)
 
   def make_space(self, child):
     return macro.MacroSpace(child.num_layers, child.ops)

@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Trains the published macro arc on CIFAR-10 by the original's recipe.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+exec python -m enas_tf.main --flagfile=flags/cifar10_macro_final.flags "$@"
