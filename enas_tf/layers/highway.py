@@ -1,0 +1,212 @@
+"""A recurrent cell with highway connections, which an arc describes.
+
+One step, for the state s and the input x (enas_lm; ENAS, section 2.1):
+
+    h, t = (x W_x + s W_s) split in halves;  s_0 = s + sigmoid(t) (tanh(h) - s)
+    h, t = (p W_l) split,  p = s_(previous of l)
+    s_l = p + sigmoid(t) (f_l(h) - p)                         for l = 1, 2, ..
+    the new state = a weighted mean of s_0, s_1, ...
+
+The gradient is written by hand: the products that give the gradients of the
+weights are then one for each node, not one for each node and step, and the
+steps of any number are one loop in the graph.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+# A function, and its derivative out of its argument and its value.
+FUNCTIONS = {
+  "tanh": (tf.tanh, lambda h, y: 1 - y * y),
+  "relu": (tf.nn.relu, lambda h, y: tf.cast(h > 0, h.dtype)),
+  "sigmoid": (tf.sigmoid, lambda h, y: y * (1 - y)),
+  "identity": (tf.identity, lambda h, y: tf.ones_like(h)),
+}
+
+
+class Arc:
+  """The cell that is run.
+
+  Args:
+    previous: the node that each node 1, 2, ... reads: scalars int32, or
+      integers when the cell is always the same.
+    functions: the function of each node, an index into `words`; likewise.
+    words: the functions of the space.
+    mean: weights of s_0, s_1, ... in the new state, [nodes + 1].
+  """
+
+  def __init__(self, previous, functions, words: Sequence[str], mean):
+    self.previous = list(previous)
+    self.functions = list(functions)
+    self.words = tuple(words)
+    self.mean = tf.convert_to_tensor(mean, tf.float32)
+
+  @property
+  def num_nodes(self) -> int:
+    return len(self.previous)
+
+  def read(self, states: list, node: int):
+    """Returns the state that a node reads, out of those before it."""
+    previous = self.previous[node]
+    if isinstance(previous, int):
+      return states[previous]
+    return tf.stack(states)[previous]
+
+  def apply(self, node: int, h):
+    """Returns (value, derivative) of a node's function at h."""
+    branches = [functools.partial(_value, word, h) for word in self.words]
+    function = self.functions[node]
+    if isinstance(function, int):
+      return branches[function]()
+    return tf.switch_case(function, branches)
+
+
+def _value(word: str, h):
+  function, derivative = FUNCTIONS[word]
+  y = function(h)
+  return y, derivative(h, y)
+
+
+def run(inputs, state, state_kernel, kernels, mask, arc: Arc):
+  """Runs the cell over all steps.
+
+  Args:
+    inputs: x W_x of each step, float32 [steps, batch, 2 * units].
+    state: before the first step, [batch, units].
+    state_kernel: W_s, [units, 2 * units].
+    kernels: W_1, W_2, ..., [units, 2 * units] each.
+    mask: what every state is multiplied by before a W, [batch, units].
+    arc: what the nodes do.
+
+  Returns:
+    The states after each step, [steps, batch, units].
+  """
+
+  @tf.custom_gradient
+  def call(inputs, state, state_kernel, *kernels):
+    one_run = _Run(state_kernel, kernels, mask, arc)
+    return one_run.forward(inputs, state), one_run.gradient
+
+  return call(inputs, state, state_kernel, *kernels)
+
+
+class _Run:
+  """One run of the cell, forward and then backward."""
+
+  def __init__(self, state_kernel, kernels, mask, arc):
+    self._state_kernel = state_kernel
+    self._kernels = kernels
+    self._mask = mask
+    self._arc = arc
+
+  def forward(self, inputs, state):
+    steps = tf.shape(inputs)[0]
+    self._first = state
+    arrays = [
+      tf.TensorArray(tf.float32, steps, element_shape=shape)
+      for shape in self._shapes(inputs, state)
+    ]
+
+    def step(t, state, outputs, states, gates):
+      all_states, all_gates = self._step(inputs[t], state)
+      stacked = tf.stack(all_states)
+      state = tf.tensordot(self._arc.mean, stacked, 1)
+      return (
+        t + 1, state, outputs.write(t, state), states.write(t, stacked),
+        gates.write(t, tf.stack(all_gates)),
+      )  # fmt: skip
+
+    _, _, outputs, states, gates = tf.while_loop(
+      lambda t, *_: t < steps, step, (0, state, *arrays)
+    )
+    self._outputs = outputs.stack()
+    self._states = states.stack()  # [steps, nodes + 1, batch, units]
+    self._gates = gates.stack()  # [steps, nodes + 1, batch, 2 * units]
+    return self._outputs
+
+  def _shapes(self, inputs, state):
+    num_nodes = self._arc.num_nodes + 1
+    yield state.shape
+    yield (num_nodes, *state.shape)
+    yield (num_nodes, *inputs.shape[1:])
+
+  def _step(self, x, state):
+    """Returns the states and the gates of all nodes."""
+    z = x + (state * self._mask) @ self._state_kernel
+    h, t = tf.split(z, 2, axis=1)
+    states, gates = [state + tf.sigmoid(t) * (tf.tanh(h) - state)], [z]
+    for node, kernel in enumerate(self._kernels):
+      read = self._arc.read(states, node)
+      z = (read * self._mask) @ kernel
+      h, t = tf.split(z, 2, axis=1)
+      y, _ = self._arc.apply(node, h)
+      states.append(read + tf.sigmoid(t) * (y - read))
+      gates.append(z)
+    return states, gates
+
+  def gradient(self, doutputs):
+    """Returns the gradients of the arguments of `forward` and all kernels."""
+    steps = tf.shape(doutputs)[0]
+    before = tf.concat([self._first[None], self._outputs[:-1]], 0)
+    gradients = tf.TensorArray(
+      tf.float32, steps, element_shape=self._gates.shape[1:]
+    )
+
+    def step(t, dstate, gradients):
+      dstate, dgates = self._gradient_of_step(t, before[t],
+                                              dstate + doutputs[t])  # fmt: skip
+      return t - 1, dstate, gradients.write(t, dgates)
+
+    _, dstate, gradients = tf.while_loop(
+      lambda t, *_: t >= 0, step,
+      (steps - 1, tf.zeros_like(self._first), gradients),
+    )  # fmt: skip
+    gates = gradients.stack()
+    dkernels = [
+      self._weight_gradient(self._states[:, previous], gates[:, node])
+      for node, previous in enumerate(self._arc.previous, start=1)
+    ]
+    dstate_kernel = self._weight_gradient(before, gates[:, 0])
+    return gates[:, 0], dstate, dstate_kernel, *dkernels
+
+  def _weight_gradient(self, read, gates):
+    """Returns the sum over steps and batch of read^T gates, in one product."""
+    read = tf.reshape(read * self._mask, [-1, read.shape[-1]])
+    return tf.matmul(
+      read, tf.reshape(gates, [-1, gates.shape[-1]]), transpose_a=True
+    )
+
+  def _gradient_of_step(self, t, before, dstate):
+    """Returns (gradient of the state before, gradients of the gates)."""
+    states = tf.unstack(self._states[t])
+    gates = tf.unstack(self._gates[t])
+    # Of s_0, s_1, ...; a row is added to when a later node has read it.
+    dstates = self._arc.mean[:, None, None] * dstate
+    dgates = [None] * len(gates)
+    for node in reversed(range(self._arc.num_nodes)):
+      read = self._arc.read(states[: node + 1], node)
+      h, _ = tf.split(gates[node + 1], 2, axis=1)
+      dread, dgates[node + 1] = self._gradient_of_node(
+        dstates[node + 1], read, gates[node + 1], self._kernels[node],
+        self._arc.apply(node, h),
+      )  # fmt: skip
+      dstates = tf.tensor_scatter_nd_add(
+        dstates, [[self._arc.previous[node]]], dread[None]
+      )
+    h, _ = tf.split(gates[0], 2, axis=1)
+    dbefore, dgates[0] = self._gradient_of_node(
+      dstates[0], before, gates[0], self._state_kernel, _value("tanh", h)
+    )
+    return dbefore, tf.stack(dgates)
+
+  def _gradient_of_node(self, dstate, read, gate, kernel, applied):
+    """Returns the gradients of what a node reads, and of its gates."""
+    y, derivative = applied
+    t = tf.sigmoid(tf.split(gate, 2, axis=1)[1])
+    dgate = tf.concat(
+      [dstate * t * derivative, dstate * (y - read) * t * (1 - t)], 1
+    )
+    dread = tf.matmul(dgate, kernel, transpose_b=True) * self._mask
+    return dstate * (1 - t) + dread, dgate
