@@ -17,22 +17,30 @@ DATA_NAMES = (
   "fashion_mnist",
   "digits",
   "folder",
+  "ptb",
+  "text",
+  "pydoc",
 )
+TEXT_NAMES = ("ptb", "text", "pydoc")
 AUGMENTATIONS = ("auto", "none", "crop", "crop_flip")
 CLIP_MODES = ("none", "norm", "global")
 CHILD_INITS = ("random", "supernet")
 CONTROLLERS = ("reinforce", "random")
-SEARCH_SPACES = ("micro", "macro")
+SEARCH_SPACES = ("micro", "macro", "rnn")
+OUTPUTS = ("all", "loose")
+REWARDS = ("ppl", "ppl_squared")
 
 # The fields, of any section, that take one word out of a few.
 CHOICES = {
   "mode": MODES,
-  "search_for": SEARCH_SPACES,
+  "search_for": (*SEARCH_SPACES, "enas"),  # The original's word for "rnn".
   "data": DATA_NAMES,
   "augment": AUGMENTATIONS,
   "clip_mode": CLIP_MODES,
   "init": CHILD_INITS,
   "kind": CONTROLLERS,
+  "output": OUTPUTS,
+  "reward": REWARDS,
 }
 
 
@@ -51,13 +59,15 @@ def _require_choice(value: str, choices: tuple[str, ...], flag: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-  """Which images, and how they are fed.
+  """Which images or text, and how they are fed.
 
   Attributes:
     data: the name of the data set, one of DATA_NAMES.
     data_path: a folder or file with the data; None downloads it.
     image_size: height and width that the images of `--data=folder` are resized
       to, in pixels; None takes the size of the first image.
+    vocab_size: words of `--data=text` and pydoc that are told apart; the others
+      are <unk>.
     valid_fraction: share of the training images, the last ones, that the
       search holds out for the rewards, in (0, 1).
     augment: "crop_flip" (pad by an eighth, random crop, random mirror image),
@@ -68,6 +78,7 @@ class DataConfig:
   data: str = "cifar10"
   data_path: str | None = None
   image_size: int | None = None
+  vocab_size: int = 10_000
   valid_fraction: float = 0.1
   augment: str = "auto"
   eval_batch_size: int = 100
@@ -85,6 +96,22 @@ class DataConfig:
       self.data != "digits" or self.data_path is None,
       "--data=digits lies inside scikit-learn: take --data_path away.",
       data_path=self.data_path,
+    )
+    _require(
+      self.data not in ("ptb", "text") or self.data_path is not None,
+      "--data=ptb and --data=text need --data_path: the folder of "
+      "ptb.train.txt and the others, or a text file or a folder of them.",
+      data=self.data,
+    )
+    _require(
+      self.data != "pydoc" or self.data_path is None,
+      "--data=pydoc is the text inside of Python: take --data_path away.",
+      data_path=self.data_path,
+    )
+    _require(
+      self.vocab_size >= 10,
+      "--vocab_size must be at least 10.",
+      vocab_size=self.vocab_size,
     )
     _require(
       self.image_size is None or self.data == "folder",
@@ -280,6 +307,106 @@ class MacroFinalConfig(MacroSearchConfig):
 
 
 @dataclasses.dataclass(frozen=True)
+class RnnSearchConfig(ChildConfig):
+  """enas_lm's recipe of the search for a recurrent cell.
+
+  The dropout rates are 1 minus what is kept.
+
+  Attributes:
+    num_nodes: nodes of the cell behind the first, at least 1.
+    functions: the words of the activation functions, in the order of their
+      integers.
+    hidden_size: units of the state and of an embedded word.
+    output: what the new state is the mean of: "all" nodes but the first, or
+      the "loose" ends.
+    bptt_steps: steps that are unrolled for one gradient.
+    drop_e: dropout of whole words of the embedding.
+    drop_i: dropout of embedded inputs, the same at all steps.
+    drop_x: dropout of the input of the cell, the same at all steps.
+    drop_l: dropout of the state of every node, the same at all steps.
+    drop_o: dropout before the softmax, the same at all steps.
+    alpha: weight of the mean squared state in the loss.
+    beta: weight of the mean squared change of the state in the loss.
+  """
+
+  num_nodes: int = 9
+  functions: tuple[str, ...] = ("tanh", "relu", "sigmoid", "identity")
+  hidden_size: int = 200
+  output: str = "all"
+  bptt_steps: int = 35
+  drop_e: float = 0.1
+  drop_i: float = 0.2
+  drop_x: float = 0.75
+  drop_l: float = 0.25
+  drop_o: float = 0.75
+  alpha: float = 0.0
+  beta: float = 1.0
+  batch_size: int = 64
+  num_epochs: int = 150
+  l2_reg: float = 8e-7
+  lr_cosine: bool = False
+  lr: float = 20.0
+  lr_min: float = 0.0
+  lr_dec_rate: float = 1.0
+  clip_mode: str = "global"
+  grad_bound: float = 0.1
+  unused: ClassVar[tuple[str, ...]] = (
+    "num_layers",
+    "num_cells",
+    "ops",
+    "lr_cosine",
+    "clip_mode",
+    "init",
+    "out_filters",
+    "out_filters_scale",
+    "use_aux_heads",
+    "keep_prob",
+    "drop_path_keep_prob",
+    "cutout_size",
+    "as_searched",
+  )
+
+  def __post_init__(self):
+    super().__post_init__()
+    for name in ("num_nodes", "hidden_size", "bptt_steps"):
+      value = getattr(self, name)
+      _require(
+          value >= 1, f"--child_{name} must be at least 1.",
+          **{f"child_{name}": value},
+      )  # fmt: skip
+    for name in ("drop_e", "drop_i", "drop_x", "drop_l", "drop_o"):
+      value = getattr(self, name)
+      _require(
+          0 <= value < 1, f"--child_{name} must be in [0, 1).",
+          **{f"child_{name}": value},
+      )  # fmt: skip
+    for name in ("alpha", "beta"):
+      value = getattr(self, name)
+      _require(
+          value >= 0, f"--child_{name} must not be negative.",
+          **{f"child_{name}": value},
+      )  # fmt: skip
+    _require_choice(self.output, OUTPUTS, "child_output")
+
+
+@dataclasses.dataclass(frozen=True)
+class RnnFinalConfig(RnnSearchConfig):
+  """enas_lm's recipe of the final language model."""
+
+  num_nodes: int = 8
+  hidden_size: int = 800
+  output: str = "loose"
+  drop_e: float = 0.125
+  drop_i: float = 0.175
+  drop_x: float = 0.725
+  drop_l: float = 0.225
+  alpha: float = 0.7
+  beta: float = 0.0
+  num_epochs: int = 3000
+  grad_bound: float = 0.25
+
+
+@dataclasses.dataclass(frozen=True)
 class ControllerConfig:
   """The policy that proposes arcs, and how it learns.
 
@@ -296,6 +423,11 @@ class ControllerConfig:
     temperature: what the logits are divided by, or None.
     entropy_weight: weight of the entropy, in nats, in the reward.
     bl_dec: decay of the baseline, the moving average of the rewards.
+    search_whole_channels: whether a layer of the macro space is one operation;
+      if not, it joins a range of channels of every operation.
+    reward: "ppl", a constant over the perplexity of a validation window, or
+      "ppl_squared", over its square.
+    reward_constant: that constant.
     skip_target: share of the skip connections that the penalty aims at.
     skip_weight: weight of the penalty on other shares, 0 for none.
     num_aggregate: arcs that one update averages over.
@@ -313,15 +445,30 @@ class ControllerConfig:
   temperature: float | None = None
   entropy_weight: float = 0.0001
   bl_dec: float = 0.99
+  search_whole_channels: bool = True
+  reward: str = "ppl"
+  reward_constant: float = 80.0
   skip_target: float = 0.4
   skip_weight: float = 0.0
   num_aggregate: int = 10
   train_steps: int = 30
   train_every: int = 1
-  unused: ClassVar[tuple[str, ...]] = ("skip_target", "skip_weight")
+  unused: ClassVar[tuple[str, ...]] = (
+    "search_whole_channels",
+    "reward",
+    "reward_constant",
+    "skip_target",
+    "skip_weight",
+  )
 
   def __post_init__(self):
     _require_choice(self.kind, CONTROLLERS, "controller_kind")
+    _require_choice(self.reward, REWARDS, "controller_reward")
+    _require(
+      self.reward_constant > 0,
+      "--controller_reward_constant must be greater than 0.",
+      controller_reward_constant=self.reward_constant,
+    )
     for name in ("lstm_size", "num_layers", "num_aggregate", "train_steps",
                  "train_every"):  # fmt: skip
       value = getattr(self, name)
@@ -366,7 +513,29 @@ class MacroControllerConfig(ControllerConfig):
   num_aggregate: int = 20
   train_steps: int = 50
   skip_weight: float = 0.8
-  unused: ClassVar[tuple[str, ...]] = ("op_tanh_reduce",)
+  unused: ClassVar[tuple[str, ...]] = (
+    "op_tanh_reduce",
+    "reward",
+    "reward_constant",
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class RnnControllerConfig(ControllerConfig):
+  """enas_lm's."""
+
+  lr: float = 5e-5
+  tanh_constant: float | None = 2.25
+  temperature: float | None = 5.0
+  entropy_weight: float = 1e-5
+  bl_dec: float = 0.999
+  train_steps: int = 25
+  unused: ClassVar[tuple[str, ...]] = (
+    "op_tanh_reduce",
+    "search_whole_channels",
+    "skip_target",
+    "skip_weight",
+  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -441,6 +610,24 @@ class ExperimentConfig:
   controller: ControllerConfig = ControllerConfig()
   fixed_arc: str | None = None
 
+  @property
+  def space(self) -> str:
+    """The name of the search space, one of `families.FAMILIES`."""
+    if self.run.search_for == "macro":
+      whole = self.controller.search_whole_channels
+      return "macro" if whole else "macro_channels"
+    return self.run.search_for
+
+  def __post_init__(self):
+    is_text = self.data.data in TEXT_NAMES
+    _require(
+      is_text == (self.run.search_for == "rnn"),
+      "--search_for=rnn takes a text (--data=ptb, text or pydoc), the others "
+      "take images.",
+      search_for=self.run.search_for,
+      data=self.data.data,
+    )
+
 
 # What each word of --search_for begins with.
 RECIPES = {
@@ -450,6 +637,13 @@ RECIPES = {
     search=MacroSearchConfig(),
     final=MacroFinalConfig(),
     controller=MacroControllerConfig(),
+  ),
+  "rnn": ExperimentConfig(
+    run=RunConfig(search_for="rnn"),
+    data=DataConfig(data="pydoc"),
+    search=RnnSearchConfig(),
+    final=RnnFinalConfig(),
+    controller=RnnControllerConfig(),
   ),
 }
 

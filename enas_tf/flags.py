@@ -19,11 +19,13 @@ from enas_tf import config, errors
 
 # Sections of the configuration, and what their flags' names begin with.
 _SECTIONS = {
-  "run": ("", config.RunConfig),
-  "data": ("", config.DataConfig),
-  "child": ("child_", config.ChildConfig),
-  "controller": ("controller_", config.ControllerConfig),
+  "run": ("", (config.RunConfig,)),
+  "data": ("", (config.DataConfig,)),
+  "child": ("child_", (config.ChildConfig, config.RnnSearchConfig)),
+  "controller": ("controller_", (config.ControllerConfig,)),
 }
+# The original's word for the search of a recurrent cell.
+_SPACES = {"enas": "rnn"}
 _UNPREFIXED = ("batch_size", "num_epochs", "faithful")
 # In a run that both searches and trains, these can differ between the two.
 _FINAL = ("num_layers", "out_filters", "batch_size", "num_epochs")
@@ -38,7 +40,6 @@ _SEARCHING, _TRAINING = ("search", "derive", "all"), ("train", "all")
 _DROPPED = {
   "data_format": "images are NHWC always",
   "child_num_branches": "--child_ops names the operations",
-  "controller_search_whole_channels": "a choice of the macro space alone",
   "controller_sync_replicas": "gradients of --controller_num_aggregate arcs "
   "are averaged always",
   "child_sync_replicas": "one process trains the shared weights",
@@ -54,10 +55,14 @@ _DROPPED = {
 
 def define() -> None:
   """Defines all flags."""
-  for prefix, section in _SECTIONS.values():
-    helps = _help_lines(section)
-    for field in dataclasses.fields(section):
-      _define(_flag_name(prefix, field.name), field, helps[field.name])
+  for prefix, sections in _SECTIONS.values():
+    defined = set()
+    for section in sections:
+      helps = _help_lines(section)
+      for field in dataclasses.fields(section):
+        if field.name not in defined:
+          defined.add(field.name)
+          _define(_flag_name(prefix, field.name), field, helps[field.name])
   for name in _FINAL:
     help_text = (
       f"like --{_flag_name('child_', name)}, for the final child alone"
@@ -94,14 +99,18 @@ def experiment(values: flags.FlagValues, recorded=None):
   mode = mode or ("train" if values.child_fixed_arc else "search")
   _check_used(values, mode)
   _check_known(values, base)
-  child = given("child_", config.ChildConfig)
+  child = given("child_", type(base.search))
   searched = {k: v for k, v in child.items() if k not in _FINAL_ONLY}
   final = child | {
     name: values[f"final_{name}"].value
     for name in _FINAL
     if values[f"final_{name}"].present
   }
-  run = {"mode": mode, "reset_output_dir": values.reset_output_dir}
+  run = {
+    "mode": mode,
+    "search_for": base.run.search_for,
+    "reset_output_dir": values.reset_output_dir,
+  }
   return config.ExperimentConfig(
     run=dataclasses.replace(base.run, **given("", config.RunConfig) | run),
     data=dataclasses.replace(base.data, **given("", config.DataConfig)),
@@ -140,6 +149,7 @@ def _check_used(values, mode: str) -> None:
       name
       for name in values
       if name.startswith(("controller_", "derive_"))
+      and name != "controller_search_whole_channels"  # It names the space.
       or name in ("valid_fraction", "log_every")
     ]
   if mode not in _TRAINING:
@@ -159,9 +169,10 @@ def _base(values, recorded) -> config.ExperimentConfig:
   """Returns the configuration that the given flags change."""
   if not values["search_for"].present:
     return recorded or config.ExperimentConfig()
-  if recorded and recorded.run.search_for == values.search_for:
+  word = _SPACES.get(values.search_for, values.search_for)
+  if recorded and recorded.run.search_for == word:
     return recorded
-  return config.RECIPES[values.search_for]
+  return config.RECIPES[word]
 
 
 def _check_known(values, base: config.ExperimentConfig) -> None:
@@ -170,13 +181,27 @@ def _check_known(values, base: config.ExperimentConfig) -> None:
     ("child_", base.search),
     ("controller_", base.controller),
   ):
-    for field in section.unused:
+    for field in (*section.unused, *_foreign(section)):
       name = _flag_name(prefix, field)
       if values[name].present and not values[name].using_default_value:
         raise errors.ConfigError(
           f"--{name} has no use in this search space: take it away. "
           f"Received: search_for={base.run.search_for}"
         )
+
+
+def _foreign(section) -> list[str]:
+  """Returns the fields of other sections of the kind that it has not."""
+  own = {field.name for field in dataclasses.fields(section)}
+  for _, classes in _SECTIONS.values():
+    if isinstance(section, classes[0]):
+      return [
+        field.name
+        for each in classes
+        for field in dataclasses.fields(each)
+        if field.name not in own
+      ]
+  return []
 
 
 def _help_lines(section) -> dict[str, str]:
@@ -192,7 +217,7 @@ def _other_defaults(sections, field) -> str:
   for space, recipe in config.RECIPES.items():
     for section in sections:
       of_section = getattr(recipe, section)
-      value = getattr(of_section, field.name)
+      value = getattr(of_section, field.name, field.default)
       if value != field.default and field.name not in of_section.unused:
         what = f"{space} {section}".replace(" controller", "")
         value = ",".join(value) if isinstance(value, tuple) else value

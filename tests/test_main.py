@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-SMOKE = f"--flagfile={ROOT / 'flags' / 'smoke_micro.flags'}"
+SMOKE = {
+  space: f"--flagfile={ROOT / 'flags' / f'smoke_{space}.flags'}"
+  for space in ("micro", "macro")
+}
 
 
 def run(*flags, code=0):
@@ -25,11 +28,11 @@ def run(*flags, code=0):
   return process
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+@pytest.fixture(scope="module", params=SMOKE)
+def finished(request, tmp_path_factory):
   """A folder in which every verb has run once."""
   folder = tmp_path_factory.mktemp("runs") / "run"
-  process = run(SMOKE, f"--output_dir={folder}")
+  process = run(SMOKE[request.param], f"--output_dir={folder}")
   return folder, process
 
 
@@ -110,5 +113,5 @@ def test_bad_input_is_one_error(flags, words, tmp_path):
 def test_foreign_folder_is_left_alone(tmp_path):
   (tmp_path / "precious").write_text("mine")
   for flags in ([], ["--reset_output_dir"]):
-    run(SMOKE, f"--output_dir={tmp_path}", *flags, code=1)
+    run(SMOKE["micro"], f"--output_dir={tmp_path}", *flags, code=1)
     assert (tmp_path / "precious").read_text() == "mine"

@@ -9,8 +9,6 @@ memory are measured in processes of their own. Run nothing beside it.
 
 import argparse
 import collections
-import dataclasses
-import itertools
 import json
 import os
 import pathlib
@@ -24,17 +22,14 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import config
-from enas_tf.data import images, pipeline
-from enas_tf.evaluators import shared_weights
-from enas_tf.layers import norm, operations
+from enas_tf.benchmarks import image_subjects, text_subjects
 from enas_tf.runs import families
-from enas_tf.training import schedules, supernet
 
-_NUM_IMAGES = 2_000
-_GOALS = {"micro": 1.15, "macro": 1.07}  # Of a step, against the bound.
-_BATCH_SIZES = {"micro": 32, "macro": 64}
-_NUM_FOR_PIPELINE = 200  # Batches.
+_SUBJECTS = {
+  "micro": image_subjects,
+  "macro": image_subjects,
+  "rnn": text_subjects,
+}
 
 
 def main() -> None:
@@ -49,8 +44,7 @@ def main() -> None:
     f"TensorFlow {tf.__version__}"
   )
   with tempfile.TemporaryDirectory() as folder:
-    data = pathlib.Path(folder) / "random.npz"
-    _write_images(data)
+    data = _SUBJECTS[options.search_for].write_data(pathlib.Path(folder))
     _report_start(options, data)
     _report_steps(options, data)
 
@@ -58,7 +52,7 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
   add = parser.add_argument
-  add("--search_for", default="micro", choices=sorted(families.FAMILIES))
+  add("--search_for", default="micro", choices=sorted(_SUBJECTS))
   add("--batch_size", type=int, help="images in a batch")
   add("--arcs", type=int, default=20, help="random arcs that are timed")
   add("--repeats", type=int, default=3, help="times that each arc is timed")
@@ -68,42 +62,14 @@ def _parse() -> argparse.Namespace:
   add("--started", type=float, help=argparse.SUPPRESS)
   add("--data_path", help=argparse.SUPPRESS)
   options = parser.parse_args()
-  options.batch_size = options.batch_size or _BATCH_SIZES[options.search_for]
+  if options.batch_size is None:
+    sizes = _SUBJECTS[options.search_for].BATCH_SIZES
+    options.batch_size = sizes[options.search_for]
   return options
 
 
-def _write_images(path) -> None:
-  """Writes random images of CIFAR-10's shape."""
-  rng = np.random.default_rng(0)
-  pixels = rng.integers(0, 256, (_NUM_IMAGES, 32, 32, 3), np.uint8)
-  labels = np.arange(_NUM_IMAGES) % 10
-  np.savez(path, x_train=pixels, y_train=labels, x_test=pixels, y_test=labels)
-
-
-def _experiment(options, data) -> config.ExperimentConfig:
-  """Returns the search recipe; its final child is what the supernet runs."""
-  recipe = config.RECIPES[options.search_for]
-  search = dataclasses.replace(recipe.search, batch_size=options.batch_size)
-  return dataclasses.replace(
-    recipe,
-    run=dataclasses.replace(recipe.run, seed=options.seed),
-    data=config.DataConfig(data="cifar10", data_path=str(data)),
-    search=search,
-    final=dataclasses.replace(search, as_searched=True),
-  )
-
-
-def _with_ten_operations(experiment) -> config.ExperimentConfig:
-  ops = experiment.search.ops
-  known = [
-    word.removeprefix("macro/")
-    for word in operations.words(experiment.run.search_for)
-  ]
-  others = [word for word in known if word not in ops]
-  search = dataclasses.replace(
-    experiment.search, ops=(*ops, *others[: 10 - len(ops)])
-  )
-  return dataclasses.replace(experiment, search=search)
+def _experiment(options, data):
+  return _SUBJECTS[options.search_for].experiment(options, data)
 
 
 def _report_start(options, data) -> None:
@@ -143,7 +109,8 @@ def _print_start(options) -> None:
 
 
 def _report_steps(options, data) -> None:
-  subjects = _Subjects(options, _experiment(options, data))
+  module = _SUBJECTS[options.search_for]
+  subjects = module.Subjects(options, _experiment(options, data))
   times = collections.defaultdict(list)
   for repeat in range(options.repeats + 1):
     for i in range(options.arcs):
@@ -163,8 +130,8 @@ def _report_steps(options, data) -> None:
   for name, values in times.items():
     print(f"{name}: {values.mean():.1f} ms")
   for name, other, goal in (
-    ("supernet step", "static step", subjects.goal),
-    ("supernet step, 10 operations", "supernet step", 1.05),
+    ("supernet step", "static step", module.GOALS[options.search_for]),
+    (f"supernet step, {module.LARGER}", "supernet step", 1.05),
     ("controller update, an arc", "static forward", 1.15),
     ("controller update, an arc", "supernet forward", 1.15),
   ):
@@ -179,102 +146,6 @@ def _report_steps(options, data) -> None:
     f"input pipeline: {1000 * batch:.2f} ms a batch, {step / batch:.0f} times "
     "as fast as the step (goal 5)"
   )
-
-
-class _Subjects:
-  """What is timed.
-
-  Attributes:
-    functions: by name; each takes the number of an arc.
-  """
-
-  def __init__(self, options, experiment):
-    family = families.get(experiment)
-    self.goal = _GOALS[options.search_for]
-    self._search = experiment.search
-    self._dataset = images.load(experiment.data, hold_out=True)
-    self._batch = next(iter(self._batches()))
-    rng = np.random.default_rng(options.seed)
-    arcs = [family.space.random(rng) for _ in range(options.arcs)]
-    rows = [tf.constant([family.space.encode(arc)]) for arc in arcs]
-    network = family.make_supernet(self._dataset)
-    larger = families.get(_with_ten_operations(experiment)).make_supernet(
-      self._dataset
-    )
-    static = [_Static(family.make_child(arc, self._dataset, 1)) for arc in arcs]
-    step, step_of_larger = self._trainer(network), self._trainer(larger)
-    static_steps = [self._trainer(each) for each in static]
-    forward = self._evaluator(network)
-    static_forward = [self._evaluator(each) for each in static]
-    controller = family.make_controller()
-    self.num_aggregate = n = experiment.controller.num_aggregate
-
-    def update(i):
-      controller.propose(n)
-      controller.update(tf.tile(rows[i], [n, 1]), tf.zeros([n]))
-
-    self.functions = {
-      "supernet step": lambda i: step(rows[i]),
-      "static step": lambda i: static_steps[i](rows[i]),
-      "supernet step, 10 operations": lambda i: step_of_larger(rows[i]),
-      "supernet forward": lambda i: forward(rows[i]),
-      "static forward": lambda i: static_forward[i](rows[i]),
-      "controller sample and update": update,
-    }
-
-  def _batches(self):
-    return pipeline.train_batches(
-      self._dataset.train,
-      self._dataset,
-      batch_size=self._search.batch_size,
-      seed=0,
-    )
-
-  def _same_batch(self, step):
-    del step
-    return itertools.repeat(self._batch)
-
-  def _trainer(self, network):
-    trainer = supernet.SupernetTrainer(
-      network,
-      self._same_batch,
-      schedules.from_config(self._search, _NUM_IMAGES),
-      l2_reg=self._search.l2_reg,
-      clip_mode=self._search.clip_mode,
-      grad_bound=self._search.grad_bound,
-    )
-    return trainer.run
-
-  def _evaluator(self, network):
-    return shared_weights.SharedWeights(network, self._same_batch).evaluate
-
-  def seconds_per_batch(self) -> float:
-    batches = iter(self._batches())
-    next(batches)
-    started = time.perf_counter()
-    for _ in range(_NUM_FOR_PIPELINE):
-      next(batches)
-    return (time.perf_counter() - started) / _NUM_FOR_PIPELINE
-
-
-class _Static:
-  """A child that stands where a supernet is expected; it has no banks."""
-
-  banks = ()
-
-  def __init__(self, model):
-    self._model = model
-    for layer in model.layers:
-      if isinstance(layer, norm.BatchNorm):
-        layer.moving_statistics = False  # As in a supernet.
-    self.trainable_variables = model.trainable_variables
-
-  def chosen(self, arc):
-    del arc
-    return []
-
-  def __call__(self, inputs, training):
-    return self._model(inputs["images"], training=training)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 It decides, for each layer, an operation and then (by attention over the
 anchors of the layers before it) which of their outputs the layer adds.
+`LayerPolicy` is what policies share that differ in the first of these.
 """
 
 from typing import NamedTuple
@@ -9,25 +10,28 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from enas_tf.controllers import base, lstm
-from enas_tf.spaces import macro
+from enas_tf.spaces import base as spaces
 
 
 class _Trace(NamedTuple):
-  """A run of the policy: op_0, op_1, skips_1, op_2, skips_2, ...
+  """A run of the policy, of a MacroPolicy: op_0, op_1, skips_1, op_2, ...
 
-  An operation is one decision and the skips of layer l are l, made at once:
-  logits [n, 1 or l, options], choices [n, 1 or l].
+  What is done in a layer is decided one by one and the l skips of layer l at
+  once: logits [n, 1 or l, options], choices [n, 1 or l].
   """
 
   logits: list
   choices: list
 
 
-class MacroPolicy(tf.Module):
-  """Samples and scores macro arcs.
+class LayerPolicy(tf.Module):
+  """Samples and scores arcs of layers: what each does, and then its skips.
+
+  Subclasses decide what a layer does.
 
   Args:
-    space: the space of the arcs.
+    space: the space of the arcs; every layer has as many decisions, and layer
+      l the l skips behind them.
     lstm_size: units of the LSTM.
     num_layers: layers of the LSTM.
     tanh_constant: logits are bounded to +- this, or None.
@@ -39,7 +43,7 @@ class MacroPolicy(tf.Module):
 
   def __init__(
     self,
-    space: macro.MacroSpace,
+    space: spaces.Space,
     *,
     lstm_size: int = 64,
     num_layers: int = 1,
@@ -55,16 +59,35 @@ class MacroPolicy(tf.Module):
     self._temperature = temperature
     self._faithful = faithful
     self._log_targets = tf.math.log([1 - skip_target, skip_target])
-    num_ops = len(space.ops)
     self.lstm = lstm.StackedLSTM(lstm_size, num_layers, seed)
     self.attention = lstm.Attention(lstm_size, seed + 100)
     self.g_emb = lstm.uniform((1, lstm_size), "g_emb", seed + 200)
-    self.emb = lstm.uniform((num_ops, lstm_size), "emb/w", seed + 201)
-    self.softmax_w = lstm.uniform((lstm_size, num_ops), "softmax/w", seed + 202)
+    self._make_weights(lstm_size, seed + 201)
+    num_skips = space.num_layers * (space.num_layers - 1) // 2
+    num_others = (space.num_decisions - num_skips) // space.num_layers
     # How many decisions are made at once, in the order of the arc.
-    self._sizes = [1]
+    self._sizes = [1] * num_others
+    self._places_of_skips = []
     for layer in range(1, space.num_layers):
-      self._sizes += [1, layer]
+      self._sizes += [1] * num_others + [layer]
+      self._places_of_skips.append(len(self._sizes) - 1)
+
+  def _make_weights(self, lstm_size: int, seed: int) -> None:
+    """Makes the weights of `_decide_layer`; draws from `seed` and later."""
+    raise NotImplementedError
+
+  def _decide_layer(self, x, state, decide):
+    """Decides what the next layer does.
+
+    Args:
+      x: what the LSTM reads next, [n, lstm_size].
+      state: of the LSTM.
+      decide: makes a decision, [n, 1], of logits [n, 1, options].
+
+    Returns:
+      (x, state) after these decisions.
+    """
+    raise NotImplementedError
 
   @property
   def named_variables(self) -> dict[str, tf.Variable]:
@@ -100,8 +123,9 @@ class MacroPolicy(tf.Module):
       log_prob += tf.reduce_sum(chosen, 1)
       entropy += self._entropy(log_probs, chosen)
     penalty = tf.zeros_like(log_prob)
-    for logits in trace.logits[2::2]:
-      penalty += self._penalty(logits) / (self.space.num_layers - 1)
+    for place in self._places_of_skips:
+      penalty += self._penalty(trace.logits[place])
+    penalty /= max(1, len(self._places_of_skips))
     return base.Score(log_prob, entropy, penalty)
 
   def trace(self, arcs) -> _Trace:
@@ -121,9 +145,7 @@ class MacroPolicy(tf.Module):
     x, state = tf.tile(self.g_emb, [n, 1]), self.lstm.zero_state(n)
     start, anchors, keys = x, [], []
     for _ in range(self.space.num_layers):
-      h, state = self.lstm(x, state)
-      op = decide(self._bound(h @ self.softmax_w)[:, None])
-      h, state = self.lstm(tf.gather(self.emb, op[:, 0]), state)
+      h, state = self.lstm(*self._decide_layer(x, state, decide))
       if anchors:
         skips = decide(self._skip_logits(keys, h))
         x = _blend(anchors, skips)
@@ -162,6 +184,23 @@ class MacroPolicy(tf.Module):
     log_probs = squash(logits)
     divergence = tf.exp(log_probs) * (log_probs - self._log_targets)
     return tf.reduce_sum(divergence, [1, 2])
+
+
+class MacroPolicy(LayerPolicy):
+  """Samples and scores macro arcs: a layer does one operation.
+
+  Args: those of `LayerPolicy`; the space is a `MacroSpace`.
+  """
+
+  def _make_weights(self, lstm_size, seed):
+    num_ops = len(self.space.ops)
+    self.emb = lstm.uniform((num_ops, lstm_size), "emb/w", seed)
+    self.softmax_w = lstm.uniform((lstm_size, num_ops), "softmax/w", seed + 1)
+
+  def _decide_layer(self, x, state, decide):
+    h, state = self.lstm(x, state)
+    op = decide(self._bound(h @ self.softmax_w)[:, None])
+    return tf.gather(self.emb, op[:, 0]), state
 
 
 def _blend(anchors, skips):

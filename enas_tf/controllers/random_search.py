@@ -1,12 +1,13 @@
 """Random search: the baseline that every controller has to beat."""
 
+import numpy as np
 import tensorflow as tf
 
 from enas_tf.controllers import base
 
 
 class RandomSearch(base.Controller):
-  """Proposes arcs whose decisions are uniform; learns nothing.
+  """Proposes random arcs of its space; learns nothing.
 
   Args:
     space: the space of the arcs.
@@ -17,13 +18,12 @@ class RandomSearch(base.Controller):
     super().__init__(space)
     self._seed = seed
     self._num_proposals = tf.Variable(0, trainable=False)
-    self._options = tf.constant([d.num_options for d in space.decisions])
 
   def propose(self, n):
-    seed = (self._seed, self._num_proposals)
+    rng = np.random.default_rng([self._seed, int(self._num_proposals)])
     self._num_proposals.assign_add(1)
-    uniform = tf.random.stateless_uniform((n, self.space.num_decisions), seed)
-    return tf.cast(uniform * tf.cast(self._options, tf.float32), tf.int32)
+    arcs = [self.space.random(rng) for _ in range(n)]
+    return tf.constant([self.space.encode(arc) for arc in arcs], tf.int32)
 
   def update(self, arcs, rewards):
     return {}

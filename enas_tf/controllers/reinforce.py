@@ -17,11 +17,14 @@ class Reinforce(base.Controller):
     seed: of the proposals.
     penalty_weight: weight of the policy's penalty, which is added to the loss
       (of a macro policy: the original's skip_weight).
+    adam_beta_1: Adam's decay of the mean gradient.
+    adam_epsilon: what Adam adds to a gradient's root mean square.
   """
 
   def __init__(
       self, policy, *, lr: float, entropy_weight: float, bl_dec: float,
-      seed: int, penalty_weight: float = 0.0,
+      seed: int, penalty_weight: float = 0.0, adam_beta_1: float = 0.0,
+      adam_epsilon: float = 1e-3,
   ):  # fmt: skip
     super().__init__(policy.space)
     self._policy = policy
@@ -33,7 +36,9 @@ class Reinforce(base.Controller):
     self._num_proposals = tf.Variable(0, trainable=False)
     self._variables = policy.named_variables
     # TF1's Adam has no bias in its epsilon either: the formulas agree.
-    self._optimizer = keras.optimizers.Adam(lr, beta_1=0.0, epsilon=1e-3)
+    self._optimizer = keras.optimizers.Adam(
+      lr, beta_1=adam_beta_1, epsilon=adam_epsilon
+    )
     self._optimizer.build(list(self._variables.values()))
 
   def propose(self, n):

@@ -23,6 +23,10 @@ FUNCTIONS = {
   "relu": (tf.nn.relu, lambda h, y: tf.cast(h > 0, h.dtype)),
   "sigmoid": (tf.sigmoid, lambda h, y: y * (1 - y)),
   "identity": (tf.identity, lambda h, y: tf.ones_like(h)),
+  "elu": (tf.nn.elu, lambda h, y: tf.where(h > 0, 1.0, y + 1)),
+  "swish": (tf.nn.swish, lambda h, y: y + tf.sigmoid(h) * (1 - y)),
+  "softplus": (tf.nn.softplus, lambda h, y: tf.sigmoid(h)),
+  "sine": (tf.sin, lambda h, y: tf.cos(h)),
 }
 
 
@@ -113,6 +117,7 @@ class _Run:
       all_states, all_gates = self._step(inputs[t], state)
       stacked = tf.stack(all_states)
       state = tf.tensordot(self._arc.mean, stacked, 1)
+      state.set_shape(self._first.shape)
       return (
         t + 1, state, outputs.write(t, state), states.write(t, stacked),
         gates.write(t, tf.stack(all_gates)),

@@ -37,17 +37,36 @@ def build(
   Raises:
     ConfigError: if the original could not build the arc, and `child.faithful`.
   """
+  if child.as_searched:
+    body = SearchedLayers()
+  else:
+    body = FinalLayers(child.faithful)
+  return build_from(
+    arc.layers,
+    body,
+    child,
+    image_shape=image_shape,
+    num_classes=num_classes,
+    seed=seed,
+  )
+
+
+def build_from(
+  layers, body, child: config.ChildConfig, *, image_shape, num_classes, seed
+) -> keras.Model:
+  """Returns a child of layers that `body` makes; see `build`."""
   keras.utils.set_random_seed(seed)
-  filters = child.out_filters * child.out_filters_scale
+  body.filters = child.out_filters * child.out_filters_scale
   images = keras.Input(image_shape, name="images")
-  x = macro_skeleton.stem(images, filters, moving_statistics=True)
-  body = _SearchedLayers(filters) if child.as_searched else _FinalLayers(
-    filters, child.faithful
-  )  # fmt: skip
+  x = macro_skeleton.stem(images, body.filters, moving_statistics=True)
   tensors = [x]
-  pool_layers = macro_skeleton.pool_layers(len(arc.layers))
-  for number, layer in enumerate(arc.layers):
-    tensors.append(body.layer(number, layer, tensors))
+  pool_layers = macro_skeleton.pool_layers(len(layers))
+  for number, layer in enumerate(layers):
+    x = body.operate(number, layer, tensors[-1])
+    if number:
+      read = [t for t, skip in zip(tensors, layer.skips, strict=False) if skip]
+      x = body.join(number, x, read)
+    tensors.append(x)
     if number in pool_layers:
       tensors = body.halve(number, tensors)
   dropout = regularize.Dropout(child.keep_prob, seed, name="head_dropout")
@@ -60,22 +79,25 @@ def inference(model: keras.Model) -> keras.Model:
   return keras.Model(model.input, model.output["logits"], name=model.name)
 
 
-class _SearchedLayers:
-  """Layers as the supernet computes them."""
+class SearchedLayers:
+  """Layers as the supernet computes them.
 
-  def __init__(self, filters: int):
-    self._filters = filters
+  Attributes:
+    filters: channels, everywhere.
+  """
 
-  def layer(self, number: int, layer: macro.Layer, tensors):
-    """Returns the output of a layer, given all tensors before it."""
-    x = tensors[-1]
+  filters: int
+
+  def operate(self, number: int, layer: macro.Layer, x):
+    """Returns what a layer computes of the one before it."""
     operation = operations.get(f"macro/{layer.op}")
     name = f"layer_{number}_{layer.op}_"
-    for each in operation.layers(self._filters, name=name):
+    for each in operation.layers(self.filters, name=name):
       x = each(x)
-    if not number:
-      return x
-    read = [t for t, skip in zip(tensors, layer.skips, strict=False) if skip]
+    return x
+
+  def join(self, number: int, x, read: list):
+    """Returns that, joined with the tensors of its skip connections."""
     if read:
       x = keras.layers.Add(name=f"layer_{number}_add")([x, *read])
     return norm.BatchNorm(name=f"layer_{number}_skip_bn")(x)
@@ -83,44 +105,49 @@ class _SearchedLayers:
   def halve(self, number: int, tensors):
     """Halves height and width of all tensors behind a layer."""
     return [
-      _halve(x, self._filters, f"layer_{number}_pool_{i}")
+      _halve(x, self.filters, f"layer_{number}_pool_{i}")
       for i, x in enumerate(tensors)
     ]
 
 
-class _FinalLayers:
+class FinalLayers:
   """Layers of the original's final network.
 
   Differs from the original in what a layer computes: what was searched, where
   the original put plain convolutions for separable ones and had no pools.
+
+  Attributes:
+    filters: channels, here and now.
   """
 
-  def __init__(self, filters: int, faithful: bool):
-    self._filters = filters
+  filters: int
+
+  def __init__(self, faithful: bool = False):
     self._faithful = faithful
 
-  def layer(self, number: int, layer: macro.Layer, tensors):
-    """Returns the output of a layer, given all tensors before it."""
+  def operate(self, number: int, layer: macro.Layer, x):
+    """Returns what a layer computes of the one before it."""
     name = f"layer_{number}"
-    x = self._convolve(tensors[-1], [operations.Conv(1)], f"{name}_conv_1x1")
+    x = self._convolve(x, [operations.Conv(1)], f"{name}_conv_1x1")
     stages = self._stages(layer.op)
-    if stages and isinstance(stages[0], operations.Pool):
-      x = stages[0].layer(self._filters, 1, name)(x)
-    elif stages:
-      size = stages[0].kernel_size
-      x = self._convolve(x, stages, f"{name}_conv_{size}x{size}")
-    if not number:
+    if not stages:
       return x
-    read = [t for t, skip in zip(tensors, layer.skips, strict=False) if skip]
+    if isinstance(stages[0], operations.Pool):
+      return stages[0].layer(self.filters, 1, name)(x)
+    size = stages[0].kernel_size
+    return self._convolve(x, stages, f"{name}_conv_{size}x{size}")
+
+  def join(self, number: int, x, read: list):
+    """Returns that, joined with the tensors of its skip connections."""
     if read:
-      x = keras.layers.Concatenate(name=f"{name}_concat")([*read, x])
-    return self._convolve(x, [operations.Conv(1)], f"{name}_skip")
+      x = keras.layers.Concatenate(name=f"layer_{number}_concat")([*read, x])
+    return self._convolve(x, [operations.Conv(1)], f"layer_{number}_skip")
 
   def halve(self, number: int, tensors):
     """Halves height and width of all tensors, and doubles the channels."""
-    self._filters *= 2
+    self.filters *= 2
     return [
-      _halve(x, self._filters, f"layer_{number}_pool_{i}")
+      _halve(x, self.filters, f"layer_{number}_pool_{i}")
       for i, x in enumerate(tensors)
     ]
 
@@ -144,7 +171,7 @@ class _FinalLayers:
     """Returns relu, convolution, normalization."""
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
     for stage in stages:
-      x = stage.layer(self._filters, 1, name)(x)
+      x = stage.layer(self.filters, 1, name)(x)
     return norm.BatchNorm(name=f"{name}_bn")(x)
 
 

@@ -28,6 +28,9 @@ _OP_COLORS = {
   "avg": "#c26a00",
   "max": "#c23b3d",
   "ide": "#6f6f6f",
+  "tan": "#4c78a8",
+  "rel": "#54843f",
+  "sig": "#c26a00",
 }
 _EDGE_COLORS = (
   "#222222",

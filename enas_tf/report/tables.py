@@ -12,6 +12,8 @@ _COLUMNS = (
   ("rank", "rank", "d"),
   ("valid_accuracy", "validation accuracy", ".4f"),
   ("batch_accuracy", "accuracy on a batch", ".4f"),
+  ("valid_perplexity", "validation perplexity", ".2f"),
+  ("window_perplexity", "perplexity of a window", ".2f"),
   ("parameters", "parameters", ",d"),
   ("multiply_adds", "multiply-adds", ",d"),
   ("arc", "arc", ""),
@@ -24,13 +26,14 @@ def leaderboard(
   """Returns the headers and the rows of a leaderboard, as text.
 
   Args:
-    rows: each with rank, valid_accuracy and batch_accuracy in [0, 1],
-      parameters, multiply_adds (of one image) and arc (text).
+    rows: each with rank, parameters, multiply_adds (of one example) and arc
+      (text), and with scores: valid_accuracy and batch_accuracy in [0, 1], or
+      valid_perplexity and window_perplexity.
   """
-  headers = [header for _, header, _ in _COLUMNS]
-  cells = [
-    [format(row[key], form) for key, _, form in _COLUMNS] for row in rows
-  ]
+  rows = list(rows)
+  columns = [each for each in _COLUMNS if all(each[0] in row for row in rows)]
+  headers = [header for _, header, _ in columns]
+  cells = [[format(row[key], form) for key, _, form in columns] for row in rows]
   return headers, cells
 
 
@@ -40,20 +43,24 @@ def op_frequencies(arcs: np.ndarray, space: base.Space) -> dict[str, float]:
   Args:
     arcs: int32 [n, num_decisions].
     space: of the arcs; the decisions whose last word begins with "op" choose
-      among `space.ops`.
+      among `space.ops`, those with "function" among `space.functions`.
 
   Returns:
-    A share in [0, 1] for each metric path, "arcs/op_frequency/" and the word.
+    A share in [0, 1] for each metric path, "arcs/op_frequency/" and the word;
+    nothing in a space without such decisions.
   """
   places = [
     place
     for place, decision in enumerate(space.decisions)
-    if decision.name.rsplit("/", 1)[-1].startswith("op")
+    if decision.name.rsplit("/", 1)[-1].startswith(("op", "function"))
   ]
-  counts = np.bincount(arcs[:, places].ravel(), minlength=len(space.ops))
+  if not places:
+    return {}
+  words = getattr(space, "functions", None) or space.ops
+  counts = np.bincount(arcs[:, places].ravel(), minlength=len(words))
   return {
     f"arcs/op_frequency/{op}": float(share)
-    for op, share in zip(space.ops, counts / counts.sum(), strict=True)
+    for op, share in zip(words, counts / counts.sum(), strict=True)
   }
 
 

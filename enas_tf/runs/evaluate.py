@@ -5,15 +5,12 @@ from enas_tf.runs import families, fit
 
 
 def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
-  """Writes final/evaluation.json and says the accuracy."""
+  """Writes final/evaluation.json and says what is in it."""
   family = families.get(experiment)
   model, description = load(experiment, folder, family)
   results = family.evaluate(model, description)
   manifest.write_json(folder / fit.FOLDER / "evaluation.json", results)
-  terminal.say(
-    f"Test accuracy {results['test_accuracy']:.4f} on "
-    f"{results['test_images']} images."
-  )
+  terminal.say(family.summary(results))
 
 
 def load(experiment, folder, family):

@@ -68,8 +68,8 @@ class Family(abc.ABC):
   def rank(self, parts: SearchParts, arcs) -> list[dict[str, Any]]:
     """Returns the best arcs of int32 [n, num_decisions], best first.
 
-    Each is a dict of "arc" (an Arc), "valid_accuracy" (on the whole validation
-    split) and "batch_accuracy" (on the batch that pre-ranked it).
+    Each is a dict of "arc" (an Arc) and its scores, on the whole validation
+    split and on the batch that pre-ranked it, by names of `report.tables`.
     """
 
   @abc.abstractmethod
@@ -83,6 +83,10 @@ class Family(abc.ABC):
   @abc.abstractmethod
   def evaluate(self, model: keras.Model, description: dict) -> dict[str, Any]:
     """Returns the test results of a trained child."""
+
+  @abc.abstractmethod
+  def summary(self, results: dict[str, Any]) -> str:
+    """Returns a sentence that says the test results."""
 
   @abc.abstractmethod
   def export(self, model: keras.Model, description: dict, folder) -> None:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from enas_tf import checkpoints, config, errors, manifest
 
 # Loading a child needs the classes of all of its layers.
-from enas_tf.layers import conv, heads, norm, regularize  # noqa: F401
+from enas_tf.layers import conv, heads, language, norm, regularize  # noqa: F401
 from enas_tf.training import optimizers, schedules
 
 FOLDER = "final"

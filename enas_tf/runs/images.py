@@ -256,5 +256,11 @@ class ImageFamily(family.Family):
       },
     }
 
+  def summary(self, results):
+    return (
+      f"Test accuracy {results['test_accuracy']:.4f} on "
+      f"{results['test_images']} images."
+    )
+
   def export(self, model, description, folder):
     saved_images.export(model, description, folder)

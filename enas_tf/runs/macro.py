@@ -15,6 +15,8 @@ class MacroFamily(images.ImageFamily):
   here has as many as the supernet, and grows by `--child_out_filters` alone.
   """
 
+  policy = macro_policy.MacroPolicy
+
   def __init__(self, experiment):
     if experiment.fixed_arc is None:
       final = dataclasses.replace(
@@ -28,7 +30,7 @@ class MacroFamily(images.ImageFamily):
 
   def make_policy(self):
     controller = self.experiment.controller
-    return macro_policy.MacroPolicy(
+    return self.policy(
       self.space,
       lstm_size=controller.lstm_size,
       num_layers=controller.num_layers,

@@ -79,6 +79,7 @@ class SearchReport:
     names = {
       "loss": "child/loss",
       "acc": "child/accuracy",
+      "ppl": "child/perplexity",
       "reward": "reward/mean",
       "entropy": "controller/entropy_nats",
     }

@@ -21,7 +21,8 @@ class Decision(NamedTuple):
 
   Attributes:
     name: what is decided, as a path: "normal/node_0/op_1".
-    num_options: the integer is in [0, num_options).
+    num_options: the integer is in [0, num_options); the integers before it may
+      leave it fewer options, see `Space.num_options`.
   """
 
   name: str
@@ -89,6 +90,14 @@ class Space(abc.ABC):
   def num_decisions(self) -> int:
     return len(self.decisions)
 
+  def num_options(self, prefix: Sequence[int]) -> int:
+    """Returns how many options the decision after these integers has.
+
+    Args:
+      prefix: the first integers of an encoded arc.
+    """
+    return self.decisions[len(prefix)].num_options
+
   def check(self, row: Sequence[int]) -> None:
     """Raises ArcError unless `row` is an architecture of this space."""
     if len(row) != self.num_decisions:
@@ -100,15 +109,19 @@ class Space(abc.ABC):
     for position, (value, decision) in enumerate(
       zip(row, self.decisions, strict=True)
     ):
-      if not 0 <= value < decision.num_options:
+      num_options = self.num_options(row[:position])
+      if not 0 <= value < num_options:
         raise errors.ArcError(
           f"Integer {position} of the arc ({decision.name}) must be in "
-          f"[0, {decision.num_options}): change it. Received: {value}"
+          f"[0, {num_options}): change it. Received: {value}"
         )
 
   def random(self, rng: np.random.Generator) -> Arc:
-    """Returns an arc whose decisions are uniform and independent."""
-    return self.decode([rng.integers(d.num_options) for d in self.decisions])
+    """Returns an arc; each decision is uniform over the options it has."""
+    row = []
+    for _ in self.decisions:
+      row.append(int(rng.integers(self.num_options(row))))
+    return self.decode(row)
 
   def parse(self, text: str) -> Arc:
     """Returns the arc that `text` names.

@@ -95,14 +95,7 @@ class MacroArc:
 
     Node i is tensor i of the skip bits, so that layers are counted from 1.
     """
-    out = len(self.layers) + 1
-    edges = []
-    for i, layer in enumerate(self.layers):
-      edges.append(base.Edge(i, i + 1, layer.op))
-      edges += [base.Edge(j, i + 1) for j, bit in enumerate(layer.skips) if bit]
-    edges.append(base.Edge(out - 1, out))
-    names = ("stem", *(f"layer {i}" for i in range(1, out)), "output")
-    return (base.Graph("macro network", names, tuple(edges)),)
+    return (graph(self.layers, [[layer.op] for layer in self.layers]),)
 
   def _rows(self) -> list[str]:
     return [
@@ -125,16 +118,7 @@ class MacroSpace(base.Space):
   name = "macro"
 
   def __post_init__(self):
-    if self.num_layers < 1:
-      raise errors.ConfigError(
-        "A network needs at least one layer: raise --child_num_layers. "
-        f"Received: num_layers={self.num_layers}"
-      )
-    if not self.ops or len(set(self.ops)) != len(self.ops):
-      raise errors.ConfigError(
-        "The operations must be one or more different words: change "
-        f"--child_ops. Received: ops={','.join(self.ops)}"
-      )
+    check_size(self.num_layers, self.ops)
 
   @functools.cached_property
   def decisions(self) -> tuple[base.Decision, ...]:
@@ -171,20 +155,9 @@ class MacroSpace(base.Space):
         '["op", [skip_0, skip_1, ...]] with skips of 0 or 1: write it as a '
         f"run's best_arc.json does. Received: {value}"
       ) from error
-    if len(layers) != self.num_layers:
-      raise errors.ArcError(
-        f"An arc of this macro space has {self.num_layers} layers: change the "
-        f"arc, or set --child_num_layers={len(layers)}. "
-        f"Received: {len(layers)} layers"
-      )
+    check_skips([skips for _, skips in layers], self.num_layers)
     row = []
     for i, (op, skips) in enumerate(layers):
-      if len(skips) != i:
-        raise errors.ArcError(
-          f"Layer {i} of a macro arc has {i} skip bits, one for the stem and "
-          "each layer but the one it reads: add or remove some. "
-          f"Received: layer_{i}/skips={skips}"
-        )
       row += [self._integer(op, f"layer_{i}/op"), *skips]
     return self.decode(row)
 
@@ -207,3 +180,56 @@ class MacroSpace(base.Space):
         f"Received: {place}={op}"
       )
     return self.ops.index(op)
+
+
+def check_size(num_layers: int, ops: Sequence[str]) -> None:
+  """Raises ConfigError unless networks can be made of so many layers of ops."""
+  if num_layers < 1:
+    raise errors.ConfigError(
+      "A network needs at least one layer: raise --child_num_layers. "
+      f"Received: num_layers={num_layers}"
+    )
+  if not ops or len(set(ops)) != len(ops):
+    raise errors.ConfigError(
+      "The operations must be one or more different words: change "
+      f"--child_ops. Received: ops={','.join(ops)}"
+    )
+
+
+def check_skips(skips: Sequence[Sequence[int]], num_layers: int) -> None:
+  """Raises ArcError unless there are `num_layers` layers, the l-th with l bits.
+
+  Args:
+    skips: the skip bits of each layer.
+    num_layers: layers of the space.
+  """
+  if len(skips) != num_layers:
+    raise errors.ArcError(
+      f"An arc of this macro space has {num_layers} layers: change the "
+      f"arc, or set --child_num_layers={len(skips)}. "
+      f"Received: {len(skips)} layers"
+    )
+  for i, bits in enumerate(skips):
+    if len(bits) != i:
+      raise errors.ArcError(
+        f"Layer {i} of a macro arc has {i} skip bits, one for the stem and "
+        "each layer but the one it reads: add or remove some. "
+        f"Received: layer_{i}/skips={bits}"
+      )
+
+
+def graph(layers: Sequence, labels: Sequence[Sequence[str]]) -> base.Graph:
+  """Returns the graph of a network; node i is tensor i of the skip bits.
+
+  Args:
+    layers: each has `skips`.
+    labels: of the edges from each layer's input to the layer.
+  """
+  out = len(layers) + 1
+  edges = []
+  for i, layer in enumerate(layers):
+    edges += [base.Edge(i, i + 1, label) for label in labels[i]]
+    edges += [base.Edge(j, i + 1) for j, bit in enumerate(layer.skips) if bit]
+  edges.append(base.Edge(out - 1, out))
+  names = ("stem", *(f"layer {i}" for i in range(1, out)), "output")
+  return base.Graph("macro network", names, tuple(edges))

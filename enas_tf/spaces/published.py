@@ -1,6 +1,6 @@
 """Arcs that papers published, by name, with their source."""
 
-from enas_tf.spaces import macro, micro
+from enas_tf.spaces import macro, micro, rnn
 
 # Pham et al. 2018, https://arxiv.org/abs/1802.03268, figure 8; the integers
 # stand in the original's scripts/cifar10_micro_final.sh.
@@ -44,4 +44,17 @@ _ENAS_MACRO = """
 
 MACRO = {
   "enas_macro": macro.MacroSpace(num_layers=24).decode(_ENAS_MACRO.split()),
+}
+
+# https://github.com/google-research/google-research/tree/master/enas_lm, in the
+# README: 56.1 perplexity on the test part of Penn Treebank.
+_ENAS_LM = "0 2 1 0 2 1 2 2 4 0 5 0 3 2 6 2"
+# The original's scripts/ptb_final.sh, of a code that its authors withdrew.
+_ENAS_PTB = "0 0 0 1 1 2 1 2 0 2 0 5 1 1 0 6 1 8 1 8 1 8 1"
+
+RNN = {
+  "enas_lm": rnn.RnnSpace(num_nodes=8).decode(_ENAS_LM.split()),
+  "enas_ptb": rnn.RnnSpace(
+    num_nodes=11, functions=rnn.PAPER_FUNCTIONS, first_function=True
+  ).decode(_ENAS_PTB.split()),
 }

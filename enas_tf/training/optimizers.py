@@ -149,7 +149,7 @@ class SupernetMomentum:
     rate = self.learning_rate
     factor, mu = tf.constant(2 * self._l2_reg), tf.constant(MOMENTUM)
     gradients, norm = self._clip(
-      _with_l2(gradient, variable, factor)
+      with_l2(gradient, variable, factor)
       for gradient, variable in zip(gradients, self.variables, strict=True)
     )
     momenta = self._momenta + self._bank_momenta
@@ -205,7 +205,7 @@ def _write(variable, places, rows) -> None:
   variable.scatter_update(tf.IndexedSlices(rows, places))
 
 
-def _with_l2(gradient, variable, factor):
+def with_l2(gradient, variable, factor):
   """Returns gradient + factor * variable."""
   if gradient is None:
     return factor * variable

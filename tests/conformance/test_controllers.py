@@ -7,12 +7,14 @@ import pytest
 import tensorflow as tf
 
 from enas_tf.controllers import (
+  macro_channels_policy,
   macro_policy,
   micro_policy,
   random_search,
   reinforce,
+  rnn_policy,
 )
-from enas_tf.spaces import macro, micro
+from enas_tf.spaces import macro, macro_channels, micro, rnn
 
 # Spaces, and the policies of their arcs.
 POLICIES = {
@@ -20,6 +22,10 @@ POLICIES = {
     1, ("sep_conv_3x3", "identity", "avg_pool_3x3")
   ): micro_policy.MicroPolicy,
   macro.MacroSpace(3): macro_policy.MacroPolicy,
+  macro_channels.MacroChannelsSpace(
+    2, 4, ("conv_3x3", "max_pool_3x3")
+  ): macro_channels_policy.MacroChannelsPolicy,
+  rnn.RnnSpace(3): rnn_policy.RnnPolicy,
 }
 
 

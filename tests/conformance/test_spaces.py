@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from enas_tf import errors
-from enas_tf.spaces import base, macro, micro
+from enas_tf.spaces import base, macro, macro_channels, micro, rnn
 
 SPACES = {
   "micro": micro.MicroSpace(),
@@ -16,6 +16,16 @@ SPACES = {
   "macro_one_layer": macro.MacroSpace(num_layers=1),
   "macro_other_ops": macro.MacroSpace(4, ("identity", "conv_7x7")),
   "macro_published": macro.MacroSpace(num_layers=24),
+  "rnn": rnn.RnnSpace(),
+  "rnn_one_node": rnn.RnnSpace(num_nodes=1),
+  "rnn_other_functions": rnn.RnnSpace(3, ("identity", "sine")),
+  "rnn_first_function": rnn.RnnSpace(11, rnn.PAPER_FUNCTIONS, True),
+  "rnn_published": rnn.RnnSpace(num_nodes=8),
+  "macro_channels": macro_channels.MacroChannelsSpace(),
+  "macro_channels_one_layer": macro_channels.MacroChannelsSpace(num_layers=1),
+  "macro_channels_other_ops": macro_channels.MacroChannelsSpace(
+    3, 4, ("identity", "conv_7x7")
+  ),
 }
 
 
@@ -30,6 +40,15 @@ def arcs(space):
   return [space.random(rng) for _ in range(20)]
 
 
+def replace(space, row, position, value):
+  """Returns the row with another integer, and those after it in range."""
+  changed = row.copy()
+  changed[position] = value
+  for i in range(position + 1, len(row)):
+    changed[i] = min(changed[i], space.num_options(changed[:i]) - 1)
+  return changed
+
+
 def test_names_of_decisions_are_unique(space):
   names = [decision.name for decision in space.decisions]
   assert len(set(names)) == len(names) == space.num_decisions
@@ -42,6 +61,14 @@ def test_contains_its_samples(space, arcs):
     assert row.dtype == np.int32 and row.shape == (space.num_decisions,)
     space.check(row)
   assert len(set(arcs)) > 1
+
+
+def test_options_do_not_exceed_those_of_the_decision(space, arcs):
+  for arc in arcs:
+    row = space.encode(arc)
+    for position, decision in enumerate(space.decisions):
+      options = space.num_options(row[:position])
+      assert 1 <= options <= decision.num_options, decision.name
 
 
 def test_encode_and_decode_are_inverse(space, arcs):
@@ -59,9 +86,8 @@ def test_text_and_json_round_trip(space, arcs):
 def test_every_decision_matters(space, arcs):
   row = space.encode(arcs[0])
   for position, decision in enumerate(space.decisions):
-    for value in range(decision.num_options):
-      changed = row.copy()
-      changed[position] = value
+    for value in range(space.num_options(row[:position])):
+      changed = replace(space, row, position, value)
       same = value == row[position]
       assert (space.decode(changed) == arcs[0]) == same, decision.name
 
@@ -69,7 +95,7 @@ def test_every_decision_matters(space, arcs):
 def test_rejects_what_it_does_not_contain(space, arcs):
   row = space.encode(arcs[0])
   for position, decision in enumerate(space.decisions):
-    for value in (-1, decision.num_options):
+    for value in (-1, space.num_options(row[:position])):
       changed = row.copy()
       changed[position] = value
       with pytest.raises(errors.ArcError, match=decision.name):

@@ -1,7 +1,7 @@
 import numpy as np
 
 from enas_tf.controllers import random_search
-from enas_tf.spaces import micro
+from enas_tf.spaces import macro_channels, micro
 
 SPACE = micro.MicroSpace(num_cells=2)
 
@@ -28,3 +28,27 @@ def test_proposals_do_not_depend_on_rewards():
   assert first.update(arcs, np.ones(3)) == {}
   second.propose(3)
   np.testing.assert_array_equal(first.propose(3), second.propose(3))
+
+
+def test_proposals_by_hand():
+  """The first, and those after a restart, are a function of seed and number."""
+  controller = random_search.RandomSearch(SPACE, seed=5)
+  (variable,) = controller.state().values()
+  for number in (0, 1, 7):
+    variable.assign(number)
+    rng = np.random.default_rng([5, number])
+    expected = [SPACE.encode(SPACE.random(rng)) for _ in range(3)]
+    np.testing.assert_array_equal(controller.propose(3), expected)
+    assert int(variable) == number + 1
+
+
+def test_options_may_depend_on_earlier_decisions():
+  space = macro_channels.MacroChannelsSpace(2, 4, ("conv_3x3",))
+  arcs = random_search.RandomSearch(space, seed=0).propose(2000).numpy()
+  for arc in arcs:
+    space.check(arc)
+  for start in range(4):
+    counts = np.bincount(arcs[arcs[:, 0] == start, 1])
+    expected = counts.sum() / (4 - start)
+    assert len(counts) == 4 - start
+    assert np.abs(counts - expected).max() < 5 * expected**0.5

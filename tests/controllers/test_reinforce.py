@@ -7,10 +7,15 @@ from enas_tf.controllers import (
   micro_policy,
   random_search,
   reinforce,
+  rnn_policy,
 )
-from enas_tf.spaces import macro, micro
+from enas_tf.spaces import macro, micro, rnn
 from tests import golden
-from tests.controllers import test_macro_policy, test_micro_policy
+from tests.controllers import (
+  test_macro_policy,
+  test_micro_policy,
+  test_rnn_policy,
+)
 
 SPACE = micro.MicroSpace(num_cells=1)
 
@@ -33,7 +38,22 @@ def eagerly():
 def assert_weights(policy, expected, atol=1e-6):
   for name, value in expected.items():
     found = policy.named_variables[name]
-    np.testing.assert_allclose(found, value, 1e-4, atol, err_msg=name)
+    np.testing.assert_allclose(found, value, 1e-6, atol, err_msg=name)
+
+
+def assert_updates(controller, rewards, arrays, arc_of):
+  """Makes the updates of a golden and compares each with it."""
+  after = {}
+  for j, reward in enumerate(rewards):
+    step = golden.under(arrays, f"step{j}/")
+    metrics = controller.update(arc_of(arrays, step["arc_index"]), [reward])
+    assert metrics["controller/loss"] == pytest.approx(step["loss"], rel=1e-5)
+    assert metrics["controller/baseline"] == pytest.approx(
+      step["baseline_after"], rel=1e-5
+    )
+    after = golden.under(step, "var_after/controller/")
+    assert_weights(controller._policy, after)
+  assert after  # The last step's weights are among the golden's.
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -56,19 +76,22 @@ def test_updates_as_the_original(name, goldens):
     penalty_weight=settings.get("skip_weight", 0.0),
     seed=0,
   )
-  after = {}
-  for j, value in enumerate(meta["trainer"]["values"]):
-    step = golden.under(arrays, f"step{j}/")
-    arc = goldens.arc_of(arrays, step["arc_index"])
-    reward = value / meta["trainer"]["batch_size"]
-    metrics = controller.update(arc, [reward])
-    assert metrics["controller/loss"] == pytest.approx(step["loss"], rel=1e-5)
-    assert metrics["controller/baseline"] == pytest.approx(
-      step["baseline_after"], rel=1e-5
-    )
-    after = golden.under(step, "var_after/controller/")
-    assert_weights(policy, after)
-  assert after  # The last step's weights are among the golden's.
+  values = np.array(meta["trainer"]["values"])
+  rewards = values / meta["trainer"]["batch_size"]
+  assert_updates(controller, rewards, arrays, goldens.arc_of)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_updates_of_an_rnn_policy_as_the_original():
+  arrays, meta = golden.load("controller_enas_lm")
+  policy = test_rnn_policy.policy_of(meta, arrays)
+  # The settings of enas_lm: TF1's Adam as it comes.
+  controller = reinforce.Reinforce(
+    policy, lr=5e-5, entropy_weight=1e-5, bl_dec=0.999, seed=0,
+    adam_beta_1=0.9, adam_epsilon=1e-8,
+  )  # fmt: skip
+  rewards = 80 / np.exp(meta["trainer"]["values"])
+  assert_updates(controller, rewards, arrays, test_rnn_policy.arc_of)
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -228,6 +251,25 @@ def test_beats_random_search():
   guessed = np.mean(rewards(blind.propose(300)))
   assert guessed == pytest.approx((1 / 2 + 1 / 3) / 2, abs=0.05)
   assert np.mean(rewards(learner.propose(300))) > guessed + 0.2
+
+
+def test_an_rnn_policy_learns_against_its_prior():
+  """Its small weights have small gradients, hence enas_lm's small epsilon."""
+  space = rnn.RnnSpace(3)
+  controller = reinforce.Reinforce(
+    rnn_policy.RnnPolicy(space, lstm_size=32),
+    lr=0.02, entropy_weight=1e-5, bl_dec=0.9, seed=0,
+    adam_beta_1=0.9, adam_epsilon=1e-8,
+  )  # fmt: skip
+  shares = []
+  for _ in range(80):
+    arcs = controller.propose(20)
+    # The farthest of nodes, and the last of functions.
+    rewards = tf.reduce_mean(tf.cast(arcs == [0, 3] * 3, tf.float32), 1)
+    controller.update(arcs, rewards)
+    shares.append(np.mean(rewards))
+  assert np.mean(shares[:5]) < 0.5
+  assert np.mean(shares[-5:]) > 0.8
 
 
 def test_state_has_the_same_names_in_every_process():

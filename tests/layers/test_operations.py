@@ -5,11 +5,13 @@ import tensorflow as tf
 
 from enas_tf import errors
 from enas_tf.layers import mixed, operations
-from enas_tf.spaces import micro
+from enas_tf.spaces import macro, micro
 from tests import golden
 
 FILTERS = 4
 WORDS = operations.words()
+MACRO_WORDS = operations.words("macro")
+ALL_WORDS = WORDS + MACRO_WORDS
 # Those that the original had, in the order of its integers.
 ORIGINAL_WORDS = micro.PAPER_OPS
 
@@ -75,15 +77,16 @@ def by_tape(word, x, rows):
 
 def by_mixed(word, x, rows):
   """As a supernet does: the operation is chosen by an integer."""
+  words = WORDS if word in WORDS else MACRO_WORDS
   with tf.GradientTape() as tape:
     tape.watch([x, rows])
-    y = mixed.mixed(x, tf.constant(WORDS.index(word)), rows, WORDS)
+    y = mixed.mixed(x, tf.constant(words.index(word)), rows, words)
     loss = weighted_sum(y)
   return y, *tape.gradient(loss, [x, rows])
 
 
 @pytest.mark.parametrize("way", [by_hand, by_tape, by_mixed])
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", ALL_WORDS)
 def test_search_computes_what_the_final_child_computes(word, way):
   x, rows = images(), random_rows(word)
   found, expected = way(word, x, rows), keras_results(word, x, rows)
@@ -94,7 +97,7 @@ def test_search_computes_what_the_final_child_computes(word, way):
     np.testing.assert_allclose(value, other, 1e-4, 1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", ALL_WORDS)
 def test_saves_as_many_tensors_as_it_says(word):
   operation = operations.get(word)
   rows = random_rows(word)
@@ -104,7 +107,7 @@ def test_saves_as_many_tensors_as_it_says(word):
   assert len(saved_back) == sum(s.num_saved_back for s in operation.stages)
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", ALL_WORDS)
 @pytest.mark.parametrize("size", [6, 7])
 def test_stride_halves_the_image(word, size):
   layers = operations.get(word).layers(FILTERS, 2, "edge_")
@@ -113,7 +116,7 @@ def test_stride_halves_the_image(word, size):
   assert all(layer.name.startswith("edge_") for layer in layers)
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", ALL_WORDS)
 def test_layers_are_serializable(word):
   model = keras.Sequential(
     [keras.Input((6, 6, FILTERS)), *operations.get(word).layers(FILTERS, 2)]
@@ -166,6 +169,49 @@ def test_search_operations_as_the_original(op, previous):
 
 
 @pytest.mark.parametrize(
+  "word, case",
+  [
+    ("conv_3x3", "conv3"),
+    ("sep_conv_3x3", "conv3_sep"),
+    ("conv_5x5", "conv5"),
+    ("sep_conv_5x5", "conv5_sep"),
+    ("avg_pool_3x3", "avg_pool"),
+    ("max_pool_3x3", "max_pool"),
+  ],
+)
+def test_macro_operations_as_the_original(word, case):
+  arrays, _ = golden.load("components")
+  case = golden.under(arrays, f"macro_{case}/")
+  x = case["in/0"]
+  filters = x.shape[-1]
+  weights = golden.under(case, "var/c/")
+  # Two scopes, or one before a pool: kernels, scale and offset.
+  values, moving = [], []
+  for scope in dict.fromkeys(name.split("/")[0] for name in weights):
+    own = golden.under(weights, f"{scope}/")
+    if "w_point" in own:
+      # The original convolves with the transpose.
+      values += [own["w_depth"], own["w_point"].T[None, None]]
+    else:
+      values.append(own["w"])
+    values += [own["bn/scale"], own["bn/offset"]]
+    moving += [own["bn/moving_mean"], own["bn/moving_variance"]]
+  operation = operations.get(f"macro/{word}")
+  rows = np.concatenate([value.reshape(-1, filters) for value in values])
+  y, _ = operation.forward(tf.constant(x), tf.constant(rows))
+  np.testing.assert_allclose(y, case["train/0"], golden.RTOL, golden.ATOL)
+  model = keras.Sequential([keras.Input(x.shape[1:]),
+                            *operation.layers(filters)])  # fmt: skip
+  for variables, others in (
+    (model.trainable_variables, values),
+    (model.non_trainable_variables, moving),
+  ):
+    for variable, value in zip(variables, others, strict=True):
+      variable.assign(value)
+  np.testing.assert_allclose(model(x), case["eval/0"], golden.RTOL, golden.ATOL)
+
+
+@pytest.mark.parametrize(
   "word, expected",
   [
     # Of 4 channels: twice (k * k * 4 + 4 * 4 + 2 * 4) weights.
@@ -181,6 +227,17 @@ def test_search_operations_as_the_original(op, previous):
     ("max_pool_3x3", 0),
     ("max_pool_5x5", 0),
     ("identity", 0),
+    # First 4 * 4 + 2 * 4 weights for the 1x1 convolution.
+    ("macro/conv_1x1", 24),
+    ("macro/avg_pool_3x3", 24),
+    ("macro/max_pool_3x3", 24),
+    ("macro/conv_3x3", 24 + 144 + 8),
+    ("macro/conv_5x5", 24 + 400 + 8),
+    ("macro/sep_conv_3x3", 24 + 36 + 16 + 8),
+    ("macro/sep_conv_5x5", 24 + 100 + 16 + 8),
+    ("macro/sep_conv_7x7", 24 + 196 + 16 + 8),
+    ("macro/dil_conv_3x3", 24 + 36 + 16 + 8),
+    ("macro/dil_conv_5x5", 24 + 100 + 16 + 8),
   ],
 )
 def test_number_of_weights_by_hand(word, expected):
@@ -238,6 +295,24 @@ def test_no_two_convolutions_of_an_operation_begin_alike():
 
 def test_the_paper_operations_are_known():
   assert set(micro.PAPER_OPS) <= set(WORDS)
+  assert {f"macro/{op}" for op in macro.PAPER_OPS} <= set(MACRO_WORDS)
+
+
+def test_each_word_is_of_one_space():
+  assert WORDS
+  assert not any("/" in word for word in WORDS)
+  assert MACRO_WORDS
+  assert all(word.startswith("macro/") for word in MACRO_WORDS)
+  assert len(set(ALL_WORDS)) == len(ALL_WORDS)
+  assert all(operations.get(word).word == word for word in ALL_WORDS)
+
+
+def test_macro_operations_normalize_by_two_epsilons():
+  """The second, behind the k x k convolution, is the original's 1e-3."""
+  for word in MACRO_WORDS:
+    stages = operations.get(word).stages
+    found = [s.epsilon for s in stages if isinstance(s, operations.Normalize)]
+    assert found == [1e-5, 1e-3][: len(found)], word
 
 
 def test_an_unknown_word_lists_the_known_ones():

@@ -1,6 +1,6 @@
 import pytest
 
-from enas_tf.spaces import macro, micro, published
+from enas_tf.spaces import macro, micro, published, rnn
 
 # The arc that the original's scripts/cifar10_micro_final.sh passes, node by
 # node; figure 8 of https://arxiv.org/abs/1802.03268 draws the same cells.
@@ -145,3 +145,63 @@ def test_a_macro_space_writes_it_in_its_own_order():
   assert arc.ops == reverse.ops
   assert str(arc).startswith("5  2 0  5 1 0  3 0 0 1")
   assert reverse.parse("enas_macro") == reverse.parse(arc.triangle())
+
+
+def rnn_child_parameters(arc, hidden, vocabulary=10_000):
+  """Counts the weights of a language model around the cell by hand."""
+  # The embedding is the softmax too; node 0 reads two vectors, the later nodes
+  # one, and each makes two.
+  return vocabulary * hidden + (4 + 2 * len(arc.nodes)) * hidden**2
+
+
+def test_enas_lm_by_hand():
+  arc = published.RNN["enas_lm"]
+  assert arc.first_function is None
+  assert arc.nodes == (
+    (0, "sigmoid"),
+    (1, "tanh"),
+    (2, "relu"),
+    (2, "sigmoid"),
+    (4, "tanh"),
+    (5, "tanh"),
+    (3, "sigmoid"),
+    (6, "sigmoid"),
+  )
+  assert rnn.loose_ends(arc.nodes) == (7, 8)
+  assert rnn_child_parameters(arc, 800) == 20_800_000
+  assert rnn_child_parameters(arc, 850) == 22_950_000
+
+
+def test_enas_ptb_by_hand():
+  arc = published.RNN["enas_ptb"]
+  assert arc.first_function == "tanh"
+  assert arc.nodes == (
+    (0, "tanh"),
+    (1, "relu"),
+    (2, "relu"),
+    (2, "tanh"),
+    (2, "tanh"),
+    (5, "relu"),
+    (1, "tanh"),
+    (6, "relu"),
+    (8, "relu"),
+    (8, "relu"),
+    (8, "relu"),
+  )
+  assert arc.to_paper() == str(arc)
+  assert rnn_child_parameters(arc, 748) == 22_027_104
+
+
+def test_an_rnn_space_offers_what_it_contains():
+  assert set(rnn.RnnSpace(8).published) == {"enas_lm"}
+  assert set(rnn.RnnSpace(8, first_function=True).published) == {"enas_lm"}
+  # Its node 0 is tanh, so that both layouts hold it.
+  assert set(rnn.RnnSpace(11).published) == {"enas_ptb"}
+  assert rnn.RnnSpace(11).parse("enas_ptb").first_function is None
+  assert rnn.RnnSpace(9).published == {}
+  assert rnn.RnnSpace(8, ("tanh", "relu")).published == {}
+  assert rnn.RnnSpace(11, ("relu", "tanh")).parse("enas_ptb") == (
+    rnn.RnnSpace(11, ("relu", "tanh")).from_paper(
+      str(published.RNN["enas_ptb"])
+    )
+  )

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from enas_tf import errors
 from enas_tf.compat import original
-from enas_tf.networks import micro_supernet
-from enas_tf.spaces import micro
+from enas_tf.networks import macro_supernet, micro_supernet
+from enas_tf.spaces import macro, micro
 from enas_tf.training import schedules, supernet
 from tests import golden
 
@@ -54,7 +54,6 @@ def random_arcs(space, num, seed=0):
 @golden.no_ties
 def test_trains_as_the_original():
   arrays, meta = golden.load("train_micro_search")
-  steps = [golden.under(arrays, f"step{i}/") for i in range(meta["steps"])]
   net = build_net(
     meta["num_cells"],
     num_layers=meta["num_layers"],
@@ -64,6 +63,26 @@ def test_trains_as_the_original():
     use_aux_heads=False,
     faithful=True,
   )
+  assert_trains_alike(net, arrays, meta, ["normal_arc", "reduce_arc"])
+
+
+@golden.no_ties
+def test_macro_trains_as_the_original():
+  arrays, meta = golden.load("train_macro_search")
+  net = macro_supernet.MacroSupernet(
+    macro.MacroSpace(meta["num_layers"]),
+    out_filters=meta["out_filters"],
+    image_shape=(32, 32, 3),
+    num_classes=10,
+    keep_prob=1.0,
+    seed=0,
+  )
+  assert_trains_alike(net, arrays, meta, ["arc"])
+
+
+def assert_trains_alike(net, arrays, meta, parts):
+  """Takes a golden's steps, on the arcs that it holds in parts."""
+  steps = [golden.under(arrays, f"step{i}/") for i in range(meta["steps"])]
   original.assign(net, golden.under(arrays, "var/"))
   trainer = build_trainer(
       net,
@@ -72,7 +91,7 @@ def test_trains_as_the_original():
       meta["l2_reg"],
   )  # fmt: skip
   for expected in steps:
-    arc = np.concatenate([expected["normal_arc"], expected["reduce_arc"]])
+    arc = np.concatenate([expected[part] for part in parts])
     metrics = trainer.run(tf.constant(arc[None], tf.int32))
     assert metrics["child/loss"] == pytest.approx(expected["loss"], rel=1e-4)
     assert metrics["child/learning_rate"] == pytest.approx(expected["lr"])

@@ -1,0 +1,54 @@
+"""The LSTM policy of the macro space with channel ranges.
+
+It decides, for each operation of a layer, where its range of channels starts
+and how many there are, and then the layer's skips as in the macro space.
+"""
+
+import tensorflow as tf
+
+from enas_tf.controllers import lstm, macro_policy
+
+# Logit of a count that would pass the last channel: its probability is 0, and
+# its logarithm finite.
+_NEVER = -1e9
+
+
+class MacroChannelsPolicy(macro_policy.LayerPolicy):
+  """Samples and scores macro_channels arcs.
+
+  Args: those of `LayerPolicy`; the space is a `MacroChannelsSpace`.
+  """
+
+  def _make_weights(self, lstm_size, seed):
+    filters = self.space.out_filters
+
+    def make(shape, name, first):
+      return [
+        lstm.uniform(shape, name.format(i), first + 4 * i)
+        for i in range(len(self.space.ops))
+      ]
+
+    shape = (filters, lstm_size)
+    self.emb_start = make(shape, "emb/branch_{}/w_start", seed)
+    self.emb_count = make(shape, "emb/branch_{}/w_count", seed + 1)
+    shape = (lstm_size, filters)
+    self.softmax_start = make(shape, "softmax/branch_{}/w_start", seed + 2)
+    self.softmax_count = make(shape, "softmax/branch_{}/w_count", seed + 3)
+
+  def _decide_layer(self, x, state, decide):
+    filters = self.space.out_filters
+    for emb_start, emb_count, softmax_start, softmax_count in zip(
+      self.emb_start,
+      self.emb_count,
+      self.softmax_start,
+      self.softmax_count,
+      strict=True,
+    ):
+      h, state = self.lstm(x, state)
+      start = decide(self._bound(h @ softmax_start)[:, None])  # [n, 1]
+      h, state = self.lstm(tf.gather(emb_start, start[:, 0]), state)
+      fits = tf.range(filters) < filters - start  # Of count - 1, [n, filters].
+      logits = tf.where(fits, self._bound(h @ softmax_count), _NEVER)
+      count = decide(logits[:, None])
+      x = tf.gather(emb_count, count[:, 0])
+    return x, state

@@ -1,0 +1,145 @@
+"""Windows of a text: what a recurrent network is trained on, step by step.
+
+A window is a function of the step alone (and of a seed), so a stream that
+starts at step k is the rest of the stream that started at 0, and nothing of it
+needs to be saved.
+"""
+
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from enas_tf import errors
+
+
+class Window(NamedTuple):
+  """A part of each row.
+
+  Attributes:
+    inputs: int32 [batch_size, num_steps].
+    targets: the words that follow, int32 [batch_size, num_steps].
+    is_first: whether the rows begin here, so that no state is carried; bool [].
+  """
+
+  inputs: np.ndarray
+  targets: np.ndarray
+  is_first: np.ndarray
+
+
+def batched(ids: np.ndarray, batch_size: int) -> np.ndarray:
+  """Returns the text cut into rows, int32 [batch_size, length].
+
+  Row i + 1 goes on where row i ends. Up to batch_size - 1 words at the end are
+  left out.
+
+  Raises:
+    DataError: if a row would have fewer than two words.
+  """
+  length = len(ids) // batch_size
+  if length < 2:
+    raise errors.DataError(
+      "The text is too short for so many rows: lower --batch_size, or give a "
+      f"longer text. Received: batch_size={batch_size}, words={len(ids)}"
+    )
+  return ids[: batch_size * length].reshape(batch_size, length)
+
+
+def windows_per_epoch(rows: np.ndarray, num_steps: int) -> int:
+  """Returns how many windows `windows` cuts before it begins again."""
+  return (rows.shape[1] - 1) // num_steps
+
+
+def windows(
+  rows: np.ndarray, num_steps: int, start_step: int = 0
+) -> Iterator[Window]:
+  """Returns endless windows of `num_steps` words, one after the other.
+
+  What is left at the end of the rows is too short for a window and left out.
+
+  Args:
+    rows: int32 [batch_size, length].
+    num_steps: words of each row in a window.
+    start_step: the window to begin with.
+
+  Raises:
+    DataError: if the rows are shorter than one window and the word after it.
+  """
+  _check_length(rows, num_steps)
+  num_windows = windows_per_epoch(rows, num_steps)
+  return (
+    _window(rows, step % num_windows * num_steps, num_steps)
+    for step in itertools.count(start_step)
+  )
+
+
+def random_windows(
+  rows: np.ndarray, num_steps: int, *, seed: int, start_step: int = 0
+) -> Iterator[Window]:
+  """Returns endless windows of random lengths, one after the other.
+
+  So that the same words do not always end a window: see `_lengths`. Arguments
+  and errors are those of `windows`, and the seed is that of the lengths.
+  """
+  _check_length(rows, num_steps)
+
+  def generate():
+    step = 0
+    for epoch in itertools.count():
+      lengths = _lengths(rows.shape[1] - 1, num_steps, (seed, epoch))
+      starts = np.cumsum(lengths) - lengths
+      skipped = max(0, start_step - step)
+      for start, length in zip(
+        starts[skipped:], lengths[skipped:], strict=True
+      ):
+        yield _window(rows, start, length)
+      step += len(lengths)
+
+  return generate()
+
+
+def eval_windows(rows: np.ndarray, num_steps: int) -> Iterator[Window]:
+  """Returns all of the rows, once; the last window may be shorter."""
+  return (
+    _window(rows, start, num_steps)
+    for start in range(0, rows.shape[1] - 1, num_steps)
+  )
+
+
+def _check_length(rows, num_steps) -> None:
+  if windows_per_epoch(rows, num_steps) < 1:
+    raise errors.DataError(
+      "The text is too short for one window: lower --batch_size or "
+      "--child_bptt_steps, or give a longer text. Received: "
+      f"num_steps={num_steps}, rows={rows.shape}"
+    )
+
+
+def _window(rows, start, num_steps) -> Window:
+  end = min(start + num_steps, rows.shape[1] - 1)
+  return Window(
+    rows[:, start:end], rows[:, start + 1 : end + 1], np.array(start == 0)
+  )
+
+
+def _lengths(length: int, num_steps: int, seed) -> np.ndarray:
+  """Returns lengths of windows, int64 [num_windows], that fill `length` words.
+
+  As AWD-LSTM (Merity et al. 2017, section 4.1) and enas_lm (data_utils.py) draw
+  them: normal, of deviation 5, around num_steps or, once in twenty, half of it.
+  """
+  rng = np.random.default_rng(seed)
+  # Differs from enas_lm: the deviation is smaller for short windows, of which
+  # two of 5 would leave nothing; and no words at the end are left out.
+  deviation = min(5.0, num_steps / 7)
+  lengths = []
+  while length > 0:
+    mean = num_steps if rng.random() < 0.95 else num_steps / 2
+    # Truncated at two deviations, as TensorFlow's truncated_normal.
+    noise = rng.standard_normal()
+    while abs(noise) > 2:
+      noise = rng.standard_normal()
+    lengths.append(min(length, max(1, int(mean + deviation * noise))))
+    length -= lengths[-1]
+  return np.array(lengths)

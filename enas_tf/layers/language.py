@@ -1,0 +1,287 @@
+"""Recurrent language models: the layers between words and logits.
+
+The cell is that of `highway`; around it are an embedding, which is the softmax
+too, and the dropouts of google-research's enas_lm. `SharedLanguage` runs the
+cell of any arc on shared weights, `FixedLanguage` always the same.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from enas_tf import errors
+from enas_tf.layers import dropouts, highway
+
+OUTPUTS = ("all", "loose")
+# Initial weights are uniform within this distance of 0.
+INITIAL_RANGE = 0.04
+# Apart from the seeds of the dropouts.
+_SEED_OF_WEIGHTS = 1000
+
+
+class Language(keras.layers.Layer):
+  """Predicts each next word; the parent of the two below.
+
+  Args:
+    vocab_size: number of words.
+    units: of the embedding and of the state.
+    output: which nodes are averaged into the state: "all" but node 0, or the
+      "loose" ones, which no node reads, node 0 among them.
+    rates: of the dropouts.
+    seed: of the initial weights and the dropouts.
+
+  Attributes:
+    embedding: [vocab_size, units], the weights of the softmax too.
+    w_prev: [2 * units, 2 * units]; the first half of the rows is for the
+      input, the second for the state.
+    step: calls in training, int32.
+  """
+
+  def __init__(
+    self,
+    vocab_size: int,
+    units: int,
+    output: str = "all",
+    rates: dropouts.Rates = dropouts.NONE,
+    seed: int = 0,
+    **kwargs,
+  ):
+    super().__init__(**kwargs)
+    if output not in OUTPUTS:
+      raise errors.ConfigError(
+        'A cell puts out the mean of "all" nodes or of the "loose" ends: '
+        f"choose one. Received: output={output}"
+      )
+    self.vocab_size = vocab_size
+    self.units = units
+    self.output_nodes = output
+    self.rates = dropouts.Rates(*rates)
+    self.seed = seed
+
+  def build(self, *shapes, **named_shapes):
+    del shapes, named_shapes  # The arguments give all sizes.
+    units = self.units
+    self.embedding = self._weight("embedding", (self.vocab_size, units), 0)
+    self.w_prev = self._weight("w_prev", (2 * units, 2 * units), 1)
+    self.step = self.add_weight(
+      shape=(), dtype="int32", initializer="zeros", trainable=False, name="step"
+    )
+
+  def _weight(self, name: str, shape, number: int):
+    """Returns a new variable, with random numbers of its own `number`."""
+    initializer = keras.initializers.RandomUniform(
+      -INITIAL_RANGE, INITIAL_RANGE, self.seed + _SEED_OF_WEIGHTS * (number + 1)
+    )
+    return self.add_weight(shape=shape, initializer=initializer, name=name)
+
+  def kernels(self, arc=None) -> list:
+    """Returns the weights of nodes 1, 2, ..., [units, 2 * units] each."""
+    raise NotImplementedError
+
+  def cell(self, arc=None) -> highway.Arc:
+    """Returns what the nodes do."""
+    raise NotImplementedError
+
+  def call(self, tokens, state, arc=None, training=False):
+    """Predicts the word after each word.
+
+    Args:
+      tokens: int32 [batch, steps].
+      state: before the first word, [batch, units].
+      arc: int32 [num_decisions], where the layer takes one.
+      training: whether there is dropout.
+
+    Returns:
+      {"logits": [batch, steps, vocab_size], "outputs": the states without
+      their dropout, [batch, steps, units], "state": the last, [batch, units]}.
+    """
+    masks = self._masks(tf.shape(state)[0], training)
+    return self.run(tokens, state, masks, arc)
+
+  def _masks(self, batch, training) -> dropouts.Masks:
+    """Returns masks; it counts the step."""
+    rates, step = dropouts.NONE, 0
+    if training:
+      rates, step = self.rates, self.step.value + 0
+      self.step.assign_add(1)
+    return dropouts.draw(
+      rates, self.vocab_size, batch, self.units, (self.seed, step)
+    )
+
+  def run(self, tokens, state, masks: dropouts.Masks, arc=None):
+    """Does what `call` does, with given masks."""
+    tokens = tf.transpose(tokens)  # [steps, batch], as the cell wants it.
+    x = tf.gather(self.embedding.value, tokens)
+    x *= tf.gather(masks.word, tokens)
+    x *= masks.embedded[:, 0] * masks.input
+    w_input, w_state = tf.split(self.w_prev.value + 0, 2)
+    outputs = highway.run(
+      _multiply(x, w_input), state, w_state, self.kernels(arc), masks.state,
+      self.cell(arc),
+    )  # fmt: skip
+    last = outputs[-1]
+    outputs = tf.transpose(outputs, [1, 0, 2])
+    logits = _multiply(
+      outputs * masks.output, self.embedding.value, transpose_b=True
+    )
+    return {"logits": logits, "outputs": outputs, "state": last}
+
+  def compute_output_spec(self, tokens, state, arc=None, training=False):
+    del arc, training
+    shapes = {
+      "logits": (*tokens.shape, self.vocab_size),
+      "outputs": (*tokens.shape, self.units),
+      "state": state.shape,
+    }
+    return {
+      key: keras.KerasTensor(shape, state.dtype)
+      for key, shape in shapes.items()
+    }
+
+  def get_config(self):
+    return super().get_config() | {
+      "vocab_size": self.vocab_size,
+      "units": self.units,
+      "output": self.output_nodes,
+      "rates": list(self.rates),
+      "seed": self.seed,
+    }
+
+
+@keras.saving.register_keras_serializable("enas_tf")
+class SharedLanguage(Language):
+  """A language model whose cell is any arc of a space, on shared weights.
+
+  All weights of the nodes are in one variable, a block for each choice. One
+  gather brings the blocks that an arc chooses, and its gradient touches these
+  alone.
+
+  Args:
+    num_nodes: nodes after node 0.
+    words: the functions of the space, in the order of their integers.
+
+  Attributes:
+    bank: [blocks, units, 2 * units], keyed by (node, function, previous).
+  """
+
+  def __init__(self, *args, num_nodes: int, words: tuple[str, ...], **kwargs):
+    super().__init__(*args, **kwargs)
+    self.num_nodes = num_nodes
+    self.words = _checked(words)
+
+  def build(self, *shapes, **named_shapes):
+    super().build(*shapes, **named_shapes)
+    shape = (self.num_blocks, self.units, 2 * self.units)
+    self.bank = self._weight("bank", shape, 2)
+
+  @property
+  def num_blocks(self) -> int:
+    return self.block(self.num_nodes + 1, 0, 0)
+
+  def block(self, node, function, previous):
+    """Returns the place in the bank of one choice.
+
+    Args:
+      node: from 1.
+      function: its place in `words`.
+      previous: the node that is read, from 0 and below `node`.
+    """
+    before = len(self.words) * (node * (node - 1) // 2)
+    return before + function * node + previous
+
+  def blocks(self, arc):
+    """Returns the places of all choices of an arc, int32 [num_nodes]."""
+    nodes = np.arange(1, self.num_nodes + 1, dtype=np.int32)
+    return self.block(nodes, arc[1::2], arc[0::2])
+
+  def kernels(self, arc=None) -> list:
+    return tf.unstack(tf.gather(self.bank.value, self.blocks(arc)))
+
+  def cell(self, arc=None) -> highway.Arc:
+    previous = arc[0::2]
+    mean = mean_of_nodes(previous, self.num_nodes, self.output_nodes)
+    return highway.Arc(
+      tf.unstack(previous), tf.unstack(arc[1::2]), self.words, mean
+    )
+
+  def get_config(self):
+    config = {"num_nodes": self.num_nodes, "words": list(self.words)}
+    return super().get_config() | config
+
+
+@keras.saving.register_keras_serializable("enas_tf")
+class FixedLanguage(Language):
+  """A language model of one cell.
+
+  Args:
+    nodes: (previous, function) of nodes 1, 2, ..., the function as a word.
+  """
+
+  def __init__(self, *args, nodes, **kwargs):
+    super().__init__(*args, **kwargs)
+    words = _checked([function for _, function in nodes])
+    previous = [int(previous) for previous, _ in nodes]
+    self.nodes = list(zip(previous, words, strict=True))
+
+  def build(self, *shapes, **named_shapes):
+    super().build(*shapes, **named_shapes)
+    shape = (self.units, 2 * self.units)
+    self.node_kernels = [
+      self._weight(f"node_{i}", shape, i + 1)
+      for i in range(1, len(self.nodes) + 1)
+    ]
+
+  def kernels(self, arc=None) -> list:
+    del arc
+    return [variable.value + 0 for variable in self.node_kernels]
+
+  def cell(self, arc=None) -> highway.Arc:
+    del arc
+    previous, words = zip(*self.nodes, strict=True)
+    functions = range(len(words))
+    mean = mean_of_nodes(previous, len(previous), self.output_nodes)
+    return highway.Arc(previous, functions, words, mean)
+
+  def get_config(self):
+    nodes = [list(node) for node in self.nodes]
+    return super().get_config() | {"nodes": nodes}
+
+
+def mean_of_nodes(previous, num_nodes: int, output: str):
+  """Returns the weights of s_0, s_1, ... in the new state, [num_nodes + 1].
+
+  Args:
+    previous: what nodes 1, 2, ... read, int32 [num_nodes].
+    num_nodes: nodes after node 0.
+    output: see `Language`.
+  """
+  if output == "all":
+    counted = tf.constant([0.0] + [1.0] * num_nodes)
+  else:
+    read = tf.reduce_max(tf.one_hot(previous, num_nodes + 1), 0)
+    counted = 1 - read
+  return counted / tf.reduce_sum(counted)
+
+
+def _multiply(x, kernel, transpose_b: bool = False):
+  """Returns x [a, b, c] times kernel, as one product of matrices."""
+  rows = tf.reshape(x, [-1, x.shape[-1]])
+  y = tf.matmul(rows, kernel, transpose_b=transpose_b)
+  return tf.reshape(y, [*tf.unstack(tf.shape(x)[:2]), y.shape[-1]])
+
+
+def _checked(words) -> tuple[str, ...]:
+  """Returns the words in lower case.
+
+  Raises:
+    ConfigError: if a cell cannot compute one.
+  """
+  lower = tuple(word.lower() for word in words)
+  unknown = [word for word in lower if word not in highway.FUNCTIONS]
+  if unknown:
+    raise errors.ConfigError(
+      "The functions of a cell must be among "
+      f"{', '.join(highway.FUNCTIONS)}: change --child_functions. Received: "
+      f"functions={','.join(unknown)}"
+    )
+  return lower

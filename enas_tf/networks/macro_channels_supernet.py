@@ -1,0 +1,83 @@
+"""The supernet of the macro space with channel ranges.
+
+Every layer runs all operations, each for the range of channels that the arc
+names, so that all weights but those of other channels are used at every step.
+"""
+
+import keras
+
+from enas_tf.layers import channel_ranges, conv, heads, norm, regularize
+from enas_tf.networks import macro_skeleton
+from enas_tf.spaces import macro_channels
+
+
+class MacroChannelsSupernet(keras.Model):
+  """Classifies images with the child that an arc describes.
+
+  A functional model of {"images": float32 [batch, height, width, channels],
+  "arc": int32 [num_decisions]} that answers {"logits": [batch, num_classes]}.
+  Normalization takes the statistics of the batch always; dropout works in
+  training alone.
+
+  Attributes:
+    space: the space of the arcs.
+    banks: none: every step uses all variables.
+  """
+
+  def __init__(
+    self,
+    space: macro_channels.MacroChannelsSpace,
+    *,
+    image_shape: tuple[int, int, int],
+    num_classes: int,
+    keep_prob: float,
+    seed: int,
+  ):
+    images = keras.Input(image_shape, name="images")
+    arc = keras.Input(
+      batch_shape=(space.num_decisions,), dtype="int32", name="arc"
+    )
+    filters = space.out_filters
+    words = tuple(f"macro/{word}" for word in space.ops)
+    x = macro_skeleton.stem(images, filters, moving_statistics=False)
+    tensors = [x]
+    first = 0
+    for layer in range(space.num_layers):
+      name = f"layer_{layer}"
+      y = channel_ranges.ChannelRanges(
+        words, filters, first, seed + 10_000 * layer, name=f"{name}_ranges"
+      )(tensors[-1], arc=arc)
+      first += 2 * len(words)
+      if layer:
+        y = channel_ranges.ChosenSum(first, name=f"{name}_add")(
+          y, *tensors[:layer], arc=arc
+        )
+        y = _norm(y, f"{name}_skip")
+      first += layer
+      tensors.append(y)
+      if layer in macro_skeleton.pool_layers(space.num_layers):
+        tensors = [
+          _halve(x, filters, f"{name}_pool_{i}") for i, x in enumerate(tensors)
+        ]
+    dropout = regularize.Dropout(keep_prob, seed, name="head_dropout")
+    logits = heads.classifier(tensors[-1], num_classes, dropout, relu=False)
+    super().__init__({"images": images, "arc": arc}, {"logits": logits})
+    self.space = space
+
+  @property
+  def banks(self) -> list:
+    return []
+
+  def chosen(self, arc) -> list:
+    """Returns the blocks of each bank that an arc uses: there are none."""
+    del arc
+    return []
+
+
+def _norm(x, name: str):
+  return norm.BatchNorm(moving_statistics=False, name=f"{name}_bn")(x)
+
+
+def _halve(x, filters: int, name: str):
+  x = conv.FactorizedReduction(filters, name=f"{name}_reduce")(x)
+  return _norm(x, name)

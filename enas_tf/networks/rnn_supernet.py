@@ -1,0 +1,82 @@
+"""The RNN supernet: one language model that holds every cell's weights.
+
+ENAS, section 2.1; what is computed is what google-research's enas_lm does.
+"""
+
+import keras
+
+from enas_tf import errors
+from enas_tf.layers import dropouts, language
+from enas_tf.spaces import rnn
+
+
+class RnnSupernet(keras.Model):
+  """Predicts words with the cell that an arc describes.
+
+  A functional model of {"tokens": int32 [batch, steps], "state": [batch,
+  hidden_size], "arc": int32 [num_decisions]} that answers {"logits": [batch,
+  steps, vocab_size], "outputs": [batch, steps, hidden_size], "state": [batch,
+  hidden_size]}. Only what the arc chooses is computed. Dropout works in
+  training alone.
+
+  Args:
+    space: of the arcs.
+    vocab_size: number of words.
+    hidden_size: of the embedding and of the state.
+    output: "all" or "loose", see `language.Language`.
+    drop_e, drop_i, drop_x, drop_l, drop_o: see `dropouts.Rates`.
+    seed: of the initial weights and the dropouts.
+
+  Attributes:
+    space: the space of the arcs.
+
+  Raises:
+    ConfigError: if the function of node 0 is a decision of the space, or a
+      cell cannot compute a function.
+  """
+
+  def __init__(
+    self,
+    space: rnn.RnnSpace,
+    *,
+    vocab_size: int,
+    hidden_size: int,
+    output: str = "all",
+    drop_e: float = 0.0,
+    drop_i: float = 0.0,
+    drop_x: float = 0.0,
+    drop_l: float = 0.0,
+    drop_o: float = 0.0,
+    seed: int = 0,
+  ):
+    if space.first_function:
+      raise errors.ConfigError(
+        "Node 0 of a shared cell is always tanh: give a space without "
+        f"first_function. Received: first_function={space.first_function}"
+      )
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    state = keras.Input((hidden_size,), name="state")
+    arc = keras.Input(
+      batch_shape=(space.num_decisions,), dtype="int32", name="arc"
+    )
+    outputs = language.SharedLanguage(
+      vocab_size,
+      hidden_size,
+      output,
+      dropouts.Rates(drop_e, drop_i, drop_x, drop_l, drop_o),
+      seed,
+      num_nodes=space.num_nodes,
+      words=space.functions,
+      name="language",
+    )(tokens, state, arc=arc)
+    super().__init__({"tokens": tokens, "state": state, "arc": arc}, outputs)
+    self.space = space
+
+  @property
+  def language(self) -> language.SharedLanguage:
+    return self.get_layer("language")
+
+  @property
+  def bank(self) -> keras.Variable:
+    """The weights of all nodes; `language.block` tells what lies where."""
+    return self.language.bank

@@ -1,0 +1,239 @@
+"""The RNN space: language models, from the text to the exported model."""
+
+import csv
+import dataclasses
+import functools
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from enas_tf import checkpoints
+from enas_tf.controllers import random_search, reinforce, rnn_policy
+from enas_tf.data import text, text_windows
+from enas_tf.evaluators import perplexity
+from enas_tf.networks import rnn_child, rnn_supernet
+from enas_tf.runs import family, fit, saved_text
+from enas_tf.spaces import rnn
+from enas_tf.training import recurrent, schedules
+
+_EVAL_ROWS = 10  # Rows that the text of an evaluation is cut into.
+
+
+class RnnFamily(family.Family):
+  """Recurrent cells of language models."""
+
+  def __init__(self, experiment):
+    super().__init__(experiment)
+    self.space = self._make_space(experiment.search)
+    if experiment.fixed_arc is None:
+      # An arc fixes the number of nodes: a found one that of the search.
+      final = dataclasses.replace(
+        experiment.final, num_nodes=experiment.search.num_nodes
+      )
+      self.experiment = dataclasses.replace(experiment, final=final)
+    self.final_space = self._make_space(self.experiment.final)
+
+  def _make_space(self, child):
+    return rnn.RnnSpace(child.num_nodes, child.functions)
+
+  @functools.cached_property
+  def _text(self) -> text.TextDataset:
+    data = self.experiment.data
+    return text.load(data.data, data.data_path, data.vocab_size)
+
+  def search_parts(self):
+    child, settings = self.experiment.search, self.experiment.controller
+    network = rnn_supernet.RnnSupernet(self.space, **self.sizes(child))
+    rows = text_windows.batched(self._text.train, child.batch_size)
+    windows = functools.partial(text_windows.windows, rows, child.bptt_steps)
+    windows(0)  # So that a text that is too short is refused at once.
+    valid = text_windows.batched(self._text.valid, child.batch_size)
+    reward_windows = functools.partial(
+      text_windows.windows, valid, child.bptt_steps
+    )
+    reward_windows(0)
+    steps = text_windows.windows_per_epoch(rows, child.bptt_steps)
+    return family.SearchParts(
+      controller=self.make_controller(),
+      child=self.trainer(network, windows, child, steps),
+      evaluator=perplexity.Perplexity(
+        network,
+        reward_windows,
+        constant=settings.reward_constant,
+        power=2 if settings.reward == "ppl_squared" else 1,
+      ),
+      child_steps=steps,
+      fingerprint=self._fingerprint(),
+    )
+
+  def sizes(self, child) -> dict[str, Any]:
+    """Returns the arguments of the networks that set their sizes."""
+    names = ("hidden_size", "output", "drop_e", "drop_i", "drop_x", "drop_l",
+             "drop_o")  # fmt: skip
+    return {name: getattr(child, name) for name in names} | {
+      "vocab_size": len(self._text.vocabulary),
+      "seed": self.experiment.run.seed,
+    }
+
+  def trainer(self, network, windows, child, steps):
+    """Returns the trainer of a supernet or a child."""
+    return recurrent.LanguageTrainer(
+      network,
+      windows,
+      schedules.from_config(child, steps),
+      batch_size=child.batch_size,
+      bptt_steps=child.bptt_steps,
+      l2_reg=child.l2_reg,
+      alpha=child.alpha,
+      beta=child.beta,
+      grad_bound=child.grad_bound,
+    )
+
+  def make_controller(self):
+    """Returns the controller that the settings ask for."""
+    settings, seed = self.experiment.controller, self.experiment.run.seed
+    if settings.kind == "random":
+      return random_search.RandomSearch(self.space, seed=seed)
+    policy = rnn_policy.RnnPolicy(
+      self.space,
+      lstm_size=settings.lstm_size,
+      num_layers=settings.num_layers,
+      tanh_constant=settings.tanh_constant,
+      temperature=settings.temperature,
+      faithful=self.experiment.search.faithful,
+      seed=seed,
+    )
+    return reinforce.Reinforce(
+      policy,
+      lr=settings.lr,
+      entropy_weight=settings.entropy_weight,
+      bl_dec=settings.bl_dec,
+      seed=seed,
+      # enas_lm's: with small weights, a large epsilon would stop all learning.
+      adam_beta_1=0.9,
+      adam_epsilon=1e-8,
+    )
+
+  def _fingerprint(self) -> dict[str, Any]:
+    child = dataclasses.asdict(self.experiment.search)
+    del child["num_epochs"]  # A search may be made longer.
+    controller = dataclasses.asdict(self.experiment.controller)
+    return {
+      "space": self.space.name,
+      "seed": self.experiment.run.seed,
+      "data": self._text.name,
+      "num_words": len(self._text.train),
+      "vocab_size": len(self._text.vocabulary),
+      **{f"child_{name}": value for name, value in child.items()},
+      **{f"controller_{name}": value for name, value in controller.items()},
+    }
+
+  def rank(self, parts, arcs):
+    child, run = self.experiment.search, self.experiment.run
+    valid = text_windows.batched(self._text.valid, child.batch_size)
+    window = next(text_windows.windows(valid, child.bptt_steps))
+    scores = np.array(parts.evaluator.evaluate_on(arcs, [window]))
+    best = np.argsort(scores, kind="stable")[: run.derive_top]
+    windows = list(text_windows.eval_windows(valid, child.bptt_steps))
+    full = parts.evaluator.evaluate_on(tf.gather(arcs, best), windows)
+    rows = [
+      {
+        "arc": self.space.decode(arcs[i].numpy()),
+        "valid_perplexity": value,
+        "window_perplexity": float(scores[i]),
+      }
+      for i, value in zip(best, full, strict=True)
+    ]
+    return sorted(rows, key=lambda row: row["valid_perplexity"])
+
+  def child_size(self, arc):
+    child = self.experiment.final
+    units, words = child.hidden_size, len(self._text.vocabulary)
+    products = 2 * units * units * (2 + len(arc.nodes))
+    # The embedding is the softmax too.
+    return family.Size(products + words * units, products + words * units)
+
+  def train(self, arc, run_folder, terminal):
+    child, run = self.experiment.final, self.experiment.run
+    model = rnn_child.build(arc, **self.sizes(child))
+    folder = run_folder / fit.FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = text_windows.batched(self._text.train, child.batch_size)
+    steps = text_windows.windows_per_epoch(rows, child.bptt_steps)
+    windows = functools.partial(text_windows.windows, rows, child.bptt_steps)
+    trainer = self.trainer(model, windows, child, steps)
+    best = tf.Variable(np.inf, trainable=False, dtype=tf.float64)
+    description = self._description(arc)
+    saver = checkpoints.Checkpoints(
+      folder / "checkpoints",
+      trainer.state() | {"best": best},
+      description
+      | {"seed": run.seed}
+      | {f"child_{k}": v for k, v in dataclasses.asdict(child).items()},
+    )
+    epoch = saver.restore() or 0
+    if epoch:
+      terminal.say(f"Resuming the training at epoch {epoch + 1}.")
+    evaluator = perplexity.Perplexity(model, lambda step: ())
+    while epoch < child.num_epochs:
+      epoch += 1
+      metrics = trainer.run_steps(steps)
+      valid = evaluator.perplexity(self._eval_windows(self._text.valid))
+      if valid < float(best):
+        best.assign(valid)
+        fit.save(model, description, folder)
+      _append(
+        folder / "metrics.csv",
+        {"epoch": epoch, "valid_perplexity": valid} | metrics,
+      )
+      terminal.say(
+        f"Epoch {epoch}/{child.num_epochs}: perplexity "
+        f"{metrics['child/perplexity']:.2f}, validation {valid:.2f}."
+      )
+      if saver.due(run.save_minutes) or epoch == child.num_epochs:
+        saver.save(epoch)
+
+  def _eval_windows(self, ids):
+    rows = text_windows.batched(ids, _EVAL_ROWS)
+    return text_windows.eval_windows(rows, self.experiment.final.bptt_steps)
+
+  def _description(self, arc) -> dict[str, Any]:
+    return {
+      "space": self.space.name,
+      "arc": arc.to_json(),
+      "arc_string": str(arc),
+      "data": self._text.name,
+      "vocabulary": list(self._text.vocabulary),
+      "token": self._text.token,
+    }
+
+  def evaluate(self, model, description):
+    evaluator = perplexity.Perplexity(model, lambda step: ())
+    return {
+      f"{part}_perplexity": evaluator.perplexity(
+        self._eval_windows(getattr(self._text, part))
+      )
+      for part in ("valid", "test")
+    } | {"test_words": len(self._text.test)}
+
+  def summary(self, results):
+    return (
+      f"Test perplexity {results['test_perplexity']:.2f} on "
+      f"{results['test_words']} words."
+    )
+
+  def export(self, model, description, folder):
+    saved_text.export(model, description, folder)
+
+
+def _append(path, row: dict[str, Any]) -> None:
+  """Writes one line of a table, in the place of that of the same epoch."""
+  rows = []
+  if path.exists():
+    with open(path, newline="") as file:
+      rows = [r for r in csv.DictReader(file) if int(r["epoch"]) < row["epoch"]]
+  with open(path, "w", newline="") as file:
+    writer = csv.DictWriter(file, list(row))
+    writer.writeheader()
+    writer.writerows([*rows, row])

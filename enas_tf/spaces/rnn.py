@@ -1,0 +1,279 @@
+"""The RNN space: a recurrent cell (ENAS, section 2.1).
+
+Node 0 reads the input and the state of the cell. Every later node reads one
+earlier node and applies a function to it, through a highway gate. The nodes
+that no other node reads, the loose ends, are averaged into the output (or all
+nodes are: that is the network's choice, and no part of an arc).
+"""
+
+import dataclasses
+import functools
+import operator
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from enas_tf import errors
+from enas_tf.spaces import base, rnn_dag
+
+# Two codes by the same authors number the same functions differently: this is
+# the order of the original's integers (enas, ptb_enas_child.py) ...
+PAPER_FUNCTIONS = ("tanh", "relu", "identity", "sigmoid")
+# ... and this that of google-research's enas_lm (child.py), which replaced it.
+ENAS_LM_FUNCTIONS = ("tanh", "relu", "sigmoid", "identity")
+# Of node 0, where it is not decided.
+FIRST_FUNCTION = "tanh"
+
+
+class Node(NamedTuple):
+  """One node: `function` of node `previous`; nodes are counted from 0."""
+
+  previous: int
+  function: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RnnArc:
+  """A recurrent cell.
+
+  `str(arc)` is the string of integers of enas_lm: previous and function of
+  nodes 1, 2, ...; node 0 is tanh. Where the function of node 0 is decided too,
+  it stands first, as in the original's string. Either way an integer is the
+  place of the word in `functions`; the original's own integers are `to_paper`.
+
+  >>> arc = RnnSpace(num_nodes=3).parse("0 2 1 0 1 1")
+  >>> arc.nodes[0]
+  Node(previous=0, function='sigmoid')
+  >>> str(arc)
+  '0 2 1 0 1 1'
+  >>> arc.to_paper()
+  '0 0 3 1 0 1 1'
+
+  Attributes:
+    nodes: nodes 1, 2, ...
+    functions: the words of the space; a function's integer is its place here.
+    first_function: of node 0; None where it is no decision, but always tanh.
+  """
+
+  nodes: tuple[Node, ...]
+  functions: tuple[str, ...] = ENAS_LM_FUNCTIONS
+  first_function: str | None = None
+
+  def __str__(self) -> str:
+    row = [] if self.first_function is None else [self._place(0)]
+    for i, node in enumerate(self.nodes, start=1):
+      row += [node.previous, self._place(i)]
+    return " ".join(map(str, row))
+
+  def function(self, node: int) -> str:
+    """Returns the function of any node, node 0 among them."""
+    if node > 0:
+      return self.nodes[node - 1].function
+    return self.first_function or FIRST_FUNCTION
+
+  def to_paper(self) -> str:
+    """Returns the original's string of integers.
+
+    It is the function of node 0, then previous and function of each later
+    node, numbered by `PAPER_FUNCTIONS`. `RnnSpace.from_paper` reads it.
+
+    Raises:
+      ArcError: if a function is not among the original's four.
+    """
+    space = RnnSpace(len(self.nodes), PAPER_FUNCTIONS, first_function=True)
+    return str(space.from_json(self.to_json()))
+
+  def to_json(self) -> dict[str, Any]:
+    """Returns a value for `json.dumps`; `RnnSpace.from_json` reads it."""
+    value: dict[str, Any] = {"space": "rnn", "functions": list(self.functions)}
+    if self.first_function is not None:
+      value["first_function"] = self.first_function
+    return value | {"nodes": [list(node) for node in self.nodes]}
+
+  def to_dag(self) -> dict[str, list[list[Any]]]:
+    """Returns the cell as ENAS-pytorch writes it: see `rnn_dag`.
+
+    `RnnSpace.from_json` reads it. A file of ENAS-pytorch comes out unchanged;
+    functions are spelt as there (ReLU), however they were spelt when read.
+
+    >>> RnnSpace(num_nodes=1).parse("0 1").to_dag()["0"]
+    [[1, 'ReLU']]
+    """
+    return rnn_dag.write(self.function(0), self.nodes)
+
+  def graphs(self) -> tuple[base.Graph, ...]:
+    """Returns the cell as a graph, for pictures: loose ends to the output."""
+    out = len(self.nodes) + 3
+    first = self.function(0)
+    edges = [base.Edge(0, 2, first), base.Edge(1, 2, first)]
+    edges += [
+      base.Edge(node.previous + 2, i, node.function)
+      for i, node in enumerate(self.nodes, start=3)
+    ]
+    edges += [base.Edge(i + 2, out) for i in loose_ends(self.nodes)]
+    names = ["input", "state"]
+    names += [f"node {i}" for i in range(len(self.nodes) + 1)]
+    return (base.Graph("recurrent cell", (*names, "output"), tuple(edges)),)
+
+  def _place(self, node: int) -> int:
+    return self.functions.index(self.function(node))
+
+
+def loose_ends(nodes: Sequence[Node]) -> tuple[int, ...]:
+  """Returns the nodes that no node reads, in order; never node 0."""
+  return rnn_dag.loose_ends(nodes)
+
+
+@dataclasses.dataclass(frozen=True)
+class RnnSpace(base.Space):
+  """All cells of node 0 and `num_nodes` more over `functions`.
+
+  An arc of another form (of the original, of enas_lm, a DAG) is of this space
+  if it has as many nodes and no function that this space lacks. Node 0 may be
+  anything but tanh only with `first_function`.
+
+  Attributes:
+    num_nodes: nodes after node 0, at least 1. The original's `rhn_depth` and
+      ENAS-pytorch's `num_blocks` count node 0, and are one more.
+    functions: the words of the functions, in the order of their integers.
+    first_function: whether the function of node 0 is a decision, the first.
+  """
+
+  num_nodes: int = 9
+  functions: tuple[str, ...] = ENAS_LM_FUNCTIONS
+  first_function: bool = False
+  name = "rnn"
+
+  def __post_init__(self):
+    if self.num_nodes < 1:
+      raise errors.ConfigError(
+        "A cell needs at least one node after node 0: raise "
+        f"--child_num_nodes. Received: num_nodes={self.num_nodes}"
+      )
+    words = {word.lower() for word in self.functions}
+    if not words or len(words) != len(self.functions):
+      raise errors.ConfigError(
+        "The functions must be one or more different words: change "
+        f"--child_functions. Received: functions={','.join(self.functions)}"
+      )
+
+  @functools.cached_property
+  def decisions(self) -> tuple[base.Decision, ...]:
+    decisions = []
+    if self.first_function:
+      decisions.append(base.Decision("node_0/function", len(self.functions)))
+    for i in range(1, self.num_nodes + 1):
+      decisions += [
+        base.Decision(f"node_{i}/previous", i),
+        base.Decision(f"node_{i}/function", len(self.functions)),
+      ]
+    return tuple(decisions)
+
+  def encode(self, arc: RnnArc) -> np.ndarray:
+    return np.array(str(self.from_json(arc.to_json())).split(), np.int32)
+
+  def decode(self, row: Sequence[int]) -> RnnArc:
+    row = [int(value) for value in row]
+    self.check(row)
+    values = iter(row)
+    first = self.functions[next(values)] if self.first_function else None
+    nodes = tuple(
+      Node(previous, self.functions[function])
+      for previous, function in zip(values, values, strict=True)
+    )
+    return RnnArc(nodes, self.functions, first)
+
+  def from_paper(self, text: str) -> RnnArc:
+    """Returns the arc of the original's string of integers.
+
+    Args:
+      text: the function of node 0, then previous and function of each later
+        node, numbered by `PAPER_FUNCTIONS` whatever this space's order is.
+
+    Raises:
+      ArcError: if it is no such string, or names an arc outside this space.
+    """
+    row = self._integers(text)
+    if len(row) < 3 or len(row) % 2 == 0:
+      raise errors.ArcError(
+        "The original's string for a cell is the function of node 0, then two "
+        "integers for each later node: an odd number of them. Received: "
+        f"{len(row)} integers"
+      )
+    space = RnnSpace(len(row) // 2, PAPER_FUNCTIONS, first_function=True)
+    return self.from_json(space.decode(row).to_json())
+
+  def from_json(self, value: Any) -> RnnArc:
+    """Returns the arc of what `to_json` or `to_dag` returned.
+
+    Words of functions may be in upper or lower case.
+    """
+    if isinstance(value, dict) and "-1" in value:
+      first, reads = rnn_dag.read(value)
+      return self._arc(first, [Node(*each) for each in reads])
+    try:
+      first = value.get("first_function")
+      nodes = [
+        Node(operator.index(previous), function)
+        for previous, function in value["nodes"]
+      ]
+    except (AttributeError, TypeError, KeyError, ValueError) as error:
+      raise errors.ArcError(
+        'An RNN arc in JSON has the key "nodes", a list of nodes [previous, '
+        '"function"], as in a run\'s best_arc.json; or it is a DAG {"-1": '
+        '[[0, "tanh"]], ...}, as in ENAS-pytorch\'s dag.json. Received: '
+        f"{value}"
+      ) from error
+    return self._arc(first, nodes)
+
+  @functools.cached_property
+  def published(self) -> dict[str, RnnArc]:
+    from enas_tf.spaces import published  # It imports this module.
+
+    return {
+      name: self.from_json(arc.to_json())
+      for name, arc in published.RNN.items()
+      if self._holds(arc)
+    }
+
+  def _holds(self, arc: RnnArc) -> bool:
+    if len(arc.nodes) != self.num_nodes:
+      return False
+    words = {node.function for node in arc.nodes}
+    if self.first_function:
+      words.add(arc.function(0))
+    elif arc.function(0) != FIRST_FUNCTION:
+      return False
+    return words <= {word.lower() for word in self.functions}
+
+  def _arc(self, first: str | None, nodes: Sequence[Node]) -> RnnArc:
+    """Returns the arc of words that come from outside."""
+    if len(nodes) != self.num_nodes:
+      raise errors.ArcError(
+        f"An arc of this RNN space has {self.num_nodes} nodes after node 0: "
+        f"change the arc, or set --child_num_nodes={len(nodes)}. "
+        f"Received: {len(nodes)} nodes"
+      )
+    first = FIRST_FUNCTION if first is None else first
+    row = []
+    if self.first_function:
+      row.append(self._integer(first, "node_0/function"))
+    elif str(first).lower() != FIRST_FUNCTION:
+      raise errors.ArcError(
+        f"Node 0 is always {FIRST_FUNCTION} in this space: change it. "
+        f"Received: node_0/function={first}"
+      )
+    for i, node in enumerate(nodes, start=1):
+      row += [node.previous, self._integer(node.function, f"node_{i}/function")]
+    return self.decode(row)
+
+  def _integer(self, function: str, place: str) -> int:
+    words = [word.lower() for word in self.functions]
+    if str(function).lower() not in words:
+      raise errors.ArcError(
+        f"The function {function!r} is not in this space "
+        f"({', '.join(self.functions)}): add it to --child_functions. "
+        f"Received: {place}={function}"
+      )
+    return words.index(str(function).lower())
