@@ -119,7 +119,9 @@ class LayerPolicy(tf.Module):
     trace = self.trace(arcs)
     for logits, choice in zip(*trace, strict=True):
       log_probs = tf.nn.log_softmax(logits)
-      chosen = tf.gather(log_probs, choice, batch_dims=2)
+      # A gather would do, but its gradient would double the graph.
+      one_hot = tf.one_hot(choice, logits.shape[2])
+      chosen = tf.reduce_sum(one_hot * log_probs, 2)
       log_prob += tf.reduce_sum(chosen, 1)
       entropy += self._entropy(log_probs, chosen)
     penalty = tf.zeros_like(log_prob)

@@ -117,6 +117,7 @@ def test_learns_what_follows_what():
   """A step of every arc is one trace, and the shared weights get better."""
   net = build()
   optimizer = keras.optimizers.Adam(0.03)
+  optimizer.build(net.trainable_variables)
   tokens = tf.constant(np.arange(22).reshape(2, 11) % 11, tf.int32)
   labels = (tokens + 1) % 11
 

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from enas_tf import config
+from enas_tf.networks import counts, macro_channels_child, macro_child
+from enas_tf.spaces import macro_channels
+
+SPACE = macro_channels.MacroChannelsSpace(2, 4, ("conv_3x3", "avg_pool_3x3"))
+ARC = SPACE.parse("0 3 2 1  1 2 0 4 1")
+
+
+def build(**changed):
+  child = config.MacroFinalConfig(
+    **{"num_layers": 2, "out_filters": 4} | changed
+  )
+  return macro_channels_child.build(
+    ARC, child, image_shape=(8, 8, 3), num_classes=5
+  )
+
+
+def by_hand(filters, last):
+  """Parameters of the child; `last` is those of the end of its 2nd layer."""
+  share = filters // 4
+  total = 27 * filters + 2 * filters + 5 * filters  # Stem and classifier.
+  for conv, pool in ((3 * share, share), (2 * share, 4 * share)):
+    total += filters**2 + 2 * filters + 9 * filters * conv + 2 * conv
+    total += filters * pool + 2 * pool
+    total += (conv + pool) * filters + 2 * filters
+  return total + last
+
+
+@pytest.mark.parametrize(
+  ("changed", "filters"),
+  [({}, 4), ({"out_filters": 8}, 8), ({"out_filters_scale": 3}, 12)],
+)
+def test_parameters_by_hand(changed, filters):
+  # The second layer joins the stem to itself and projects.
+  last = 2 * filters * filters + 2 * filters
+  model = macro_child.inference(build(**changed))
+  assert counts.parameters(model) == by_hand(filters, last)
+
+
+def test_as_searched_adds_its_skips():
+  model = macro_child.inference(build(as_searched=True))
+  assert counts.parameters(model) == by_hand(4, 2 * 4)
+
+
+def test_answers():
+  logits = build()(np.zeros((2, 8, 8, 3), np.float32))["logits"]
+  assert logits.shape == (2, 5)
