@@ -2,7 +2,7 @@
 
 With `--child_as_searched` the child is the supernet's computation and inherits
 all of its weights. The final child of the original has another form, and
-inherits what has the same name and shape there: the stem and the head.
+inherits what has the same name and shape there, the stem above all.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def from_supernet(
     .replace("/bn/", "_bn/"): value
     for name, value in supernet_variables.items()
   }
-  if "bank/rows" not in sources:
+  if not {"bank/rows", "stem_conv/kernel"} <= sources.keys():
     raise errors.CheckpointError(
       "These are not the variables of a macro supernet: search first "
       "(--mode=search --search_for=macro) in the same --output_dir. Received: "

@@ -1,0 +1,201 @@
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from enas_tf.data import text_windows
+from enas_tf.evaluators import perplexity
+
+VOCAB, UNITS, ROWS = 5, 2, 3
+RNG = np.random.default_rng(0)
+# Logits are a function of the last word, the arc and the state.
+OF_WORD = RNG.normal(size=(VOCAB, VOCAB)).astype(np.float32)
+OF_STATE = RNG.normal(size=(UNITS, VOCAB)).astype(np.float32)
+OF_ARC = RNG.normal(size=(2, VOCAB)).astype(np.float32)
+ARCS = np.array([[0], [1], [1], [0], [1]], np.int32)
+TEXT = RNG.integers(VOCAB, size=(ROWS, 12), dtype=np.int32)
+
+
+class Network:
+  """A language model whose state is a count of words: even, and all."""
+
+  def __init__(self):
+    self.training = []  # One entry for each trace.
+    self.units = UNITS
+
+  def get_layer(self, name):
+    assert name == "language"
+    return self
+
+  def __call__(self, inputs, training):
+    self.training.append(training)
+    logits = tf.gather(OF_WORD, inputs["tokens"])
+    logits += (inputs["state"] @ OF_STATE)[:, None]
+    if "arc" in inputs:
+      logits += tf.gather(OF_ARC, inputs["arc"][0])
+    counts = tf.reduce_mean(counted(inputs["tokens"]), 1)
+    return {"logits": logits, "state": inputs["state"] + counts}
+
+
+def counted(tokens):
+  even = tf.cast(tokens % 2 == 0, tf.float32)
+  return tf.stack([even, tf.ones_like(even)], -1)
+
+
+def negative_logs(windows, arc=None):
+  """Returns what each word of successive windows costs, in NumPy."""
+  state, costs = np.zeros((ROWS, UNITS)), []
+  for tokens, targets, _ in windows:
+    logits = OF_WORD[tokens] + (state @ OF_STATE)[:, None]
+    if arc is not None:
+      logits = logits + OF_ARC[arc[0]]
+    sums = np.log(np.exp(logits).sum(-1))
+    chosen = np.take_along_axis(logits, targets[..., None], -1)[..., 0]
+    costs.append((sums - chosen).ravel())
+    even = np.mean(tokens % 2 == 0, 1)
+    state = state + np.stack([even, np.ones(ROWS)], 1)
+  return costs
+
+
+def expected(windows, arc=None):
+  return np.exp(np.concatenate(negative_logs(windows, arc)).mean())
+
+
+def stream(start):
+  return text_windows.windows(TEXT, 3, start)
+
+
+def window(step):
+  return next(stream(step))
+
+
+def build(**settings):
+  return perplexity.Perplexity(Network(), stream, **settings)
+
+
+@pytest.mark.parametrize("arc", [None, [0], [1]])
+def test_of_one_window_by_hand(arc):
+  given = None if arc is None else tf.constant(arc)
+  found = build().perplexity([window(0)], given)
+  assert found == pytest.approx(expected([window(0)], arc), rel=1e-5)
+
+
+@pytest.mark.parametrize("num_steps", [3, 4, 11])
+def test_of_a_text_by_hand(num_steps):
+  """The last window is shorter, or there is only one."""
+  windows = list(text_windows.eval_windows(TEXT, num_steps))
+  lengths = [each.inputs.shape[1] for each in windows]
+  assert lengths == {3: [3, 3, 3, 2], 4: [4, 4, 3], 11: [11]}[num_steps]
+  found = build().perplexity(windows)
+  assert found == pytest.approx(expected(windows), rel=1e-5)
+  if num_steps < 11:
+    # Neither the mean of the windows' costs nor new states would do.
+    means = [costs.mean() for costs in negative_logs(windows)]
+    assert abs(found - np.exp(np.mean(means))) > 1e-3
+    alone = [negative_logs([each])[0] for each in windows]
+    assert abs(found - np.exp(np.concatenate(alone).mean())) > 1e-3
+
+
+def test_of_a_guess_is_the_number_of_words():
+  class Guess(Network):
+    def __call__(self, inputs, training):
+      outputs = super().__call__(inputs, training)
+      return outputs | {"logits": 0 * outputs["logits"]}
+
+  evaluator = perplexity.Perplexity(Guess(), stream)
+  assert evaluator.perplexity([window(0)]) == pytest.approx(VOCAB)
+
+
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("constant", [80.0, 5.0])
+def test_reward(constant, power):
+  found = build(constant=constant, power=power).evaluate(tf.constant(ARCS[:2]))
+  assert found.dtype == tf.float32
+  perplexities = [
+    expected([window(i)], arc) for i, arc in enumerate(ARCS[:2])
+  ]
+  np.testing.assert_allclose(
+    found, constant / np.array(perplexities) ** power, 1e-5
+  )
+
+
+def test_reward_of_enas_lm_is_the_default():
+  arcs = tf.constant(ARCS[:1])
+  np.testing.assert_array_equal(
+    build().evaluate(arcs), build(constant=80.0, power=1).evaluate(arcs)
+  )
+
+
+def expected_rewards(arcs, first_step):
+  """Returns the reward of each arc on the window that is its turn."""
+  return [
+    80 / expected([window(step)], arc)
+    for step, arc in enumerate(arcs, start=first_step)
+  ]
+
+
+def test_every_arc_has_the_next_window_and_a_state_of_zeros():
+  # Another order of the windows would give other rewards.
+  rewards = expected_rewards(ARCS, 0)
+  assert not np.allclose(rewards, expected_rewards(ARCS[::-1], 0)[::-1])
+  evaluator = build()
+  first = evaluator.evaluate(tf.constant(ARCS[:2]))
+  second = evaluator.evaluate(tf.constant(ARCS[2:]))
+  np.testing.assert_allclose([*first, *second], rewards, 1e-5)
+  assert int(evaluator.state()["num_windows"]) == 5
+
+
+def test_resumes_at_its_window():
+  evaluator, other = build(), build()
+  evaluator.evaluate(tf.constant(ARCS[:2]))
+  for name, variable in other.state().items():
+    variable.assign(evaluator.state()[name])
+  found = other.evaluate(tf.constant(ARCS))
+  np.testing.assert_allclose(found, expected_rewards(ARCS, 2), 1e-5)
+  np.testing.assert_array_equal(evaluator.evaluate(tf.constant(ARCS)), found)
+
+
+def test_evaluate_on_leaves_the_rewards_windows_alone():
+  evaluator = build()
+  evaluator.evaluate(tf.constant(ARCS[:1]))
+  windows = list(text_windows.eval_windows(TEXT, 4))
+  found = evaluator.evaluate_on(tf.constant(ARCS), windows)
+  np.testing.assert_allclose(
+    found, [expected(windows, arc) for arc in ARCS], 1e-5
+  )
+  found = evaluator.evaluate(tf.constant(ARCS))
+  np.testing.assert_allclose(found, expected_rewards(ARCS, 1), 1e-5)
+
+
+def test_a_hopeless_arc_has_a_finite_perplexity():
+  class Hopeless(Network):
+    def __call__(self, inputs, training):
+      outputs = super().__call__(inputs, training)
+      return outputs | {"logits": 1e6 * outputs["logits"]}
+
+  evaluator = perplexity.Perplexity(Hopeless(), stream)
+  (reward,) = evaluator.evaluate(tf.constant(ARCS[:1])).numpy()
+  assert 0 <= reward < 1e-6
+
+
+def test_arcs_share_one_trace_and_dropout_is_off():
+  network = Network()
+  evaluator = perplexity.Perplexity(network, stream)
+  for _ in range(2):
+    evaluator.evaluate(tf.constant(ARCS))
+  assert network.training == [False]
+
+
+def test_windows_are_not_asked_for_before_a_restart_is_known():
+  steps = []
+
+  def recorded(step):
+    steps.append(step)
+    return itertools.islice(stream(step), 9)
+
+  evaluator = perplexity.Perplexity(Network(), recorded)
+  evaluator.state()["num_windows"].assign(4)
+  for _ in range(2):
+    evaluator.evaluate(tf.constant(ARCS[:2]))
+  assert steps == [4]
