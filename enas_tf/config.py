@@ -427,7 +427,7 @@ class ControllerConfig:
       if not, it joins a range of channels of every operation.
     reward: "ppl", a constant over the perplexity of a validation window, or
       "ppl_squared", over its square.
-    reward_constant: that constant.
+    reward_constant: what is divided by the perplexity.
     skip_target: share of the skip connections that the penalty aims at.
     skip_weight: weight of the penalty on other shares, 0 for none.
     num_aggregate: arcs that one update averages over.

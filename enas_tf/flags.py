@@ -177,17 +177,21 @@ def _base(values, recorded) -> config.ExperimentConfig:
 
 def _check_known(values, base: config.ExperimentConfig) -> None:
   """Refuses flags that mean nothing in the search space."""
+  unused = [f"final_{name}" for name in _FINAL if name in base.final.unused]
   for prefix, section in (
     ("child_", base.search),
     ("controller_", base.controller),
   ):
-    for field in (*section.unused, *_foreign(section)):
-      name = _flag_name(prefix, field)
-      if values[name].present and not values[name].using_default_value:
-        raise errors.ConfigError(
-          f"--{name} has no use in this search space: take it away. "
-          f"Received: search_for={base.run.search_for}"
-        )
+    unused += [
+      _flag_name(prefix, field)
+      for field in (*section.unused, *_foreign(section))
+    ]
+  for name in unused:
+    if values[name].present and not values[name].using_default_value:
+      raise errors.ConfigError(
+        f"--{name} has no use in this search space: take it away. "
+        f"Received: search_for={base.run.search_for}"
+      )
 
 
 def _foreign(section) -> list[str]:

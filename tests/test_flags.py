@@ -54,6 +54,113 @@ def test_unused_flags_are_refused(parse):
     parse("--mode=search", "--child_drop_path_keep_prob=0.5")
 
 
+@pytest.mark.parametrize("space", config.RECIPES)
+def test_search_for_alone_is_the_recipe(parse, space):
+  assert parse(f"--search_for={space}") == config.RECIPES[space]
+
+
+@pytest.mark.parametrize(
+  ("space", "flag"),
+  [
+    ("micro", "--child_hidden_size=8"),
+    ("micro", "--child_functions=tanh"),
+    ("micro", "--child_num_nodes=4"),
+    ("micro", "--child_drop_x=0.5"),
+    ("micro", "--child_output=loose"),
+    ("micro", "--controller_skip_weight=0.5"),
+    ("micro", "--controller_reward_constant=1"),
+    ("micro", "--nocontroller_search_whole_channels"),
+    ("macro", "--child_num_cells=3"),
+    ("macro", "--child_use_aux_heads"),
+    ("macro", "--child_bptt_steps=9"),
+    ("macro", "--controller_op_tanh_reduce=2"),
+    ("macro", "--controller_reward=ppl_squared"),
+    ("rnn", "--child_out_filters=4"),
+    ("rnn", "--child_num_layers=4"),
+    ("rnn", "--child_num_cells=4"),
+    ("rnn", "--child_ops=identity"),
+    ("rnn", "--child_cutout_size=4"),
+    ("rnn", "--child_clip_mode=none"),
+    ("rnn", "--final_num_layers=4"),
+    ("rnn", "--final_out_filters=4"),
+    ("rnn", "--controller_skip_target=0.5"),
+    ("rnn", "--controller_search_whole_channels"),
+  ],
+)
+def test_flags_of_other_spaces_are_refused(parse, space, flag):
+  name = flag.split("=")[0].removeprefix("--no").removeprefix("--")
+  message = f"--{name} has no use in this search space.*search_for={space}"
+  with pytest.raises(errors.ConfigError, match=message):
+    parse("--mode=all", f"--search_for={space}", flag)
+
+
+def test_a_flag_of_another_space_is_refused_with_its_default_too(parse):
+  with pytest.raises(errors.ConfigError, match="no use in this search space"):
+    parse("--search_for=rnn", "--child_num_layers=6")
+
+
+@pytest.mark.parametrize(
+  "arguments",
+  [
+    ("--search_for=rnn", "--data=cifar10"),
+    ("--data=pydoc",),
+    ("--data=ptb", "--data_path=d"),
+    ("--search_for=macro", "--data=text", "--data_path=d"),
+  ],
+)
+def test_texts_are_for_the_rnn_space(parse, arguments):
+  with pytest.raises(errors.ConfigError, match="--search_for=rnn takes a text"):
+    parse(*arguments)
+
+
+def test_text_flags(parse):
+  rnn = "--search_for=rnn"
+  assert parse(rnn, "--vocab_size=300").data.vocab_size == 300
+  for name in ("ptb", "text"):
+    got = parse(rnn, f"--data={name}", "--data_path=d").data
+    assert (got.data, got.data_path) == (name, "d")
+    with pytest.raises(errors.ConfigError, match="need --data_path"):
+      parse(rnn, f"--data={name}")
+  with pytest.raises(errors.ConfigError, match="take --data_path away"):
+    parse(rnn, "--data_path=d")
+
+
+def test_rnn_flags_reach_both_networks(parse):
+  got = parse(
+    "--search_for=rnn",
+    "--mode=all",
+    "--child_hidden_size=8",
+    "--child_functions=tanh,relu",
+    "--child_output=all",
+    "--final_num_epochs=3",
+  )
+  for child in (got.search, got.final):
+    assert (child.hidden_size, child.output) == (8, "all")
+    assert child.functions == ("tanh", "relu")
+  assert type(got.search) is config.RnnSearchConfig
+  assert type(got.final) is config.RnnFinalConfig
+  assert (got.search.num_epochs, got.final.num_epochs) == (150, 3)
+
+
+def test_channel_ranges_are_asked_for_by_the_original_flag(parse):
+  flags_ = ("--search_for=macro", "--nocontroller_search_whole_channels")
+  assert parse("--search_for=macro").space == "macro"
+  assert parse(*flags_).space == "macro_channels"
+  # It names the space of an arc, so training takes it too.
+  assert parse(*flags_, "--mode=train").space == "macro_channels"
+
+
+def test_help_tells_the_defaults_of_other_spaces(parse):
+  text = parse.values["child_num_layers"].help
+  assert "12 in macro search; 24 in macro final" in text
+  assert "rnn" not in text
+  assert "200 in rnn" not in parse.values["child_hidden_size"].help
+  assert "800 in rnn final" in parse.values["child_hidden_size"].help
+  assert "5e-05 in rnn" in parse.values["controller_lr"].help
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "flags").glob("*.flags")))
 def test_flagfiles_parse(parse, path):
-  parse(f"--flagfile={path}")
+  # Those on Penn Treebank leave its place to the user.
+  needs_path = "--data=ptb" in path.read_text()
+  parse(f"--flagfile={path}", *["--data_path=d"] * needs_path)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 SMOKE = {
   space: f"--flagfile={ROOT / 'flags' / f'smoke_{space}.flags'}"
-  for space in ("micro", "macro")
+  for space in ("micro", "macro", "rnn")
 }
 
 
@@ -38,7 +39,7 @@ def finished(request, tmp_path_factory):
 
 def test_says_what_it_found(finished):
   folder, process = finished
-  assert "Test accuracy" in process.stdout
+  assert re.search(r"Test (accuracy|perplexity) [0-9.]+ on", process.stdout)
   assert "tensorboard --logdir" in process.stdout
   assert process.stderr == ""
   best = json.loads((folder / "best_arc.json").read_text())
@@ -61,6 +62,25 @@ def test_verbs_take_their_settings_from_the_run(finished):
   assert json.loads((folder / "leaderboard.json").read_text()) == before
 
 
+def test_channel_ranges(tmp_path):
+  """The other macro space, with what makes its smoke run a small one."""
+  folder = tmp_path / "run"
+  process = run(
+    SMOKE["macro"],
+    "--nocontroller_search_whole_channels",
+    "--child_num_layers=2",
+    "--child_ops=conv_3x3,avg_pool_3x3",
+    "--batch_size=256",
+    f"--output_dir={folder}",
+  )
+  assert "Test accuracy" in process.stdout
+  best = json.loads((folder / "best_arc.json").read_text())
+  assert best["arc"]["space"] == "macro_channels"
+  assert (folder / "export" / "saved_model").is_dir()
+
+
+# That of a language model: tests/runs/test_saved_text.py.
+@pytest.mark.parametrize("finished", ["micro", "macro"], indirect=True)
 def test_saved_model_answers_without_enas_tf(finished, tmp_path):
   folder, _ = finished
   pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
@@ -97,6 +117,8 @@ assert len(model.class_names.numpy()) == 10
     (["--child_num_layers=0"], "--child_num_layers must be at least 1"),
     (["--child_out_filters=7"], "even"),
     (["--mode=train", "--controller_lr=1"], "no use in this mode"),
+    (["--search_for=rnn", "--child_out_filters=4"], "in this search space"),
+    (["--search_for=rnn", "--data=digits"], "takes a text"),
     (["--data=digits", "--batch_size=5000"], "--batch_size"),
     (["--data=digits", "--child_fixed_arc=1 2"], "40 integers"),
     (["--data=cifar10", "--data_path=/no/such/path"], "does not exist"),

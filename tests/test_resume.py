@@ -13,7 +13,6 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 FLAGS = (
-  f"--flagfile={ROOT}/flags/smoke_micro.flags",
   "--deterministic",
   "--save_minutes=0",
   "--num_epochs=3",
@@ -22,9 +21,10 @@ FLAGS = (
 )
 
 
-def start(folder, *flags):
+def start(folder, space):
   return subprocess.Popen(
-    [sys.executable, "-m", "enas_tf.main", *FLAGS, *flags,
+    [sys.executable, "-m", "enas_tf.main",
+     f"--flagfile={ROOT}/flags/smoke_{space}.flags", *FLAGS,
      f"--output_dir={folder}"],
     cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     # A shell that starts the tests in the background ignores Ctrl-C.
@@ -64,11 +64,12 @@ def arrays(folder) -> dict:
     return {name: file[name] for name in file.files}
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+@pytest.fixture(scope="module", params=["micro", "rnn"])
+def whole(request, tmp_path_factory):
+  """A space, and the folder of a run of it that nothing interrupted."""
   folder = tmp_path_factory.mktemp("whole") / "run"
-  finish(start(folder))
-  return folder
+  finish(start(folder, request.param))
+  return request.param, folder
 
 
 def assert_same(folder, other):
@@ -84,20 +85,23 @@ def assert_same(folder, other):
 
 
 def test_killed_and_resumed(whole, tmp_path):
+  space, uninterrupted = whole
   folder = tmp_path / "run"
   lines = 3 + os.getpid() % 5  # Any moment will do.
-  stop_after(start(folder), folder / "metrics.jsonl", lines, signal.SIGKILL)
-  search = start(folder)
+  search = start(folder, space)
+  stop_after(search, folder / "metrics.jsonl", lines, signal.SIGKILL)
+  search = start(folder, space)
   output = stop_after(search, folder / "final/metrics.csv", 3, signal.SIGKILL)
   assert "Resuming the search" in output
-  assert "Resuming the training at epoch" in finish(start(folder))
-  assert_same(folder, whole)
+  output = finish(start(folder, space))
+  assert "Resuming the training at epoch" in output
+  assert_same(folder, uninterrupted)
 
 
 def test_interrupted(tmp_path):
   folder = tmp_path / "run"
   output = stop_after(
-    start(folder), folder / "metrics.jsonl", 5, signal.SIGINT
+    start(folder, "micro"), folder / "metrics.jsonl", 5, signal.SIGINT
   )
   assert "Interrupted. The same command goes on" in output
   assert "Traceback" not in output

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import checkpoints
+from enas_tf import checkpoints, errors
 from enas_tf.controllers import random_search, reinforce, rnn_policy
 from enas_tf.data import text, text_windows
 from enas_tf.evaluators import perplexity
@@ -209,6 +209,12 @@ class RnnFamily(family.Family):
     }
 
   def evaluate(self, model, description):
+    if list(self._text.vocabulary) != description["vocabulary"]:
+      raise errors.DataError(
+        "The child was trained on a text of other words: give the --data, "
+        "--data_path and --vocab_size of its training. Received: data="
+        f"{self._text.name}, trained on {description['data']}"
+      )
     evaluator = perplexity.Perplexity(model, lambda step: ())
     return {
       f"{part}_perplexity": evaluator.perplexity(
@@ -233,7 +239,9 @@ def _append(path, row: dict[str, Any]) -> None:
   if path.exists():
     with open(path, newline="") as file:
       rows = [r for r in csv.DictReader(file) if int(r["epoch"]) < row["epoch"]]
-  with open(path, "w", newline="") as file:
+  temporary = path.with_name(f"new_{path.name}")
+  with open(temporary, "w", newline="") as file:
     writer = csv.DictWriter(file, list(row))
     writer.writeheader()
     writer.writerows([*rows, row])
+  temporary.replace(path)

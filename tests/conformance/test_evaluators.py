@@ -1,17 +1,28 @@
 """What every evaluator must do."""
 
+import functools
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf.evaluators import shared_weights
-from enas_tf.networks import micro_supernet
-from enas_tf.spaces import micro
+from enas_tf.data import text_windows
+from enas_tf.evaluators import base, perplexity, shared_weights
+from enas_tf.networks import micro_supernet, rnn_supernet
+from enas_tf.spaces import base as spaces
+from enas_tf.spaces import micro, rnn
 
-SPACE = micro.MicroSpace(1, ("sep_conv_3x3", "identity", "avg_pool_3x3"))
 IMAGE_SHAPE = (8, 8, 3)
+TEXT = np.random.default_rng(0).integers(9, size=(4, 20), dtype=np.int32)
+
+
+class Case(NamedTuple):
+  """A function that returns a new evaluator, and the space of its arcs."""
+
+  make: functools.partial
+  space: spaces.Space
 
 
 def batches(start):
@@ -24,62 +35,79 @@ def batches(start):
     )
 
 
-@pytest.fixture(scope="module")
-def supernet():
-  return micro_supernet.MicroSupernet(
-      SPACE, num_layers=1, out_filters=2, image_shape=IMAGE_SHAPE,
+def of_images():
+  space = micro.MicroSpace(1, ("sep_conv_3x3", "identity", "avg_pool_3x3"))
+  supernet = micro_supernet.MicroSupernet(
+      space, num_layers=1, out_filters=2, image_shape=IMAGE_SHAPE,
       num_classes=3, use_aux_heads=False, keep_prob=0.5, seed=0,
   )  # fmt: skip
+  make = functools.partial(shared_weights.SharedWeights, supernet, batches)
+  return Case(make, space)
 
 
-EVALUATORS = {
-  "shared_weights": lambda net: shared_weights.SharedWeights(net, batches),
-}
+def of_text():
+  space = rnn.RnnSpace(2)
+  supernet = rnn_supernet.RnnSupernet(
+    space, vocab_size=9, hidden_size=8, drop_x=0.5, seed=0
+  )
+  windows = functools.partial(text_windows.windows, TEXT, 5)
+  make = functools.partial(perplexity.Perplexity, supernet, windows)
+  return Case(make, space)
 
 
-@pytest.fixture(params=EVALUATORS)
-def make(request, supernet):
-  """A function that returns a new evaluator."""
-  return lambda: EVALUATORS[request.param](supernet)
+CASES = {"shared_weights": of_images, "perplexity": of_text}
 
 
-def random_arcs(num, seed=0):
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+  return CASES[request.param]()
+
+
+def random_arcs(case, num, seed=0):
   rng = np.random.default_rng(seed)
-  return tf.constant([SPACE.encode(SPACE.random(rng)) for _ in range(num)])
+  space = case.space
+  return tf.constant([space.encode(space.random(rng)) for _ in range(num)])
 
 
-def test_rewards_every_arc(make):
-  evaluator = make()
+def test_is_an_evaluator(case):
+  assert isinstance(case.make(), base.Evaluator)
+
+
+def test_rewards_every_arc(case):
+  evaluator = case.make()
   for n in (1, 5):
-    rewards = evaluator.evaluate(random_arcs(n))
+    rewards = evaluator.evaluate(random_arcs(case, n))
     assert rewards.dtype == tf.float32
     assert rewards.shape == (n,)
     assert np.isfinite(rewards).all()
 
 
-def test_rewards_differ(make):
-  assert len(set(make().evaluate(random_arcs(8)).numpy())) > 1
+def test_rewards_differ(case):
+  rewards = case.make().evaluate(random_arcs(case, 8))
+  assert len(set(rewards.numpy())) > 1
 
 
-def test_repeats(make):
-  arcs = random_arcs(4)
-  np.testing.assert_array_equal(make().evaluate(arcs), make().evaluate(arcs))
+def test_repeats(case):
+  arcs = random_arcs(case, 4)
+  np.testing.assert_array_equal(
+    case.make().evaluate(arcs), case.make().evaluate(arcs)
+  )
 
 
-def test_state_is_made_of_variables(make):
-  state = make().state()
+def test_state_is_made_of_variables(case):
+  state = case.make().state()
   assert all(isinstance(each, tf.Variable) for each in state.values())
 
 
-def test_recovers(make):
+def test_recovers(case):
   """The rewards after a restart are those without one."""
-  first, second = make(), make()
-  first.evaluate(random_arcs(3))
+  first, second = case.make(), case.make()
+  first.evaluate(random_arcs(case, 3))
   state = first.state()
   assert list(second.state()) == list(state)
   for name, variable in second.state().items():
     variable.assign(state[name])
-  arcs = random_arcs(6, seed=1)
+  arcs = random_arcs(case, 6, seed=1)
   rewards = first.evaluate(arcs)
   np.testing.assert_array_equal(second.evaluate(arcs), rewards)
   for name, variable in second.state().items():

@@ -112,9 +112,7 @@ def test_of_a_guess_is_the_number_of_words():
 def test_reward(constant, power):
   found = build(constant=constant, power=power).evaluate(tf.constant(ARCS[:2]))
   assert found.dtype == tf.float32
-  perplexities = [
-    expected([window(i)], arc) for i, arc in enumerate(ARCS[:2])
-  ]
+  perplexities = [expected([window(i)], arc) for i, arc in enumerate(ARCS[:2])]
   np.testing.assert_allclose(
     found, constant / np.array(perplexities) ** power, 1e-5
   )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from enas_tf.report import tables
-from enas_tf.spaces import micro
+from enas_tf.spaces import macro, macro_channels, micro, rnn
 
 SPACE = micro.MicroSpace(num_cells=1)
 
@@ -26,6 +26,28 @@ def test_leaderboard_writes_every_column_as_text():
     "arc",
   ]
   assert rows == [["1", "0.8124", "0.7500", "5,373,140", "800,000", "0 2 1 4"]]
+
+
+def test_leaderboard_of_perplexities():
+  row = {
+    "rank": 1,
+    "valid_perplexity": 61.2345,
+    "window_perplexity": 1234.5,
+    "parameters": 4512,
+    "multiply_adds": 4512,
+    "arc": "0 2 1 1",
+  }
+  headers, rows = tables.leaderboard(iter([row, row | {"rank": 2}]))
+  assert headers == [
+    "rank",
+    "validation perplexity",
+    "perplexity of a window",
+    "parameters",
+    "multiply-adds",
+    "arc",
+  ]
+  assert rows[0] == ["1", "61.23", "1234.50", "4,512", "4,512", "0 2 1 1"]
+  assert [row[0] for row in rows] == ["1", "2"]
 
 
 def test_leaderboard_takes_numpy_numbers_and_keeps_the_order():
@@ -64,6 +86,33 @@ def test_op_frequencies_sum_to_one():
   shares = tables.op_frequencies(arcs, space)
   assert list(shares) == [f"arcs/op_frequency/{op}" for op in "abc"]
   assert sum(shares.values()) == pytest.approx(1.0)
+
+
+def test_op_frequencies_of_the_macro_space():
+  # The operations stand before the skip bits of their layer.
+  space = macro.MacroSpace(3, ("a", "b", "c"))
+  arcs = np.array([[1, 2, 0, 1, 1, 1], [2, 2, 1, 0, 0, 0]])
+  assert tables.op_frequencies(arcs, space) == {
+    "arcs/op_frequency/a": 1 / 6,
+    "arcs/op_frequency/b": 2 / 6,
+    "arcs/op_frequency/c": 3 / 6,
+  }
+
+
+def test_op_frequencies_of_the_rnn_space_are_of_functions():
+  arcs = np.array([[0, 2, 1, 3], [0, 2, 0, 1]])
+  assert tables.op_frequencies(arcs, rnn.RnnSpace(2)) == {
+    "arcs/op_frequency/tanh": 0.0,
+    "arcs/op_frequency/relu": 1 / 4,
+    "arcs/op_frequency/sigmoid": 2 / 4,
+    "arcs/op_frequency/identity": 1 / 4,
+  }
+
+
+def test_op_frequencies_of_a_space_that_chooses_no_operations():
+  space = macro_channels.MacroChannelsSpace(2, 8, ("conv_3x3", "max_pool_3x3"))
+  arc = space.encode(space.random(np.random.default_rng(0)))
+  assert tables.op_frequencies(arc[None], space) == {}
 
 
 def test_distinct_share():
