@@ -19,15 +19,6 @@ def gumbel(shape, seed) -> tf.Tensor:
   return -tf.math.log(-tf.math.log(uniform))
 
 
-def bound(logits, tanh_constant: float | None, temperature: float | None):
-  """Returns logits over the temperature, bounded to +- tanh_constant."""
-  if temperature is not None:
-    logits /= temperature
-  if tanh_constant is not None:
-    logits = tanh_constant * tf.tanh(logits)
-  return logits
-
-
 class StackedLSTM(tf.Module):
   """LSTM layers without biases; the gates stand in the order i, f, o, g.
 

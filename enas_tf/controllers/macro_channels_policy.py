@@ -45,10 +45,10 @@ class MacroChannelsPolicy(macro_policy.LayerPolicy):
       strict=True,
     ):
       h, state = self.lstm(x, state)
-      start = decide(self._bound(h @ softmax_start)[:, None])  # [n, 1]
+      start = decide(self.bound(h @ softmax_start)[:, None])  # [n, 1]
       h, state = self.lstm(tf.gather(emb_start, start[:, 0]), state)
       fits = tf.range(filters) < filters - start  # Of count - 1, [n, filters].
-      logits = tf.where(fits, self._bound(h @ softmax_count), _NEVER)
+      logits = tf.where(fits, self.bound(h @ softmax_count), _NEVER)
       count = decide(logits[:, None])
       x = tf.gather(emb_count, count[:, 0])
     return x, state

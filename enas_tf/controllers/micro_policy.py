@@ -4,12 +4,10 @@ It decides, for each node of the normal and then of the reduction cell, two
 earlier nodes (by attention over their anchors) and two operations.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
-from enas_tf.controllers import base, lstm
+from enas_tf.controllers import lstm, policy
 from enas_tf.spaces import micro
 
 _SEPARABLE = ("sep_conv_3x3", "sep_conv_5x5")
@@ -19,24 +17,13 @@ _LEARNT_BIAS = 10.0
 _FIXED_BIAS = 0.25
 
 
-class _Trace(NamedTuple):
-  """A run of the policy, in the order of its decisions."""
-
-  logits: list
-  choices: list
-
-
-class MicroPolicy(tf.Module):
+class MicroPolicy(policy.Policy):
   """Samples and scores micro arcs.
 
   Args:
-    space: the space of the arcs.
-    lstm_size: units of the LSTM.
-    num_layers: layers of the LSTM.
-    tanh_constant: logits are bounded to +- this, or None.
     op_tanh_reduce: the bound of the op logits is this many times smaller.
-    temperature: what logits are divided by, or None.
-    seed: of the initial weights.
+    space, lstm_size, num_layers, tanh_constant, temperature, seed: see
+      `policy.Policy`.
   """
 
   def __init__(
@@ -50,14 +37,17 @@ class MicroPolicy(tf.Module):
     temperature: float | None = None,
     seed: int = 0,
   ):
-    super().__init__()
-    self.space = space
-    self._tanh_constant = tanh_constant
+    super().__init__(
+      space,
+      lstm_size=lstm_size,
+      num_layers=num_layers,
+      tanh_constant=tanh_constant,
+      temperature=temperature,
+      faithful=False,  # The original's entropy of this policy is exact.
+      seed=seed,
+    )
     self._op_tanh_reduce = op_tanh_reduce
-    self._temperature = temperature
     num_ops = len(space.ops)
-    self.lstm = lstm.StackedLSTM(lstm_size, num_layers, seed)
-    self.attention = lstm.Attention(lstm_size, seed + 100)
     self.g_emb = lstm.uniform((1, lstm_size), "g_emb", seed + 200)
     self.emb = lstm.uniform((num_ops, lstm_size), "emb/w", seed + 201)
     self.softmax_w = lstm.uniform((lstm_size, num_ops), "softmax/w", seed + 202)
@@ -72,62 +62,17 @@ class MicroPolicy(tf.Module):
     self._place_of_decision = order.reshape(-1)
     self._decision_of_place = np.argsort(self._place_of_decision)
 
-  @property
-  def named_variables(self) -> dict[str, tf.Variable]:
-    """All weights by the names of the original (without "controller/")."""
-    return {v.name.removesuffix(":0"): v for v in self.trainable_variables}
+  def as_decided(self, arcs):
+    return tf.gather(arcs, self._place_of_decision, axis=1)
 
-  @tf.function(
-    autograph=False,
-    input_signature=[
-      tf.TensorSpec((), tf.int32),
-      tf.TensorSpec((2,), tf.int32),
-    ],
-  )
-  def sample(self, n, seed):
-    """Returns n arcs, int32 [n, num_decisions], drawn with a stateless seed."""
-    most = max(d.num_options for d in self.space.decisions)
-    shape = (n, self.space.num_decisions, most)
-    noise = lstm.gumbel(shape, seed)
+  def as_stored(self, decided):
+    return tf.gather(decided, self._decision_of_place, axis=1)
 
-    def choose(i, logits):
-      noisy = logits + noise[:, i, : logits.shape[1]]
-      return tf.argmax(noisy, 1, tf.int32)
-
-    choices = tf.stack(self._run(n, choose).choices, 1)
-    return tf.gather(choices, self._decision_of_place, axis=1)
-
-  def score(self, arcs) -> base.Score:
-    """Returns the score of arcs; nothing is penalised."""
-    log_prob, entropy = 0.0, 0.0
-    trace = self.trace(arcs)
-    for logits, choice in zip(*trace, strict=True):
-      log_probs = tf.nn.log_softmax(logits)
-      log_prob += tf.gather(log_probs, choice, batch_dims=1)
-      entropy -= tf.reduce_sum(tf.exp(log_probs) * log_probs, 1)
-    return base.Score(log_prob, entropy, tf.zeros_like(log_prob))
-
-  def trace(self, arcs) -> _Trace:
-    """Returns the logits of each decision, given arcs int32 [n, decisions]."""
-    choices = tf.unstack(
-      tf.gather(arcs, self._place_of_decision, axis=1), axis=1
-    )
-    return self._run(tf.shape(arcs)[0], lambda i, logits: choices[i])
-
-  def _run(self, n, choose) -> _Trace:
-    """Makes all decisions; choose(i, logits [n, options]) makes one, [n]."""
-    trace = _Trace([], [])
-
-    def decide(logits):
-      trace.choices.append(choose(len(trace.choices), logits))
-      trace.logits.append(logits)
-      return trace.choices[-1]
-
+  def run(self, n, decide):
     # The reduction cell starts from the state that the normal cell left.
     state = self.lstm.zero_state(n)
     for cell in micro.CELLS:
       state = self._run_cell(n, state, cell, decide)
-    return trace
 
   def _run_cell(self, n, state, cell, decide):
     start = tf.tile(self.g_emb, [n, 1])
@@ -140,7 +85,7 @@ class MicroPolicy(tf.Module):
       x = start
       for _ in range(2):
         h, state = self.lstm(x, state)
-        index = decide(self._bound(self.attention(keys, h)))
+        index = decide(self.bound(self.attention(keys, h)))
         x = tf.gather(tf.stack(anchors, 1), index, batch_dims=1)
       for _ in range(2):
         h, state = self.lstm(x, state)
@@ -153,11 +98,5 @@ class MicroPolicy(tf.Module):
 
   def _op_logits(self, h, cell):
     logits = h @ self.softmax_w + self.softmax_b
-    logits = self._bound(logits, self._op_tanh_reduce)
+    logits = self.bound(logits, self._op_tanh_reduce)
     return logits + self._fixed_bias if cell == "normal" else logits
-
-  def _bound(self, logits, reduce=1.0):
-    constant = self._tanh_constant
-    if constant is not None:
-      constant /= reduce
-    return lstm.bound(logits, constant, self._temperature)

@@ -4,11 +4,9 @@ It decides, for each node, an earlier node (by attention over their anchors)
 and then a function.
 """
 
-from typing import NamedTuple
-
 import tensorflow as tf
 
-from enas_tf.controllers import base, lstm
+from enas_tf.controllers import lstm, policy
 from enas_tf.spaces import rnn
 
 # Of all weights. Differs from the paper, which has that of the other spaces.
@@ -18,25 +16,14 @@ _INITIAL_RANGE = 0.01
 _DISTANCE_SCALE = 6.0
 
 
-class _Trace(NamedTuple):
-  """A run of the policy, in the order of its decisions, which is the arc's."""
-
-  logits: list
-  choices: list
-
-
-class RnnPolicy(tf.Module):
+class RnnPolicy(policy.Policy):
   """Samples and scores arcs of RNN cells.
 
   Args:
-    space: the space of the arcs.
-    lstm_size: units of the LSTM.
-    num_layers: layers of the LSTM.
     tanh_constant: logits are bounded to +- this (those over earlier nodes
       before their prior), or None. The paper has 2.5.
-    temperature: what logits are divided by, or None.
-    faithful: score the entropy as the original does.
-    seed: of the initial weights.
+    space, lstm_size, num_layers, temperature, faithful, seed: see
+      `policy.Policy`.
   """
 
   def __init__(
@@ -50,72 +37,30 @@ class RnnPolicy(tf.Module):
     faithful: bool = False,
     seed: int = 0,
   ):
-    super().__init__()
-    self.space = space
-    self._tanh_constant = tanh_constant
-    self._temperature = temperature
-    self._faithful = faithful
+    super().__init__(
+      space,
+      lstm_size=lstm_size,
+      num_layers=num_layers,
+      tanh_constant=tanh_constant,
+      temperature=temperature,
+      faithful=faithful,
+      seed=seed,
+    )
     functions = (len(space.functions), lstm_size)
-    self.lstm = lstm.StackedLSTM(lstm_size, num_layers, seed)
-    self.attention = lstm.Attention(lstm_size, seed + 100)
     self.g_emb = lstm.uniform((1, lstm_size), "embedding/g", seed + 200)
     self.emb = lstm.uniform(functions, "embedding/w", seed + 201)
     for variable in self.trainable_variables:
       variable.assign(variable * (_INITIAL_RANGE / lstm.INITIAL_RANGE))
 
   @property
-  def named_variables(self) -> dict[str, tf.Variable]:
-    """All weights by the names of the original (without "controller/")."""
+  def named_variables(self):
     # The original has one layer, which needs no number.
     return {
-      v.name.removesuffix(":0").replace("lstm/layer_0/", "lstm/"): v
-      for v in self.trainable_variables
+      name.replace("lstm/layer_0/", "lstm/"): variable
+      for name, variable in super().named_variables.items()
     }
 
-  @tf.function(
-    autograph=False,
-    input_signature=[
-      tf.TensorSpec((), tf.int32),
-      tf.TensorSpec((2,), tf.int32),
-    ],
-  )
-  def sample(self, n, seed):
-    """Returns n arcs, int32 [n, num_decisions], drawn with a stateless seed."""
-    most = max(d.num_options for d in self.space.decisions)
-    shape = (n, self.space.num_decisions, most)
-    noise = lstm.gumbel(shape, seed)
-
-    def choose(i, logits):
-      noisy = logits + noise[:, i, : logits.shape[1]]
-      return tf.argmax(noisy, 1, tf.int32)
-
-    return tf.stack(self._run(n, choose).choices, 1)
-
-  def score(self, arcs) -> base.Score:
-    """Returns the score of arcs; nothing is penalised."""
-    log_prob, entropy = 0.0, 0.0
-    trace = self.trace(arcs)
-    for logits, choice in zip(*trace, strict=True):
-      log_probs = tf.nn.log_softmax(logits)
-      chosen = tf.gather(log_probs, choice, batch_dims=1)
-      log_prob += chosen
-      entropy += self._entropy(log_probs, chosen)
-    return base.Score(log_prob, entropy, tf.zeros_like(log_prob))
-
-  def trace(self, arcs) -> _Trace:
-    """Returns the logits of each decision, given arcs int32 [n, decisions]."""
-    choices = tf.unstack(arcs, self.space.num_decisions, axis=1)
-    return self._run(tf.shape(arcs)[0], lambda i, logits: choices[i])
-
-  def _run(self, n, choose) -> _Trace:
-    """Makes all decisions; choose(i, logits [n, options]) makes one, [n]."""
-    trace = _Trace([], [])
-
-    def decide(logits):
-      trace.choices.append(choose(len(trace.choices), logits))
-      trace.logits.append(logits)
-      return trace.choices[-1]
-
+  def run(self, n, decide):
     x, state = tf.tile(self.g_emb, [n, 1]), self.lstm.zero_state(n)
     # Differs from the paper: node 0, whose function is given, has no step of
     # the LSTM, and so zeros for an anchor.
@@ -131,30 +76,14 @@ class RnnPolicy(tf.Module):
       x = tf.gather(self.emb, function)
       anchors.append(anchor)
       keys.append(self.attention.key(anchor))
-    return trace
 
   def _previous_logits(self, keys, anchor):
-    logits = self._bound(self.attention(keys, anchor))
+    logits = self.bound(self.attention(keys, anchor))
     return logits - _distances(len(keys)) ** 2 / _DISTANCE_SCALE
 
   def _function_logits(self, h):
     # A function has one vector, to be chosen by and to be read.
-    return self._bound(tf.matmul(h, self.emb, transpose_b=True))
-
-  def _bound(self, logits):
-    return lstm.bound(logits, self._tanh_constant, self._temperature)
-
-  def _entropy(self, log_probs, chosen):
-    """Returns the entropy in nats [n] of one decision.
-
-    Args:
-      log_probs: [n, options].
-      chosen: those of the choices, [n].
-    """
-    if self._faithful:
-      # The original has the term of the choice alone.
-      return -tf.exp(chosen) * chosen
-    return -tf.reduce_sum(tf.exp(log_probs) * log_probs, 1)
+    return self.bound(tf.matmul(h, self.emb, transpose_b=True))
 
 
 def _distances(node: int):
