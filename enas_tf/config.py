@@ -142,7 +142,7 @@ class ChildConfig:
 
   The defaults are the original's micro search recipe
   (scripts/cifar10_micro_search.sh). A subclass is another recipe; `unused`
-  names the attributes that mean nothing there.
+  names the attributes that mean nothing there, `unused_data` those of the data.
 
   Attributes:
     num_layers: layers, at least 1; in the micro space these are the normal
@@ -209,6 +209,8 @@ class ChildConfig:
   as_searched: bool = False
   init: str = "random"
   unused: ClassVar[tuple[str, ...]] = ("out_filters_scale",)
+  reads_text: ClassVar[bool] = False
+  unused_data: ClassVar[tuple[str, ...]] = ("vocab_size",)
 
   def __post_init__(self):
     for name in ("num_layers", "num_cells", "batch_size", "num_epochs",
@@ -365,6 +367,13 @@ class RnnSearchConfig(ChildConfig):
     "cutout_size",
     "as_searched",
   )
+  reads_text: ClassVar[bool] = True
+  unused_data: ClassVar[tuple[str, ...]] = (
+    "image_size",
+    "valid_fraction",
+    "augment",
+    "eval_batch_size",
+  )
 
   def __post_init__(self):
     super().__post_init__()
@@ -418,6 +427,8 @@ class ControllerConfig:
     lstm_size: units of the LSTM.
     num_layers: layers of the LSTM.
     lr: learning rate of Adam.
+    adam_beta_1: decay of Adam's mean of gradients.
+    adam_epsilon: what Adam adds to the root of the mean of squares.
     tanh_constant: bound of the logits, or None for none.
     op_tanh_reduce: how many times smaller the bound of the op logits is.
     temperature: what the logits are divided by, or None.
@@ -440,6 +451,8 @@ class ControllerConfig:
   lstm_size: int = 64
   num_layers: int = 1
   lr: float = 0.0035
+  adam_beta_1: float = 0.0
+  adam_epsilon: float = 1e-3
   tanh_constant: float | None = 1.10
   op_tanh_reduce: float = 2.5
   temperature: float | None = None
@@ -476,7 +489,13 @@ class ControllerConfig:
           value >= 1, f"--controller_{name} must be at least 1.",
           **{f"controller_{name}": value},
       )  # fmt: skip
-    for name in ("lr", "op_tanh_reduce", "tanh_constant", "temperature"):
+    _require(
+      0 <= self.adam_beta_1 < 1,
+      "--controller_adam_beta_1 must be in [0, 1).",
+      controller_adam_beta_1=self.adam_beta_1,
+    )
+    for name in ("lr", "adam_epsilon", "op_tanh_reduce", "tanh_constant",
+                 "temperature"):  # fmt: skip
       value = getattr(self, name)
       _require(
         value is None or value > 0,
@@ -525,6 +544,9 @@ class RnnControllerConfig(ControllerConfig):
   """enas_lm's."""
 
   lr: float = 5e-5
+  # With its small weights, a large epsilon would stop all learning.
+  adam_beta_1: float = 0.9
+  adam_epsilon: float = 1e-8
   tanh_constant: float | None = 2.25
   temperature: float | None = 5.0
   entropy_weight: float = 1e-5
@@ -610,18 +632,10 @@ class ExperimentConfig:
   controller: ControllerConfig = ControllerConfig()
   fixed_arc: str | None = None
 
-  @property
-  def space(self) -> str:
-    """The name of the search space, one of `families.FAMILIES`."""
-    if self.run.search_for == "macro":
-      whole = self.controller.search_whole_channels
-      return "macro" if whole else "macro_channels"
-    return self.run.search_for
-
   def __post_init__(self):
     is_text = self.data.data in TEXT_NAMES
     _require(
-      is_text == (self.run.search_for == "rnn"),
+      is_text == self.search.reads_text,
       "--search_for=rnn takes a text (--data=ptb, text or pydoc), the others "
       "take images.",
       search_for=self.run.search_for,

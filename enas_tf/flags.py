@@ -178,6 +178,7 @@ def _base(values, recorded) -> config.ExperimentConfig:
 def _check_known(values, base: config.ExperimentConfig) -> None:
   """Refuses flags that mean nothing in the search space."""
   unused = [f"final_{name}" for name in _FINAL if name in base.final.unused]
+  unused += base.search.unused_data
   for prefix, section in (
     ("child_", base.search),
     ("controller_", base.controller),

@@ -311,20 +311,11 @@ def test_the_rnn_recipes_are_those_of_enas_lm():
 @pytest.mark.parametrize("word", config.SEARCH_SPACES)
 def test_every_space_has_a_recipe(word):
   recipe = config.RECIPES[word]
-  assert recipe.run.search_for == recipe.space == word
+  assert recipe.run.search_for == word
   assert isinstance(recipe.final, type(recipe.search))
   for section in (recipe.search, recipe.final, recipe.controller):
     names = {field.name for field in dataclasses.fields(section)}
     assert set(section.unused) < names
-
-
-def test_channel_ranges_are_a_space_of_their_own():
-  for whole, name in ((True, "macro"), (False, "macro_channels")):
-    recipe = dataclasses.replace(
-      config.RECIPES["macro"],
-      controller=config.MacroControllerConfig(search_whole_channels=whole),
-    )
-    assert recipe.space == name
 
 
 @pytest.mark.parametrize(

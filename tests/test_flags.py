@@ -144,10 +144,11 @@ def test_rnn_flags_reach_both_networks(parse):
 
 def test_channel_ranges_are_asked_for_by_the_original_flag(parse):
   flags_ = ("--search_for=macro", "--nocontroller_search_whole_channels")
-  assert parse("--search_for=macro").space == "macro"
-  assert parse(*flags_).space == "macro_channels"
+  assert parse("--search_for=macro").controller.search_whole_channels
+  assert not parse(*flags_).controller.search_whole_channels
   # It names the space of an arc, so training takes it too.
-  assert parse(*flags_, "--mode=train").space == "macro_channels"
+  got = parse(*flags_, "--mode=train")
+  assert not got.controller.search_whole_channels
 
 
 def test_help_tells_the_defaults_of_other_spaces(parse):
@@ -164,3 +165,18 @@ def test_flagfiles_parse(parse, path):
   # Those on Penn Treebank leave its place to the user.
   needs_path = "--data=ptb" in path.read_text()
   parse(f"--flagfile={path}", *["--data_path=d"] * needs_path)
+
+
+@pytest.mark.parametrize(
+  "flags_",
+  [
+    ("--vocab_size=100",),
+    ("--search_for=rnn", "--augment=crop"),
+    ("--search_for=rnn", "--valid_fraction=0.2"),
+    ("--search_for=rnn", "--eval_batch_size=7"),
+  ],
+)
+def test_data_flags_of_other_spaces_are_refused(parse, flags_):
+  name = flags_[-1].split("=")[0]
+  with pytest.raises(errors.ConfigError, match=f"{name} has no use"):
+    parse(*flags_)

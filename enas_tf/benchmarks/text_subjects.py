@@ -32,7 +32,6 @@ def write_data(folder):
   )
   path = folder / "random.txt"
   lines = ids.reshape(-1, 20).astype(str)
-  # So that every part has all words, each ten lines are of one kind.
   path.write_text("".join(" ".join(line) + "\n" for line in lines))
   return path
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from enas_tf import errors
+from enas_tf.compat import original
 from enas_tf.layers import language
 from enas_tf.spaces import rnn
 
@@ -84,18 +85,7 @@ def assign(target, variables: Mapping[str, np.ndarray]) -> None:
     for name, value in variables.items()
   }
   wanted = references(target)
-  missing = sorted(set(wanted) - set(given))
-  wrong = [
-    f"{name} {given[name].shape} instead of {reference.shape}"
-    for name, reference in wanted.items()
-    if name in given and given[name].shape != reference.shape
-  ]
-  if missing or wrong:
-    raise errors.CheckpointError(
-      "The variables are of another network: build ours with the sizes and "
-      "the arc that enas_lm had. Received: missing="
-      f"{missing[:5]} ({len(missing)}), other shapes={wrong[:5]}"
-    )
+  original.check(given, {k: v.shape for k, v in wanted.items()}, "enas_lm")
   _copy(wanted, given)
 
 

@@ -109,18 +109,7 @@ def assign(target, variables: Mapping[str, np.ndarray]) -> None:
     for name, value in variables.items()
   }
   wanted = references(target)
-  missing = sorted(set(wanted) - set(given))
-  wrong = [
-    f"{name} {given[name].shape} instead of {reference.places.shape}"
-    for name, reference in wanted.items()
-    if name in given and given[name].shape != reference.places.shape
-  ]
-  if missing or wrong:
-    raise errors.CheckpointError(
-      "The variables are of another network: build ours with the sizes and "
-      "the arc that the original had. Received: missing="
-      f"{missing[:5]} ({len(missing)}), other shapes={wrong[:5]}"
-    )
+  check(given, {k: v.places.shape for k, v in wanted.items()}, "the original")
   values = {}
   for name, reference in wanted.items():
     key = id(reference.variable)
@@ -129,6 +118,30 @@ def assign(target, variables: Mapping[str, np.ndarray]) -> None:
     values[key][1].reshape(-1)[reference.places] = given[name]
   for variable, value in values.values():
     variable.assign(value)
+
+
+def check(
+  given: Mapping[str, np.ndarray], wanted: Mapping[str, tuple], source: str
+) -> None:
+  """Raises CheckpointError unless all wanted arrays are given.
+
+  Args:
+    given: arrays by name.
+    wanted: shapes by name.
+    source: whose variables these are.
+  """
+  missing = sorted(set(wanted) - set(given))
+  wrong = [
+    f"{name} {given[name].shape} instead of {shape}"
+    for name, shape in wanted.items()
+    if name in given and given[name].shape != shape
+  ]
+  if missing or wrong:
+    raise errors.CheckpointError(
+      "The variables are of another network: build ours with the sizes and "
+      f"the arc that {source} had. Received: missing="
+      f"{missing[:5]} ({len(missing)}), other shapes={wrong[:5]}"
+    )
 
 
 def read_checkpoint(prefix: str) -> dict[str, np.ndarray]:

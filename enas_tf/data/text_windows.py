@@ -1,6 +1,6 @@
 """Windows of a text: what a recurrent network is trained on, step by step.
 
-A window is a function of the step alone (and of a seed), so a stream that
+A window is a function of the step alone, so a stream that
 starts at step k is the rest of the stream that started at 0, and nothing of it
 needs to be saved.
 """
@@ -74,31 +74,6 @@ def windows(
   )
 
 
-def random_windows(
-  rows: np.ndarray, num_steps: int, *, seed: int, start_step: int = 0
-) -> Iterator[Window]:
-  """Returns endless windows of random lengths, one after the other.
-
-  So that the same words do not always end a window: see `_lengths`. Arguments
-  and errors are those of `windows`, and the seed is that of the lengths.
-  """
-  _check_length(rows, num_steps)
-
-  def generate():
-    step = 0
-    for epoch in itertools.count():
-      lengths = _lengths(rows.shape[1] - 1, num_steps, (seed, epoch))
-      starts = np.cumsum(lengths) - lengths
-      skipped = max(0, start_step - step)
-      for start, length in zip(
-        starts[skipped:], lengths[skipped:], strict=True
-      ):
-        yield _window(rows, start, length)
-      step += len(lengths)
-
-  return generate()
-
-
 def eval_windows(rows: np.ndarray, num_steps: int) -> Iterator[Window]:
   """Returns all of the rows, once; the last window may be shorter."""
   return (
@@ -121,25 +96,3 @@ def _window(rows, start, num_steps) -> Window:
   return Window(
     rows[:, start:end], rows[:, start + 1 : end + 1], np.array(start == 0)
   )
-
-
-def _lengths(length: int, num_steps: int, seed) -> np.ndarray:
-  """Returns lengths of windows, int64 [num_windows], that fill `length` words.
-
-  As AWD-LSTM (Merity et al. 2017, section 4.1) and enas_lm (data_utils.py) draw
-  them: normal, of deviation 5, around num_steps or, once in twenty, half of it.
-  """
-  rng = np.random.default_rng(seed)
-  # Differs from enas_lm: the deviation is smaller for short windows, of which
-  # two of 5 would leave nothing; and no words at the end are left out.
-  deviation = min(5.0, num_steps / 7)
-  lengths = []
-  while length > 0:
-    mean = num_steps if rng.random() < 0.95 else num_steps / 2
-    # Truncated at two deviations, as TensorFlow's truncated_normal.
-    noise = rng.standard_normal()
-    while abs(noise) > 2:
-      noise = rng.standard_normal()
-    lengths.append(min(length, max(1, int(mean + deviation * noise))))
-    length -= lengths[-1]
-  return np.array(lengths)

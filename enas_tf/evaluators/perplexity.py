@@ -19,7 +19,7 @@ class Perplexity(base.Evaluator):
     network: answers {"logits", "state"} to {"tokens", "state", "arc"} (or
       without the arc), and has a layer "language".
     windows: a function from a step to the endless validation windows that
-      begin there.
+      begin there; None where `evaluate` is not asked.
     constant: what is divided by the perplexity.
     power: of the perplexity, 1 or 2.
   """
@@ -27,7 +27,7 @@ class Perplexity(base.Evaluator):
   def __init__(
     self,
     network,
-    windows: Callable[[int], Iterable],
+    windows: Callable[[int], Iterable] | None = None,
     *,
     constant: float = 80.0,
     power: int = 1,

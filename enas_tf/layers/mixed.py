@@ -7,42 +7,6 @@ import tensorflow as tf
 from enas_tf.layers import operations
 
 
-def mixed(x, op, rows, words: tuple[str, ...]):
-  """Returns the operation number `op` of `words`, applied to x.
-
-  Only the chosen operation runs. Its code is one function for each shape of x,
-  shared by all the places that call it, which keeps the graph, and with it the
-  start of a search, small. Backward, the gradient of x is ready before those
-  of the weights are computed.
-
-  Args:
-    x: [batch, height, width, filters].
-    op: int32 scalar, an index into `words`; one out of range runs the last.
-    rows: the operation's rows of a bank, [its number of rows, filters].
-    words: the operations of the space.
-
-  Returns:
-    [batch, height, width, filters].
-  """
-  functions = functions_of(words, x.shape[1:])
-
-  @tf.custom_gradient
-  def call(x, rows):
-    y, *saved = functions.forward(x, op, rows)
-    y.set_shape(x.shape)
-
-    def gradient(dy):
-      dx, *saved_back = functions.input_gradient(dy, op, rows, saved)
-      dx.set_shape(x.shape)
-      drows = functions.weight_gradient(op, rows, saved, saved_back)
-      drows.set_shape(rows.shape)
-      return dx, drows
-
-    return y, gradient
-
-  return call(x, rows)
-
-
 @functools.cache
 def functions_of(words: tuple[str, ...], shape: tf.TensorShape) -> "Mixed":
   """Returns the functions for inputs of the shape [batch, *shape]."""
@@ -50,7 +14,19 @@ def functions_of(words: tuple[str, ...], shape: tf.TensorShape) -> "Mixed":
 
 
 class Mixed:
-  """The three functions of a mixed operation on [batch, *shape]."""
+  """The three functions of a mixed operation on [batch, *shape].
+
+  Only the operation runs that an int32 scalar `op` chooses, an index into
+  `words`; one out of range runs the last. `rows` are its rows of a bank, [their
+  number, filters]. All places of one shape call the same functions, which keeps
+  the graph, and with it the start of a search, small. Backward, the gradient of
+  the input is ready before those of the weights are computed.
+
+  Attributes:
+    forward: (x, op, rows) to [y, what the gradients need].
+    input_gradient: (dy, op, rows, saved) to [dx, what the next one needs].
+    weight_gradient: (op, rows, saved, saved_back) to drows.
+  """
 
   def __init__(self, words, shape):
     self._operations = [operations.get(word) for word in words]

@@ -5,7 +5,7 @@ It is written once and used twice: `layers()` gives the stages as ordinary
 Keras layers for a final child; a supernet runs `forward` on weights that it
 gathered from its shared bank and, backward, first `input_gradient` and then
 `weight_gradient`, so that the gradient of the input can leave before those of
-the weights are done (see mixed.mixed).
+the weights are done (see mixed.Mixed).
 
 To add an operation, register a class that lists its stages:
 

@@ -6,7 +6,7 @@ names, so that all weights but those of other channels are used at every step.
 
 import keras
 
-from enas_tf.layers import channel_ranges, conv, heads, norm, regularize
+from enas_tf.layers import channel_ranges, heads, norm, regularize
 from enas_tf.networks import macro_skeleton
 from enas_tf.spaces import macro_channels
 
@@ -52,12 +52,15 @@ class MacroChannelsSupernet(keras.Model):
         y = channel_ranges.ChosenSum(first, name=f"{name}_add")(
           y, *tensors[:layer], arc=arc
         )
-        y = _norm(y, f"{name}_skip")
+        y = norm.BatchNorm(moving_statistics=False, name=f"{name}_skip_bn")(y)
       first += layer
       tensors.append(y)
       if layer in macro_skeleton.pool_layers(space.num_layers):
         tensors = [
-          _halve(x, filters, f"{name}_pool_{i}") for i, x in enumerate(tensors)
+          macro_skeleton.halve(
+            x, filters, f"{name}_pool_{i}", moving_statistics=False
+          )
+          for i, x in enumerate(tensors)
         ]
     dropout = regularize.Dropout(keep_prob, seed, name="head_dropout")
     logits = heads.classifier(tensors[-1], num_classes, dropout, relu=False)
@@ -72,12 +75,3 @@ class MacroChannelsSupernet(keras.Model):
     """Returns the blocks of each bank that an arc uses: there are none."""
     del arc
     return []
-
-
-def _norm(x, name: str):
-  return norm.BatchNorm(moving_statistics=False, name=f"{name}_bn")(x)
-
-
-def _halve(x, filters: int, name: str):
-  x = conv.FactorizedReduction(filters, name=f"{name}_reduce")(x)
-  return _norm(x, name)

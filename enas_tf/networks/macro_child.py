@@ -8,7 +8,7 @@ halving. `--child_as_searched` builds the child as the supernet computes it.
 import keras
 
 from enas_tf import config, errors
-from enas_tf.layers import conv, heads, norm, operations, regularize
+from enas_tf.layers import heads, norm, operations, regularize
 from enas_tf.networks import macro_skeleton
 from enas_tf.spaces import macro
 
@@ -105,7 +105,9 @@ class SearchedLayers:
   def halve(self, number: int, tensors):
     """Halves height and width of all tensors behind a layer."""
     return [
-      _halve(x, self.filters, f"layer_{number}_pool_{i}")
+      macro_skeleton.halve(
+        x, self.filters, f"layer_{number}_pool_{i}", moving_statistics=True
+      )
       for i, x in enumerate(tensors)
     ]
 
@@ -147,7 +149,9 @@ class FinalLayers:
     """Halves height and width of all tensors, and doubles the channels."""
     self.filters *= 2
     return [
-      _halve(x, self.filters, f"layer_{number}_pool_{i}")
+      macro_skeleton.halve(
+        x, self.filters, f"layer_{number}_pool_{i}", moving_statistics=True
+      )
       for i, x in enumerate(tensors)
     ]
 
@@ -173,8 +177,3 @@ class FinalLayers:
     for stage in stages:
       x = stage.layer(self.filters, 1, name)(x)
     return norm.BatchNorm(name=f"{name}_bn")(x)
-
-
-def _halve(x, filters: int, name: str):
-  x = conv.FactorizedReduction(filters, name=f"{name}_reduce")(x)
-  return norm.BatchNorm(name=f"{name}_bn")(x)

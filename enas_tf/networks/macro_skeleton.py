@@ -2,7 +2,7 @@
 
 import keras
 
-from enas_tf.layers import norm
+from enas_tf.layers import conv, norm
 
 
 def pool_layers(num_layers: int) -> tuple[int, ...]:
@@ -28,3 +28,11 @@ def stem(images, filters: int, *, moving_statistics: bool):
   return norm.BatchNorm(
     moving_statistics=moving_statistics, name="stem_conv_bn"
   )(x)
+
+
+def halve(x, filters: int, name: str, *, moving_statistics: bool):
+  """Returns half the height and width: a factorized reduction, normalized."""
+  x = conv.FactorizedReduction(filters, name=f"{name}_reduce")(x)
+  return norm.BatchNorm(moving_statistics=moving_statistics, name=f"{name}_bn")(
+    x
+  )

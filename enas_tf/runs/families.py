@@ -1,16 +1,18 @@
-"""The search spaces that the verbs know, by name."""
+"""The search spaces that the verbs know, by the word of --search_for."""
+
+from collections.abc import Callable
 
 from enas_tf import config
-from enas_tf.runs import family, macro, macro_channels, micro, rnn
+from enas_tf.runs import family, macro_channels, micro, rnn
 
-FAMILIES: dict[str, type[family.Family]] = {
+# Each makes the family of an experiment.
+FAMILIES: dict[str, Callable[[config.ExperimentConfig], family.Family]] = {
   "micro": micro.MicroFamily,
-  "macro": macro.MacroFamily,
-  "macro_channels": macro_channels.MacroChannelsFamily,
+  "macro": macro_channels.choose,
   "rnn": rnn.RnnFamily,
 }
 
 
 def get(experiment: config.ExperimentConfig) -> family.Family:
   """Returns the family of the experiment's search space."""
-  return FAMILIES[experiment.space](experiment)
+  return FAMILIES[experiment.run.search_for](experiment)

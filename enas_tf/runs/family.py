@@ -5,14 +5,20 @@ A space becomes searchable by a subclass of `Family` and a line in
 """
 
 import abc
+import dataclasses
 from typing import Any, NamedTuple
 
 import keras
 
 from enas_tf import config
 from enas_tf.controllers import base as controllers
+from enas_tf.controllers import policy as policies
+from enas_tf.controllers import random_search, reinforce
 from enas_tf.evaluators import base as evaluators
 from enas_tf.spaces import base as spaces
+
+# Consumers of random numbers, so that no two streams are the same.
+CHILD, REWARD, PROPOSE, FINAL = range(4)
 
 
 class SearchParts(NamedTuple):
@@ -59,6 +65,42 @@ class Family(abc.ABC):
 
   def __init__(self, experiment: config.ExperimentConfig):
     self.experiment = experiment
+
+  @abc.abstractmethod
+  def make_policy(self) -> policies.Policy:
+    """Returns the policy of the space, with random weights."""
+
+  def make_controller(self) -> controllers.Controller:
+    """Returns the controller that the settings ask for."""
+    settings, seed = self.experiment.controller, self.seed(PROPOSE)
+    if settings.kind == "random":
+      return random_search.RandomSearch(self.space, seed=seed)
+    return reinforce.Reinforce(
+      self.make_policy(),
+      lr=settings.lr,
+      adam_beta_1=settings.adam_beta_1,
+      adam_epsilon=settings.adam_epsilon,
+      entropy_weight=settings.entropy_weight,
+      bl_dec=settings.bl_dec,
+      penalty_weight=settings.skip_weight,
+      seed=seed,
+    )
+
+  def seed(self, consumer: int) -> int:
+    """Returns the seed of a consumer of random numbers."""
+    return (self.experiment.run.seed * 4 + consumer) % 2**31
+
+  def fingerprint(self) -> dict[str, Any]:
+    """Returns the settings that a checkpoint of a search depends on."""
+    child = dataclasses.asdict(self.experiment.search)
+    del child["num_epochs"]  # A search may be made longer.
+    controller = dataclasses.asdict(self.experiment.controller)
+    return {
+      "space": self.space.name,
+      "seed": self.experiment.run.seed,
+      **{f"child_{name}": value for name, value in child.items()},
+      **{f"controller_{name}": value for name, value in controller.items()},
+    }
 
   @abc.abstractmethod
   def search_parts(self) -> SearchParts:

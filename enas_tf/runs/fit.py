@@ -49,7 +49,7 @@ def fit(
     folder / "checkpoints", _state(model), fingerprint
   )
   epoch = saver.restore() or 0
-  if epoch:
+  if 0 < epoch < child.num_epochs:
     terminal.say(f"Resuming the training at epoch {epoch + 1}.")
   _keep_epochs(folder / _METRICS, epoch)
   names = list(model.output)

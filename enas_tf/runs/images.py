@@ -10,15 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from enas_tf import checkpoints, config, errors
-from enas_tf.controllers import random_search, reinforce
 from enas_tf.data import images, pipeline
 from enas_tf.evaluators import shared_weights
 from enas_tf.networks import counts
 from enas_tf.runs import family, fit, saved_images
 from enas_tf.training import schedules, supernet
 
-# Consumers of random numbers, so that no two streams are the same.
-_CHILD, _REWARD, _PROPOSE, _FINAL = range(4)
 _SUPERNET_PREFIX = "child/supernet/"
 
 
@@ -32,9 +29,6 @@ class ImageFamily(family.Family):
 
   @abc.abstractmethod
   def make_space(self, child: config.ChildConfig): ...
-
-  @abc.abstractmethod
-  def make_policy(self): ...
 
   @abc.abstractmethod
   def make_supernet(self, dataset): ...
@@ -62,7 +56,7 @@ class ImageFamily(family.Family):
     network = self.make_supernet(dataset)
     steps = pipeline.batches_per_epoch(len(dataset.train), child.batch_size)
     batches = functools.partial(
-      self._batches, dataset.train, dataset, child, _CHILD
+      self._batches, dataset.train, dataset, child, family.CHILD
     )
     # So that a batch that does not fit is refused before the search begins.
     batches(0)
@@ -80,21 +74,13 @@ class ImageFamily(family.Family):
       ),
       evaluator=shared_weights.SharedWeights(network, reward_batches),
       child_steps=steps,
-      fingerprint=self._fingerprint(dataset),
-    )
-
-  def make_controller(self):
-    """Returns the controller that the settings ask for."""
-    settings, seed = self.experiment.controller, self._seed(_PROPOSE)
-    if settings.kind == "random":
-      return random_search.RandomSearch(self.space, seed=seed)
-    return reinforce.Reinforce(
-      self.make_policy(),
-      lr=settings.lr,
-      entropy_weight=settings.entropy_weight,
-      bl_dec=settings.bl_dec,
-      penalty_weight=settings.skip_weight,
-      seed=seed,
+      fingerprint=self.fingerprint()
+      | {
+        "data": dataset.name,
+        "image_shape": list(dataset.image_shape),
+        "num_train": len(dataset.train),
+        "class_names": list(dataset.class_names),
+      },
     )
 
   def _batches(self, split, dataset, child, consumer, start_step):
@@ -102,7 +88,7 @@ class ImageFamily(family.Family):
       split,
       dataset,
       batch_size=child.batch_size,
-      seed=self._seed(consumer),
+      seed=self.seed(consumer),
       start_step=start_step,
       cutout_size=child.cutout_size,
       faithful=child.faithful,
@@ -114,32 +100,10 @@ class ImageFamily(family.Family):
       dataset,
       # A small validation split is one batch.
       batch_size=min(child.batch_size, len(dataset.valid)),
-      seed=self._seed(_REWARD),
+      seed=self.seed(family.REWARD),
       start_step=start_step,
       augment=False,
     )
-
-  def _seed(self, consumer: int) -> int:
-    return (self.experiment.run.seed * 4 + consumer) % 2**31
-
-  def _fingerprint(self, dataset) -> dict[str, Any]:
-    settings = dataclasses.asdict(self.experiment.search)
-    del settings["num_epochs"]  # A search may be made longer.
-    return {
-      "space": self.space.name,
-      "seed": self.experiment.run.seed,
-      "data": dataset.name,
-      "image_shape": list(dataset.image_shape),
-      "num_train": len(dataset.train),
-      "class_names": list(dataset.class_names),
-      **{f"child_{name}": value for name, value in settings.items()},
-      **{
-        f"controller_{name}": value
-        for name, value in dataclasses.asdict(
-          self.experiment.controller
-        ).items()
-      },
-    }
 
   def rank(self, parts, arcs):
     dataset, run = self._searched, self.experiment.run
@@ -179,7 +143,7 @@ class ImageFamily(family.Family):
       model,
       child,
       batches=functools.partial(
-        self._batches, dataset.train, dataset, child, _FINAL
+        self._batches, dataset.train, dataset, child, family.FINAL
       ),
       steps_per_epoch=steps,
       fingerprint=description

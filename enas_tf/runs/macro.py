@@ -16,6 +16,7 @@ class MacroFamily(images.ImageFamily):
   """
 
   policy = macro_policy.MacroPolicy
+  child = macro_child
 
   def __init__(self, experiment):
     if experiment.fixed_arc is None:
@@ -54,7 +55,7 @@ class MacroFamily(images.ImageFamily):
 
   def make_child(self, arc, dataset, total_steps):
     del total_steps  # Nothing in it follows the training.
-    return macro_child.build(
+    return self.child.build(
       arc,
       self.experiment.final,
       image_shape=dataset.image_shape,

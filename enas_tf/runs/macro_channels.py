@@ -11,6 +11,7 @@ class MacroChannelsFamily(macro.MacroFamily):
   """Networks whose layers join a range of channels of every operation."""
 
   policy = macro_channels_policy.MacroChannelsPolicy
+  child = macro_channels_child
 
   def make_space(self, child):
     # The ranges are those of the search, however large the child becomes.
@@ -29,18 +30,14 @@ class MacroChannelsFamily(macro.MacroFamily):
       seed=self.experiment.run.seed,
     )
 
-  def make_child(self, arc, dataset, total_steps):
-    del total_steps  # Nothing in it follows the training.
-    return macro_channels_child.build(
-      arc,
-      self.experiment.final,
-      image_shape=dataset.image_shape,
-      num_classes=dataset.num_classes,
-      seed=self.experiment.run.seed,
-    )
-
   def inherit(self, model, arc, supernet_variables):
     raise errors.ConfigError(
       "A child with channel ranges begins with random weights: leave "
       "--child_init out. Received: child_init=supernet"
     )
+
+
+def choose(experiment) -> macro.MacroFamily:
+  """Returns the family that --controller_search_whole_channels asks for."""
+  is_whole = experiment.controller.search_whole_channels
+  return (macro.MacroFamily if is_whole else MacroChannelsFamily)(experiment)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from enas_tf import checkpoints, errors
-from enas_tf.controllers import random_search, reinforce, rnn_policy
+from enas_tf.controllers import rnn_policy
 from enas_tf.data import text, text_windows
 from enas_tf.evaluators import perplexity
 from enas_tf.networks import rnn_child, rnn_supernet
@@ -64,7 +64,12 @@ class RnnFamily(family.Family):
         power=2 if settings.reward == "ppl_squared" else 1,
       ),
       child_steps=steps,
-      fingerprint=self._fingerprint(),
+      fingerprint=self.fingerprint()
+      | {
+        "data": self._text.name,
+        "num_words": len(self._text.train),
+        "vocab_size": len(self._text.vocabulary),
+      },
     )
 
   def sizes(self, child) -> dict[str, Any]:
@@ -90,44 +95,17 @@ class RnnFamily(family.Family):
       grad_bound=child.grad_bound,
     )
 
-  def make_controller(self):
-    """Returns the controller that the settings ask for."""
-    settings, seed = self.experiment.controller, self.experiment.run.seed
-    if settings.kind == "random":
-      return random_search.RandomSearch(self.space, seed=seed)
-    policy = rnn_policy.RnnPolicy(
+  def make_policy(self):
+    controller = self.experiment.controller
+    return rnn_policy.RnnPolicy(
       self.space,
-      lstm_size=settings.lstm_size,
-      num_layers=settings.num_layers,
-      tanh_constant=settings.tanh_constant,
-      temperature=settings.temperature,
+      lstm_size=controller.lstm_size,
+      num_layers=controller.num_layers,
+      tanh_constant=controller.tanh_constant,
+      temperature=controller.temperature,
       faithful=self.experiment.search.faithful,
-      seed=seed,
+      seed=self.experiment.run.seed,
     )
-    return reinforce.Reinforce(
-      policy,
-      lr=settings.lr,
-      entropy_weight=settings.entropy_weight,
-      bl_dec=settings.bl_dec,
-      seed=seed,
-      # enas_lm's: with small weights, a large epsilon would stop all learning.
-      adam_beta_1=0.9,
-      adam_epsilon=1e-8,
-    )
-
-  def _fingerprint(self) -> dict[str, Any]:
-    child = dataclasses.asdict(self.experiment.search)
-    del child["num_epochs"]  # A search may be made longer.
-    controller = dataclasses.asdict(self.experiment.controller)
-    return {
-      "space": self.space.name,
-      "seed": self.experiment.run.seed,
-      "data": self._text.name,
-      "num_words": len(self._text.train),
-      "vocab_size": len(self._text.vocabulary),
-      **{f"child_{name}": value for name, value in child.items()},
-      **{f"controller_{name}": value for name, value in controller.items()},
-    }
 
   def rank(self, parts, arcs):
     child, run = self.experiment.search, self.experiment.run
@@ -173,9 +151,9 @@ class RnnFamily(family.Family):
       | {f"child_{k}": v for k, v in dataclasses.asdict(child).items()},
     )
     epoch = saver.restore() or 0
-    if epoch:
+    if 0 < epoch < child.num_epochs:
       terminal.say(f"Resuming the training at epoch {epoch + 1}.")
-    evaluator = perplexity.Perplexity(model, lambda step: ())
+    evaluator = perplexity.Perplexity(model)
     while epoch < child.num_epochs:
       epoch += 1
       metrics = trainer.run_steps(steps)
@@ -215,7 +193,7 @@ class RnnFamily(family.Family):
         "--data_path and --vocab_size of its training. Received: data="
         f"{self._text.name}, trained on {description['data']}"
       )
-    evaluator = perplexity.Perplexity(model, lambda step: ())
+    evaluator = perplexity.Perplexity(model)
     return {
       f"{part}_perplexity": evaluator.perplexity(
         self._eval_windows(getattr(self._text, part))

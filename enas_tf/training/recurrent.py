@@ -24,7 +24,8 @@ class LanguageTrainer:
     batch_size: rows of the windows.
     bptt_steps: the length of a window that the learning rate is for; it is
       scaled with the length.
-    l2_reg, alpha, beta: see `language.regularization`.
+    l2_reg: weight of the sum of the squares of all weights that a step uses.
+    alpha, beta: see `language.activity`.
     grad_bound: the norm of all gradients that clipping allows.
   """
 

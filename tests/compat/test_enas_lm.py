@@ -74,17 +74,16 @@ def train(name, i):
 
 def added(layer, outputs, settings, arguments):
   """Returns what enas_lm adds to the loss."""
-  if arguments:  # Its search leaves out the embedding and the first node.
+  if arguments:
+    # Its search leaves out the embedding and the first node, and takes half the
+    # sum of fourth powers for one of squares.
     weights = [layer.w_prev.value, *layer.kernels(**arguments)[1:]]
+    penalty = tf.add_n([tf.nn.l2_loss(each**2) for each in weights])
   else:
     weights = [v.value for v in layer.trainable_variables]
-  return language.regularization(
-    outputs,
-    weights,
-    l2_reg=settings["weight_decay"],
-    alpha=settings["alpha"],
-    beta=settings.get("beta", 0.0),
-    faithful=bool(arguments),
+    penalty = tf.add_n([2 * tf.nn.l2_loss(each) for each in weights])
+  return settings["weight_decay"] * penalty + language.activity(
+    outputs, alpha=settings["alpha"], beta=settings.get("beta", 0.0)
   )
 
 

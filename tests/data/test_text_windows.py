@@ -71,66 +71,6 @@ def test_eval_windows_have_every_word_once(num_steps):
   )
 
 
-def test_random_windows_have_every_word_once_an_epoch():
-  rows = text_windows.batched(np.arange(20_000, dtype=np.int32), 2)
-  windows = text_windows.random_windows(rows, 35, seed=1)
-  epochs = []
-  for window in windows:
-    if window.is_first:
-      epochs.append([])
-    if len(epochs) > 2:
-      break
-    epochs[-1].append(window)
-  for epoch in epochs[:2]:
-    joined = np.concatenate([w.inputs for w in epoch], 1)
-    np.testing.assert_array_equal(joined, rows[:, :-1])
-    for window in epoch:
-      np.testing.assert_array_equal(window.inputs + 1, window.targets)
-  first, second = ([w.inputs.shape[1] for w in each] for each in epochs[:2])
-  assert first != second
-
-
-def test_lengths_of_random_windows():
-  rows = np.zeros((1, 200_000), np.int32)
-  lengths = np.array(
-    [
-      window.inputs.shape[1]
-      for window in take(text_windows.random_windows(rows, 35, seed=0), 5000)
-    ]
-  )
-  # 17.5 or 35, less or more by up to two deviations of 5, cut to an integer.
-  assert lengths.min() >= 7 and lengths.max() <= 45
-  halves = lengths[lengths < 26]
-  assert abs(len(halves) / len(lengths) - 0.05) < 0.015
-  assert abs(lengths[lengths >= 26].mean() - 34.5) < 0.3
-  # Of a normal distribution that is truncated at two deviations.
-  assert abs(lengths[lengths >= 26].std() - 0.88 * 5) < 0.3
-
-
-@pytest.mark.parametrize("start_step", [0, 1, 3, 4, 17, 100])
-@pytest.mark.parametrize("num_steps", [1, 2, 5])
-def test_random_streams_can_be_resumed(start_step, num_steps):
-  def stream(start):
-    return text_windows.random_windows(
-      ROWS, num_steps, seed=3, start_step=start
-    )
-
-  whole = take(stream(0), start_step + 5)
-  assert_same(whole[start_step:], take(stream(start_step), 5))
-
-
-def test_another_seed_has_other_lengths():
-  rows = np.zeros((1, 2000), np.int32)
-  shapes = [
-    [
-      window.inputs.shape
-      for window in take(text_windows.random_windows(rows, 35, seed=seed), 20)
-    ]
-    for seed in (0, 1)
-  ]
-  assert shapes[0] != shapes[1]
-
-
 def test_too_many_rows():
   assert text_windows.batched(IDS, 13).shape == (13, 2)
   with pytest.raises(errors.DataError, match="--batch_size.*words=26"):
@@ -138,9 +78,5 @@ def test_too_many_rows():
 
 
 def test_rows_shorter_than_a_window():
-  for windows in (
-    lambda: text_windows.windows(ROWS, 13),
-    lambda: text_windows.random_windows(ROWS, 13, seed=0),
-  ):
-    with pytest.raises(errors.DataError, match=r"num_steps=13, rows=\(2, 13\)"):
-      windows()
+  with pytest.raises(errors.DataError, match=r"num_steps=13, rows=\(2, 13\)"):
+    text_windows.windows(ROWS, 13)

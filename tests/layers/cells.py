@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from enas_tf.layers import mixed as mixed_functions
 from enas_tf.layers import operations, shared, shared_cell
 from enas_tf.spaces import micro
 
@@ -56,3 +57,24 @@ def by_hand(cell, arc, x0, x1):
   x = sum(tf.nn.relu(nodes[i]) @ kernels[i] for i in loose)
   mean, variance = tf.nn.moments(x, [0, 1, 2])
   return (x - mean) / tf.sqrt(variance + 1e-5)
+
+
+def mixed(x, op, rows, words: tuple[str, ...]):
+  """Returns the operation number `op` of `words`, applied to x."""
+  functions = mixed_functions.functions_of(words, x.shape[1:])
+
+  @tf.custom_gradient
+  def call(x, rows):
+    y, *saved = functions.forward(x, op, rows)
+    y.set_shape(x.shape)
+
+    def gradient(dy):
+      dx, *saved_back = functions.input_gradient(dy, op, rows, saved)
+      dx.set_shape(x.shape)
+      drows = functions.weight_gradient(op, rows, saved, saved_back)
+      drows.set_shape(rows.shape)
+      return dx, drows
+
+    return y, gradient
+
+  return call(x, rows)

@@ -27,7 +27,7 @@ def test_runs_the_operation_of_the_number(op):
   word = cells.WORDS[op]
   x, rows = cells.images(), rows_of(word)
   found = results(
-    lambda x, rows: mixed.mixed(x, tf.constant(op), rows, cells.WORDS), x, rows
+    lambda x, rows: cells.mixed(x, tf.constant(op), rows, cells.WORDS), x, rows
   )
   expected = results(
     lambda x, rows: operations.get(word).forward(x, rows)[0], x, rows
@@ -38,9 +38,9 @@ def test_runs_the_operation_of_the_number(op):
 
 def test_out_of_range_runs_the_last():
   rows = tf.random.stateless_normal([4, cells.FILTERS], (0, 0))
-  last = mixed.mixed(cells.images(), tf.constant(3), rows, cells.WORDS)
+  last = cells.mixed(cells.images(), tf.constant(3), rows, cells.WORDS)
   for op in (-1, 4):
-    found = mixed.mixed(cells.images(), tf.constant(op), rows, cells.WORDS)
+    found = cells.mixed(cells.images(), tf.constant(op), rows, cells.WORDS)
     np.testing.assert_array_equal(found, last)
 
 
@@ -48,7 +48,7 @@ def test_takes_any_batch_in_one_trace():
   x = cells.images(batch=5)
   rows = tf.zeros([0, cells.FILTERS])
   for batch in (1, 2, 5):
-    found = mixed.mixed(x[:batch], tf.constant(1), rows, cells.WORDS)
+    found = cells.mixed(x[:batch], tf.constant(1), rows, cells.WORDS)
     np.testing.assert_array_equal(found, x[:batch])
   function = mixed.functions_of(cells.WORDS, x.shape[1:]).forward
   assert function.experimental_get_tracing_count() == 1
@@ -72,7 +72,7 @@ def test_one_graph_serves_all_operations():
 
   @tf.function(autograph=False)
   def traced(op):
-    return mixed.mixed(x, op, rows, cells.WORDS)
+    return cells.mixed(x, op, rows, cells.WORDS)
 
   for op in (1, 2, 3):
     expected, _ = operations.get(cells.WORDS[op]).forward(x, rows)

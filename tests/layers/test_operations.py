@@ -4,9 +4,10 @@ import pytest
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.layers import mixed, operations
+from enas_tf.layers import operations
 from enas_tf.spaces import macro, micro
 from tests import golden
+from tests.layers import cells
 
 FILTERS = 4
 WORDS = operations.words()
@@ -80,7 +81,7 @@ def by_mixed(word, x, rows):
   words = WORDS if word in WORDS else MACRO_WORDS
   with tf.GradientTape() as tape:
     tape.watch([x, rows])
-    y = mixed.mixed(x, tf.constant(words.index(word)), rows, words)
+    y = cells.mixed(x, tf.constant(words.index(word)), rows, words)
     loss = weighted_sum(y)
   return y, *tape.gradient(loss, [x, rows])
 
