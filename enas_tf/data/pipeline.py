@@ -63,6 +63,7 @@ def train_batches(
   normalize = _normalizer(dataset)
   kind = dataset.augment if augment else "none"
 
+  @tf.autograph.experimental.do_not_convert  # Would cost half a second.
   def read(step, rows):
     batch = normalize(tf.gather(images, rows))
     step_seed = tf.stack([seed, tf.cast(step, tf.int32)])
@@ -76,6 +77,7 @@ def train_batches(
   return _ordered(epochs.flat_map(order).map(read, 2))
 
 
+@tf.autograph.experimental.do_not_convert
 def _epoch_rows(num_images, batch_size, seed, start_step, epoch):
   """Returns (step, which images) of the batches of an epoch."""
   num_batches = batches_per_epoch(num_images, batch_size)

@@ -83,8 +83,7 @@ def _function(function, *signature):
   """Returns a graph function that is called, not copied, where it is used."""
   return tf.function(
     function,
-    input_signature=signature,
     autograph=False,
     # Without this the graph, and the first step, grow tenfold.
     experimental_attributes={"_noinline": True},
-  )
+  ).get_concrete_function(*signature)

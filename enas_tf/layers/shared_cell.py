@@ -125,8 +125,7 @@ class SharedCell(keras.layers.Layer):
     return run(x0, x1, kernels, *rows)
 
   def _wiring(self, arc) -> "_Wiring":
-    size = 4 * self.num_nodes
-    return _Wiring(arc[self.first : self.first + size], self.num_nodes)
+    return _wiring_of(arc.ref(), self.first, self.num_nodes)
 
   def _blocks(self, wiring):
     """Returns the blocks of the bank that the cell uses, [2 * num_nodes]."""
@@ -136,6 +135,13 @@ class SharedCell(keras.layers.Layer):
   def compute_output_spec(self, x0, x1, arc):
     del x1, arc
     return keras.KerasTensor(x0.shape, x0.dtype)
+
+
+# Cells of a kind share their wiring: small graphs start faster.
+@functools.lru_cache(maxsize=2)
+def _wiring_of(arc, first: int, num_nodes: int) -> "_Wiring":
+  cell = arc.deref()[first : first + 4 * num_nodes]
+  return _Wiring(cell, num_nodes)
 
 
 class _Wiring:
