@@ -100,7 +100,8 @@ class DataConfig:
     _require(
       self.data not in ("ptb", "text") or self.data_path is not None,
       "--data=ptb and --data=text need --data_path: the folder of "
-      "ptb.train.txt and the others, or a text file or a folder of them.",
+      "ptb.train.txt and the others, or a text file or a folder of them. Or "
+      "try --data=pydoc, which needs none.",
       data=self.data,
     )
     _require(
@@ -142,7 +143,8 @@ class ChildConfig:
 
   The defaults are the original's micro search recipe
   (scripts/cifar10_micro_search.sh). A subclass is another recipe; `unused`
-  names the attributes that mean nothing there, `unused_data` those of the data.
+  names the attributes that mean nothing there, `unused_data` those of the data,
+  `fixed_by_arc` those of a final child that the arc of a search decides.
 
   Attributes:
     num_layers: layers, at least 1; in the micro space these are the normal
@@ -209,6 +211,7 @@ class ChildConfig:
   as_searched: bool = False
   init: str = "random"
   unused: ClassVar[tuple[str, ...]] = ("out_filters_scale",)
+  fixed_by_arc: ClassVar[tuple[str, ...]] = ()
   reads_text: ClassVar[bool] = False
   unused_data: ClassVar[tuple[str, ...]] = ("vocab_size",)
 
@@ -306,6 +309,7 @@ class MacroFinalConfig(MacroSearchConfig):
   batch_size: int = 100
   l2_reg: float = 2e-4
   lr_min: float = 0.001
+  fixed_by_arc: ClassVar[tuple[str, ...]] = ("num_layers",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -322,6 +326,11 @@ class RnnSearchConfig(ChildConfig):
     output: what the new state is the mean of: "all" nodes but the first, or
       the "loose" ends.
     bptt_steps: steps that are unrolled for one gradient.
+    random_bptt: whether that many are only usual: the number is drawn anew for
+      each gradient, and the learning rate is scaled with it.
+    average_after: the weights are averaged from the epoch on whose validation
+      perplexity is above the best of all but the last so many epochs; 0 for
+      never (final child only).
     drop_e: dropout of whole words of the embedding.
     drop_i: dropout of embedded inputs, the same at all steps.
     drop_x: dropout of the input of the cell, the same at all steps.
@@ -336,6 +345,8 @@ class RnnSearchConfig(ChildConfig):
   hidden_size: int = 200
   output: str = "all"
   bptt_steps: int = 35
+  random_bptt: bool = True
+  average_after: int = 0
   drop_e: float = 0.1
   drop_i: float = 0.2
   drop_x: float = 0.75
@@ -343,8 +354,8 @@ class RnnSearchConfig(ChildConfig):
   drop_o: float = 0.75
   alpha: float = 0.0
   beta: float = 1.0
-  batch_size: int = 64
-  num_epochs: int = 150
+  batch_size: int = 128
+  num_epochs: int = 600
   l2_reg: float = 8e-7
   lr_cosine: bool = False
   lr: float = 20.0
@@ -389,7 +400,7 @@ class RnnSearchConfig(ChildConfig):
           0 <= value < 1, f"--child_{name} must be in [0, 1).",
           **{f"child_{name}": value},
       )  # fmt: skip
-    for name in ("alpha", "beta"):
+    for name in ("alpha", "beta", "average_after"):
       value = getattr(self, name)
       _require(
           value >= 0, f"--child_{name} must not be negative.",
@@ -411,8 +422,10 @@ class RnnFinalConfig(RnnSearchConfig):
   drop_l: float = 0.225
   alpha: float = 0.7
   beta: float = 0.0
+  batch_size: int = 64
   num_epochs: int = 3000
   grad_bound: float = 0.25
+  average_after: int = 10
 
 
 @dataclasses.dataclass(frozen=True)

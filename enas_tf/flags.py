@@ -34,6 +34,7 @@ _FINAL_ONLY = (
   "out_filters_scale",
   "as_searched",
   "init",
+  "average_after",
 )
 _SEARCHING, _TRAINING = ("search", "derive", "all"), ("train", "all")
 # Flags of the original that ask for what always or never happens here.
@@ -155,7 +156,7 @@ def _check_used(values, mode: str) -> None:
   if mode not in _TRAINING:
     unused += [f"child_{name}" for name in _FINAL_ONLY]
     unused += [f"final_{name}" for name in _FINAL]
-  if mode in ("search", "derive"):
+  if mode in _SEARCHING:
     unused.append("child_fixed_arc")
   for name in unused:
     if values[name].present and not values[name].using_default_value:
@@ -177,7 +178,8 @@ def _base(values, recorded) -> config.ExperimentConfig:
 
 def _check_known(values, base: config.ExperimentConfig) -> None:
   """Refuses flags that mean nothing in the search space."""
-  unused = [f"final_{name}" for name in _FINAL if name in base.final.unused]
+  without_use = (*base.final.unused, *base.final.fixed_by_arc)
+  unused = [f"final_{name}" for name in _FINAL if name in without_use]
   unused += base.search.unused_data
   for prefix, section in (
     ("child_", base.search),

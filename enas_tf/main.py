@@ -3,14 +3,13 @@
 python -m enas_tf.main --search_for=micro --data=cifar10
 """
 
-import contextlib
-import os
 import sys
 
 from absl import app
 from absl import flags as absl_flags
 
 from enas_tf import config, errors, flags, manifest
+from enas_tf.report import terminal
 
 _VERBS = {
   "search": ("search", "derive"),
@@ -37,28 +36,11 @@ def main(argv: list[str]) -> None:
 
 def _run(experiment: config.ExperimentConfig) -> None:
   folder = manifest.open_run(experiment)
-  with _quiet():  # TensorFlow is slow to import: errors in flags come first.
+  # TensorFlow is slow to import: errors in flags come first.
+  with terminal.quiet():
     from enas_tf.runs import verbs
 
   verbs.run(_VERBS[experiment.run.mode], experiment, folder)
-
-
-@contextlib.contextmanager
-def _quiet():
-  """Keeps the notes off the screen that TensorFlow writes when it starts.
-
-  Its C++ code writes them to the error stream before it reads its log level.
-  """
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-  sys.stderr.flush()
-  screen = os.dup(2)
-  with open(os.devnull, "w") as nowhere:
-    os.dup2(nowhere.fileno(), 2)
-  try:
-    yield
-  finally:
-    os.dup2(screen, 2)
-    os.close(screen)
 
 
 def run() -> None:

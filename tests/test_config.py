@@ -80,6 +80,7 @@ INVALID = [
   (config.RnnSearchConfig, dict(grad_bound=-1.0), "child_grad_bound"),
   (config.RnnSearchConfig, dict(alpha=-0.1), "child_alpha"),
   (config.RnnSearchConfig, dict(beta=math.nan), "child_beta"),
+  (config.RnnFinalConfig, dict(average_after=-1), "child_average_after"),
   (config.RnnFinalConfig, dict(num_nodes=0), "child_num_nodes"),
   *(
     (config.RnnFinalConfig, {name: value}, f"child_{name}")
@@ -287,19 +288,20 @@ def test_the_rnn_recipes_are_those_of_enas_lm():
   """Its child.py, fixed.py, controller.py and main.py."""
   recipe = config.RECIPES["rnn"]
   both = dict(
-      drop_o=0.75, batch_size=64, bptt_steps=35, l2_reg=8e-7, lr=20.0,
+      drop_o=0.75, bptt_steps=35, l2_reg=8e-7, lr=20.0,
       lr_cosine=False, lr_dec_rate=1.0, clip_mode="global",
-      functions=("tanh", "relu", "sigmoid", "identity"),
+      functions=("tanh", "relu", "sigmoid", "identity"), random_bptt=True,
   )  # fmt: skip
   assert_holds(
     recipe.search, num_nodes=9, hidden_size=200, output="all", drop_e=0.1,
     drop_i=0.2, drop_x=0.75, drop_l=0.25, alpha=0.0, beta=1.0,
-    grad_bound=0.1, **both,
+    grad_bound=0.1, batch_size=128, num_epochs=600, **both,
   )  # fmt: skip
   assert_holds(
     recipe.final, num_nodes=8, hidden_size=800, output="loose",
     drop_e=0.125, drop_i=0.175, drop_x=0.725, drop_l=0.225, alpha=0.7,
-    beta=0.0, grad_bound=0.25, num_epochs=3000, **both,
+    beta=0.0, grad_bound=0.25, batch_size=64, num_epochs=3000,
+    average_after=10, **both,
   )  # fmt: skip
   assert_holds(
     recipe.controller, lr=5e-5, tanh_constant=2.25, temperature=5.0,

@@ -52,6 +52,10 @@ def test_fixed_arc_means_training(parse):
 def test_unused_flags_are_refused(parse):
   with pytest.raises(errors.ConfigError, match="no use in this mode"):
     parse("--mode=search", "--child_drop_path_keep_prob=0.5")
+  with pytest.raises(errors.ConfigError, match="no use in this mode"):
+    parse("--mode=all", "--child_fixed_arc=enas_micro")
+  with pytest.raises(errors.ConfigError, match="no use in this mode"):
+    parse("--search_for=rnn", "--child_average_after=5")
 
 
 @pytest.mark.parametrize("space", config.RECIPES)
@@ -71,8 +75,11 @@ def test_search_for_alone_is_the_recipe(parse, space):
     ("micro", "--controller_reward_constant=1"),
     ("micro", "--nocontroller_search_whole_channels"),
     ("macro", "--child_num_cells=3"),
+    ("macro", "--final_num_layers=24"),
     ("macro", "--child_use_aux_heads"),
     ("macro", "--child_bptt_steps=9"),
+    ("macro", "--nochild_random_bptt"),
+    ("micro", "--child_average_after=9"),
     ("macro", "--controller_op_tanh_reduce=2"),
     ("macro", "--controller_reward=ppl_squared"),
     ("rnn", "--child_out_filters=4"),
@@ -119,7 +126,7 @@ def test_text_flags(parse):
   for name in ("ptb", "text"):
     got = parse(rnn, f"--data={name}", "--data_path=d").data
     assert (got.data, got.data_path) == (name, "d")
-    with pytest.raises(errors.ConfigError, match="need --data_path"):
+    with pytest.raises(errors.ConfigError, match="--data_path.*--data=pydoc"):
       parse(rnn, f"--data={name}")
   with pytest.raises(errors.ConfigError, match="take --data_path away"):
     parse(rnn, "--data_path=d")
@@ -139,7 +146,7 @@ def test_rnn_flags_reach_both_networks(parse):
     assert child.functions == ("tanh", "relu")
   assert type(got.search) is config.RnnSearchConfig
   assert type(got.final) is config.RnnFinalConfig
-  assert (got.search.num_epochs, got.final.num_epochs) == (150, 3)
+  assert (got.search.num_epochs, got.final.num_epochs) == (600, 3)
 
 
 def test_channel_ranges_are_asked_for_by_the_original_flag(parse):

@@ -1,5 +1,6 @@
 """The real entry point, in processes of its own, on the smallest recipe."""
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -8,6 +9,8 @@ import sys
 
 import numpy as np
 import pytest
+
+from enas_tf import config, errors, main
 
 ROOT = pathlib.Path(__file__).parent.parent
 SMOKE = {
@@ -57,9 +60,17 @@ def test_leaves_its_files(finished):
 def test_verbs_take_their_settings_from_the_run(finished):
   folder, _ = finished
   before = json.loads((folder / "leaderboard.json").read_text())
-  for mode in ("derive", "evaluate"):
-    run(f"--output_dir={folder}", f"--mode={mode}")
+  run(f"--output_dir={folder}", "--mode=derive")
   assert json.loads((folder / "leaderboard.json").read_text()) == before
+
+
+@pytest.mark.parametrize("finished", ["micro"], indirect=True)
+def test_evaluating_again_changes_nothing(finished):
+  folder, process = finished
+  before = (folder / "final" / "evaluation.json").read_text()
+  said = run(f"--output_dir={folder}", "--mode=evaluate").stdout
+  assert said.splitlines()[0] in process.stdout
+  assert (folder / "final" / "evaluation.json").read_text() == before
 
 
 def test_channel_ranges(tmp_path):
@@ -119,17 +130,32 @@ assert len(model.class_names.numpy()) == 10
     (["--mode=train", "--controller_lr=1"], "no use in this mode"),
     (["--search_for=rnn", "--child_out_filters=4"], "in this search space"),
     (["--search_for=rnn", "--data=digits"], "takes a text"),
-    (["--data=digits", "--batch_size=5000"], "--batch_size"),
+    # Behind the start of TensorFlow; more of these below.
     (["--data=digits", "--child_fixed_arc=1 2"], "40 integers"),
-    (["--data=cifar10", "--data_path=/no/such/path"], "does not exist"),
-    (["--data=digits", "--mode=evaluate"], "no trained child"),
-    (["--data=digits", "--child_ops=sep_conv_3x3,no_op"], "no_op"),
   ],
 )
 def test_bad_input_is_one_error(flags, words, tmp_path):
   process = run(f"--output_dir={tmp_path / 'run'}", *flags, code=1)
   assert words in process.stderr
   assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize(
+  ("changed", "words"),
+  [
+    (dict(search=config.ChildConfig(1, batch_size=5000)), "--batch_size"),
+    (dict(search=config.ChildConfig(ops=("no_op",))), "no_op"),
+    (dict(data=config.DataConfig(data_path="/no/such")), "does not exist"),
+    (dict(run=config.RunConfig("evaluate")), "no trained child"),
+  ],
+)
+def test_what_a_verb_refuses_is_an_error_of_the_user(changed, words, tmp_path):
+  experiment = dataclasses.replace(
+    config.ExperimentConfig(data=config.DataConfig("digits")), **changed
+  )
+  placed = dataclasses.replace(experiment.run, output_dir=str(tmp_path))
+  with pytest.raises(errors.UserError, match=words):
+    main._run(dataclasses.replace(experiment, run=placed))
 
 
 def test_foreign_folder_is_left_alone(tmp_path):

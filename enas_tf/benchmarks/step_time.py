@@ -20,10 +20,18 @@ import tempfile
 import time
 
 import numpy as np
-import tensorflow as tf
 
-from enas_tf.benchmarks import image_subjects, text_subjects
-from enas_tf.runs import families
+from enas_tf.report import terminal
+
+with terminal.quiet():
+  import tensorflow as tf
+
+  from enas_tf.benchmarks import image_subjects, text_subjects
+  from enas_tf.runs import families
+  from enas_tf.training import graphs
+
+  tf.config.list_physical_devices("GPU")  # The search for one is noted, too.
+  tf.get_logger().setLevel("ERROR")  # Many networks are traced: on purpose.
 
 _SUBJECTS = {
   "micro": image_subjects,
@@ -34,6 +42,7 @@ _SUBJECTS = {
 
 def main() -> None:
   options = _parse()
+  graphs.prepare()
   if options.started is not None:
     _print_start(options)
     return

@@ -1,8 +1,8 @@
 """Windows of a text: what a recurrent network is trained on, step by step.
 
-A window is a function of the step alone, so a stream that
-starts at step k is the rest of the stream that started at 0, and nothing of it
-needs to be saved.
+A window is a function of the step (and of a seed, where lengths are random)
+alone, so a stream that starts at step k is the rest of the stream that started
+at 0, and nothing of it needs to be saved.
 """
 
 import itertools
@@ -12,6 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from enas_tf import errors
+
+# Of windows of random lengths: the share of those about the usual length, and
+# the standard deviation, in words, before it is cut at two of them.
+_USUAL, _SPREAD = 0.95, 5.0
 
 
 class Window(NamedTuple):
@@ -72,6 +76,49 @@ def windows(
     _window(rows, step % num_windows * num_steps, num_steps)
     for step in itertools.count(start_step)
   )
+
+
+def random_windows(
+  rows: np.ndarray, num_steps: int, seed: int, start_step: int = 0
+) -> Iterator[Window]:
+  """Returns endless windows of random lengths, one after the other.
+
+  So words do not end a window every time that the text is read (Merity et al.
+  2017, arXiv:1708.02182, section 5, with the numbers of enas_lm). The last
+  window of the rows is as long as what is left.
+
+  Args:
+    rows: int32 [batch_size, length].
+    num_steps: the usual length.
+    seed: of the lengths.
+    start_step: the window to begin with.
+
+  Raises:
+    DataError: if the rows are shorter than one usual window and the word after
+      it.
+  """
+  _check_length(rows, num_steps)
+  stream = _random_windows(rows, num_steps, seed)
+  return itertools.islice(stream, start_step, None)
+
+
+def _random_windows(rows, num_steps, seed) -> Iterator[Window]:
+  rng = np.random.default_rng(seed)
+  while True:
+    start = 0
+    while start < rows.shape[1] - 1:
+      length = _random_length(rng, num_steps)
+      yield _window(rows, start, length)
+      start += length
+
+
+def _random_length(rng, num_steps: int) -> int:
+  """Returns a length, normal about the usual one or, rarely, its half."""
+  mean = num_steps if rng.random() < _USUAL else num_steps / 2
+  noise = rng.normal()
+  while abs(noise) > 2:
+    noise = rng.normal()
+  return max(1, int(mean + _SPREAD * noise))
 
 
 def eval_windows(rows: np.ndarray, num_steps: int) -> Iterator[Window]:

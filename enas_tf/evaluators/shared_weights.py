@@ -10,8 +10,8 @@ from enas_tf.evaluators import base
 class SharedWeights(base.Evaluator):
   """The reward is the accuracy on one validation batch.
 
-  Normalization takes the statistics of the batch.
-  Differs from the original: dropout, which it left on, is off here.
+  Normalization takes the statistics of the batch. Dropout is off, but in a
+  faithful micro supernet.
 
   Args:
     supernet: answers {"logits"} to {"images", "arc"}.

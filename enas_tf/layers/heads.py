@@ -26,12 +26,14 @@ def classifier(x, num_classes: int, dropout: keras.Layer, *, relu: bool = True):
   return _logits(dropout(x), num_classes, "head_dense")
 
 
-def auxiliary(x, num_classes: int):
+def auxiliary(x, num_classes: int, *, trainable: bool = True):
   """Returns the logits of a classifier on a cell in the middle.
 
   Args:
     x: [batch, height, width, channels], the output of the cell.
     num_classes: logits per image.
+    trainable: whether its weights are trained; if not, they stay random, as
+      in the original, and pass the gradient on.
 
   Returns:
     [batch, num_classes]. Normalized by the statistics of the batch always, as
@@ -52,15 +54,22 @@ def auxiliary(x, num_classes: int):
       padding="same",
       use_bias=False,
       kernel_initializer="he_normal",
+      trainable=trainable,
       name=f"{name}_conv",
     )(x)
-    x = norm.BatchNorm(moving_statistics=False, name=f"{name}_bn")(x)
+    x = norm.BatchNorm(
+      moving_statistics=False, trainable=trainable, name=f"{name}_bn"
+    )(x)
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
   x = keras.layers.GlobalAveragePooling2D(name="aux_mean")(x)
-  return _logits(x, num_classes, "aux_dense")
+  return _logits(x, num_classes, "aux_dense", trainable)
 
 
-def _logits(x, num_classes: int, name: str):
+def _logits(x, num_classes: int, name: str, trainable: bool = True):
   return keras.layers.Dense(
-    num_classes, use_bias=False, kernel_initializer="he_normal", name=name
+    num_classes,
+    use_bias=False,
+    kernel_initializer="he_normal",
+    trainable=trainable,
+    name=name,
   )(x)

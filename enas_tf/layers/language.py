@@ -69,10 +69,14 @@ class Language(keras.layers.Layer):
 
   def _weight(self, name: str, shape, number: int):
     """Returns a new variable, with random numbers of its own `number`."""
-    initializer = keras.initializers.RandomUniform(
-      -INITIAL_RANGE, INITIAL_RANGE, self.seed + _SEED_OF_WEIGHTS * (number + 1)
-    )
-    return self.add_weight(shape=shape, initializer=initializer, name=name)
+    seed = self.seed + _SEED_OF_WEIGHTS * (number + 1)
+    seed = tf.constant([seed, 0], tf.int64)
+
+    def initialize(shape, dtype):
+      del dtype
+      return _uniform(shape, seed)
+
+    return self.add_weight(shape=shape, initializer=initialize, name=name)
 
   def kernels(self, arc=None) -> list:
     """Returns the weights of nodes 1, 2, ..., [units, 2 * units] each."""
@@ -245,6 +249,17 @@ class FixedLanguage(Language):
   def get_config(self):
     nodes = [list(node) for node in self.nodes]
     return super().get_config() | {"nodes": nodes}
+
+
+@tf.function(
+  input_signature=[
+    tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.int64)
+  ],
+  autograph=False,
+)  # fmt: skip
+def _uniform(shape, seed):
+  """Returns initial weights; a bank is large, and a graph copies nothing."""
+  return tf.random.stateless_uniform(shape, seed, -INITIAL_RANGE, INITIAL_RANGE)
 
 
 def mean_of_nodes(previous, num_nodes: int, output: str):

@@ -48,20 +48,27 @@ class Dropout(_Counted):
   Args:
     keep_prob: the share that is kept, in (0, 1].
     seed: of the random numbers.
+    always: do it outside of training too.
   """
 
-  def __init__(self, keep_prob: float, seed: int = 0, **kwargs):
+  def __init__(
+    self, keep_prob: float, seed: int = 0, always: bool = False, **kwargs
+  ):
     super().__init__(seed, **kwargs)
     self.keep_prob = keep_prob
+    self.always = always
 
   def call(self, x, training=False):
-    if not training or self.keep_prob == 1:
+    if not (training or self.always) or self.keep_prob == 1:
       return x
     keep = self._uniform(tf.shape(x)) < self.keep_prob
     return tf.where(keep, x / self.keep_prob, 0.0)
 
   def get_config(self):
-    return super().get_config() | {"keep_prob": self.keep_prob}
+    return super().get_config() | {
+      "keep_prob": self.keep_prob,
+      "always": self.always,
+    }
 
 
 def drop_path_keep_prob(keep_prob, layer_ratio, step, total_steps):

@@ -70,7 +70,10 @@ class _Builder:
       older, x = build_cell(previous, cell)
       previous = [older, x]
       if child.use_aux_heads and cell.feeds_aux_head:
-        outputs["aux_logits"] = heads.auxiliary(x, num_classes)
+        # Differs from the original, which leaves the head random.
+        outputs["aux_logits"] = heads.auxiliary(
+          x, num_classes, trainable=not child.faithful
+        )
     dropout = regularize.Dropout(child.keep_prob, seed, name="head_dropout")
     outputs["logits"] = heads.classifier(x, num_classes, dropout)
     self.model = keras.Model(images, outputs, name="micro_child")

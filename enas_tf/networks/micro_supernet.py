@@ -17,7 +17,7 @@ class MicroSupernet(keras.Model):
   "arc": int32 [num_decisions]} that answers {"logits": [batch, num_classes]}
   and, with an auxiliary head, {"aux_logits": ...} too. Only what the arc
   chooses is computed. Normalization takes the statistics of the batch always;
-  dropout works in training alone.
+  dropout works in training alone, unless `faithful`.
 
   Attributes:
     space: the space of the arcs.
@@ -59,8 +59,14 @@ class MicroSupernet(keras.Model):
       )(*inputs, arc=arc)
       previous = [older, x]
       if use_aux_heads and cell.feeds_aux_head:
-        outputs["aux_logits"] = heads.auxiliary(x, num_classes)
-    dropout = regularize.Dropout(keep_prob, seed, name="head_dropout")
+        # Differs from the original, which leaves the head random.
+        outputs["aux_logits"] = heads.auxiliary(
+          x, num_classes, trainable=not faithful
+        )
+    # Differs from the original, whose rewards have the noise of dropout.
+    dropout = regularize.Dropout(
+      keep_prob, seed, always=faithful, name="head_dropout"
+    )
     outputs["logits"] = heads.classifier(x, num_classes, dropout)
     super().__init__({"images": images, "arc": arc}, outputs)
     self.space = space

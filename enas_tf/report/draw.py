@@ -45,19 +45,17 @@ _EDGE_COLORS = (
 class _Layout(NamedTuple):
   """Where everything is, in units; `columns[i]` is the column of node i.
 
-  `ys[column, node]` is the height of a node or of the lane of its edges.
+  `ys[column, node]` is the height of a node or of the lane of its edges;
+  `top` is that of the upper edge, as far from 0 as the lower one.
   """
 
   columns: list[int]
   ys: dict[tuple[int, int], float]
+  top: float
 
   @property
   def width(self) -> float:
     return max(self.columns) * _COLUMN + 2 * _MARGIN
-
-  @property
-  def top(self) -> float:
-    return max(map(abs, self.ys.values())) + _MARGIN
 
 
 def draw(arc: base.Arc) -> np.ndarray | None:
@@ -117,7 +115,7 @@ def _layout(graph: base.Graph) -> _Layout:
     members[columns[edge.end]][edge.end].append(edge.start)
     for column in range(columns[edge.start] + 1, columns[edge.end]):
       members[column][edge.start] = [edge.start]  # A lane.
-  ys = {}
+  ys, top = {}, 0.0
   for column in sorted(members):
     sources = members[column]
 
@@ -130,10 +128,11 @@ def _layout(graph: base.Graph) -> _Layout:
       for node in sources
     }
     y = (sum(heights.values()) + _GAP * (len(heights) - 1)) / 2
+    top = max(top, y + _GAP)
     for node in sorted(sources, key=wish):
       ys[column, node] = y - heights[node] / 2
       y -= heights[node] + _GAP
-  return _Layout(columns, ys)
+  return _Layout(columns, ys, top)
 
 
 def _height(graph: base.Graph, node: int) -> float:
@@ -157,7 +156,8 @@ def _draw_graph(axes, graph: base.Graph, layout: _Layout, left: float) -> None:
         op_y = y + ((len(incoming) - 1) / 2 - place) * (_OP_HEIGHT + 0.1)
         op = x + _OP_X, op_y
         fill = _OP_COLORS.get(edge.label[:3], "#444444")
-        text = edge.label.replace("_", " ")
+        # Behind the word of an operation can be its range of channels.
+        text = edge.label.replace(" ", "\n").replace("_", " ")
         _box(axes, op, (_OP, _OP_HEIGHT), text, fill, "white")
         _arrow(axes, [(op[0] + _OP / 2, op_y), end], "black")
         end = op[0] - _OP / 2, op_y

@@ -129,10 +129,16 @@ class TensorBoardLogger(Logger):
       self._writer.flush()
 
   def hparams(self, values: Mapping[str, Any]) -> None:
-    lines = ["| setting | value |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in values.items()]
-    with self._writer.as_default(step=0):
-      tf.summary.text("settings", "\n".join(lines))
+    from tensorboard.plugins.hparams import api  # The check comes first.
+
+    shown = (bool, int, float, str)  # What its tab HPARAMS can show.
+    with self._writer.as_default():
+      api.hparams(
+        {
+          name: value if isinstance(value, shown) else str(value)
+          for name, value in values.items()
+        }
+      )
     self._writer.flush()
 
   def close(self) -> None:

@@ -6,6 +6,7 @@ A space becomes searchable by a subclass of `Family` and a line in
 
 import abc
 import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import keras
@@ -59,9 +60,11 @@ class Family(abc.ABC):
 
   Attributes:
     space: the space of the arcs.
+    final_space: that of the arcs that can be trained.
   """
 
   space: spaces.Space
+  final_space: spaces.Space
 
   def __init__(self, experiment: config.ExperimentConfig):
     self.experiment = experiment
@@ -101,6 +104,11 @@ class Family(abc.ABC):
       **{f"child_{name}": value for name, value in child.items()},
       **{f"controller_{name}": value for name, value in controller.items()},
     }
+
+  @functools.cached_property
+  def parts(self) -> SearchParts:
+    """The parts of the search; deriving goes on with those of a search."""
+    return self.search_parts()
 
   @abc.abstractmethod
   def search_parts(self) -> SearchParts:

@@ -13,9 +13,10 @@ from enas_tf.controllers import rnn_policy
 from enas_tf.data import text, text_windows
 from enas_tf.evaluators import perplexity
 from enas_tf.networks import rnn_child, rnn_supernet
+from enas_tf.report import loggers
 from enas_tf.runs import family, fit, saved_text
 from enas_tf.spaces import rnn
-from enas_tf.training import recurrent, schedules
+from enas_tf.training import averaging, recurrent, schedules
 
 _EVAL_ROWS = 10  # Rows that the text of an evaluation is cut into.
 
@@ -46,7 +47,7 @@ class RnnFamily(family.Family):
     child, settings = self.experiment.search, self.experiment.controller
     network = rnn_supernet.RnnSupernet(self.space, **self.sizes(child))
     rows = text_windows.batched(self._text.train, child.batch_size)
-    windows = functools.partial(text_windows.windows, rows, child.bptt_steps)
+    windows = self._windows(rows, child, family.CHILD)
     windows(0)  # So that a text that is too short is refused at once.
     valid = text_windows.batched(self._text.valid, child.batch_size)
     reward_windows = functools.partial(
@@ -81,8 +82,21 @@ class RnnFamily(family.Family):
       "seed": self.experiment.run.seed,
     }
 
-  def trainer(self, network, windows, child, steps):
-    """Returns the trainer of a supernet or a child."""
+  def _windows(self, rows, child, consumer: int):
+    """Returns the function from a step to the windows of a training."""
+    if child.random_bptt:
+      return functools.partial(
+        text_windows.random_windows, rows, child.bptt_steps, self.seed(consumer)
+      )
+    return functools.partial(text_windows.windows, rows, child.bptt_steps)
+
+  def trainer(self, network, windows, child, steps, average=None):
+    """Returns the trainer of a supernet or a child.
+
+    Differs from enas_lm: an epoch has always as many steps, those of the text
+    in windows of `bptt_steps` words; those of random lengths go on from where
+    they are.
+    """
     return recurrent.LanguageTrainer(
       network,
       windows,
@@ -93,6 +107,7 @@ class RnnFamily(family.Family):
       alpha=child.alpha,
       beta=child.beta,
       grad_bound=child.grad_bound,
+      average=average,
     )
 
   def make_policy(self):
@@ -139,13 +154,17 @@ class RnnFamily(family.Family):
     folder.mkdir(parents=True, exist_ok=True)
     rows = text_windows.batched(self._text.train, child.batch_size)
     steps = text_windows.windows_per_epoch(rows, child.bptt_steps)
-    windows = functools.partial(text_windows.windows, rows, child.bptt_steps)
-    trainer = self.trainer(model, windows, child, steps)
+    windows = self._windows(rows, child, family.FINAL)
+    average = averaging.AveragedWeights(
+      [v.value for v in model.trainable_variables], child.average_after
+    )
+    trainer = self.trainer(model, windows, child, steps, average)
     best = tf.Variable(np.inf, trainable=False, dtype=tf.float64)
+    averages = {f"average/{k}": v for k, v in average.state().items()}
     description = self._description(arc)
     saver = checkpoints.Checkpoints(
       folder / "checkpoints",
-      trainer.state() | {"best": best},
+      trainer.state() | averages | {"best": best},
       description
       | {"seed": run.seed}
       | {f"child_{k}": v for k, v in dataclasses.asdict(child).items()},
@@ -154,23 +173,22 @@ class RnnFamily(family.Family):
     if 0 < epoch < child.num_epochs:
       terminal.say(f"Resuming the training at epoch {epoch + 1}.")
     evaluator = perplexity.Perplexity(model)
+    report = _Report(folder, terminal, child.num_epochs)
     while epoch < child.num_epochs:
       epoch += 1
       metrics = trainer.run_steps(steps)
-      valid = evaluator.perplexity(self._eval_windows(self._text.valid))
-      if valid < float(best):
-        best.assign(valid)
-        fit.save(model, description, folder)
-      _append(
-        folder / "metrics.csv",
-        {"epoch": epoch, "valid_perplexity": valid} | metrics,
-      )
-      terminal.say(
-        f"Epoch {epoch}/{child.num_epochs}: perplexity "
-        f"{metrics['child/perplexity']:.2f}, validation {valid:.2f}."
-      )
+      with average.applied():
+        valid = evaluator.perplexity(self._eval_windows(self._text.valid))
+        # Differs from enas_lm: the best weights are kept, not the last.
+        if valid < float(best):
+          best.assign(valid)
+          fit.save(model, description, folder)
+      scores = {"valid_perplexity": valid, "averaged_steps": average.count}
+      report.on_epoch(epoch, scores | metrics)
+      average.observe(valid)
       if saver.due(run.save_minutes) or epoch == child.num_epochs:
         saver.save(epoch)
+    report.close()
 
   def _eval_windows(self, ids):
     rows = text_windows.batched(ids, _EVAL_ROWS)
@@ -209,6 +227,28 @@ class RnnFamily(family.Family):
 
   def export(self, model, description, folder):
     saved_text.export(model, description, folder)
+
+
+class _Report:
+  """Shows and logs the training of a child, epoch by epoch."""
+
+  def __init__(self, folder, terminal, num_epochs):
+    self._table = folder / "metrics.csv"
+    self._logger = loggers.TensorBoardLogger(folder / loggers.TENSORBOARD)
+    self._terminal = terminal
+    self._num_epochs = num_epochs
+
+  def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+    _append(self._table, {"epoch": epoch} | metrics)
+    self._logger.scalars(epoch, metrics)
+    self._terminal.say(
+      f"Epoch {epoch}/{self._num_epochs}: perplexity "
+      f"{metrics['child/perplexity']:.2f}, validation "
+      f"{metrics['valid_perplexity']:.2f}."
+    )
+
+  def close(self) -> None:
+    self._logger.close()
 
 
 def _append(path, row: dict[str, Any]) -> None:

@@ -83,7 +83,10 @@ class _LanguageModel(tf.Module):
       (0, outputs["logits"][:, -1], outputs["state"], words),
     )
     added = tf.strings.reduce_join(words.stack(), separator=" ")
-    return {"text": tf.strings.join([start, added], " ")}
+    parts = tf.stack([start, added])
+    # No blank where there is nothing before or behind it.
+    parts = tf.boolean_mask(parts, tf.strings.length(parts) > 0)
+    return {"text": tf.strings.reduce_join(parts, separator=" ")}
 
   def _encode(self, texts):
     """Returns (ids [n, words + 2], numbers of words that are scored [n])."""

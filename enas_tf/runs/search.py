@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import checkpoints, config
-from enas_tf.runs import families, family, reporting
+from enas_tf import checkpoints
+from enas_tf.runs import family as family_lib
+from enas_tf.runs import reporting
 
 FOLDER = "checkpoints"
 
@@ -112,9 +113,9 @@ def _controller_steps(position: Position, plan: Plan) -> int:
   return plan.controller_steps if is_due else 0
 
 
-def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
+def run(family: family_lib.Family, folder, terminal) -> None:
   """Searches, or goes on with the search in the run's folder."""
-  parts = families.get(experiment).search_parts()
+  experiment, parts = family.experiment, family.parts
   position = Position()
   saver = checkpoints.Checkpoints(
     folder / FOLDER, state(parts, position), parts.fingerprint
@@ -148,7 +149,7 @@ def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
 
 
 def state(
-  parts: family.SearchParts, position: Position
+  parts: family_lib.SearchParts, position: Position
 ) -> dict[str, tf.Variable]:
   """Returns everything that a checkpoint of a search holds."""
   named = {

@@ -1,13 +1,12 @@
 """Trains the final child of an arc from the beginning."""
 
-from enas_tf import config
-from enas_tf.runs import derive, families
+from enas_tf.runs import derive
+from enas_tf.runs import family as family_lib
 
 
-def run(experiment: config.ExperimentConfig, folder, terminal) -> None:
+def run(family: family_lib.Family, folder, terminal) -> None:
   """Trains the arc of --child_fixed_arc, or the one that was derived."""
-  family = families.get(experiment)
-  arc = derive.best_arc(experiment, folder)
+  arc = derive.best_arc(family, folder)
   size = family.child_size(arc)
   terminal.say(
     f"Training the child of {arc}: {size.parameters:,} parameters, "

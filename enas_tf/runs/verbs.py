@@ -9,7 +9,8 @@ from absl import logging
 
 from enas_tf import config
 from enas_tf.report import terminal as terminals
-from enas_tf.runs import derive, evaluate, export, search, train
+from enas_tf.runs import derive, evaluate, export, families, search, train
+from enas_tf.training import graphs
 
 _VERBS = {
   "search": search.run,
@@ -28,8 +29,10 @@ def run(
   keras.utils.set_random_seed(experiment.run.seed)
   if experiment.run.deterministic:
     tf.config.experimental.enable_op_determinism()
+  graphs.prepare()
   terminal = terminals.Terminal()
+  family = families.get(experiment)
   for name in names:
-    _VERBS[name](experiment, folder, terminal)
+    _VERBS[name](family, folder, terminal)
   terminal.say(f"Everything is in {folder}. Look at it with:")
   terminal.say(f"  tensorboard --logdir {os.path.relpath(folder)}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.training import language, optimizers
+from enas_tf.training import averaging, language, optimizers
 
 
 class LanguageTrainer:
@@ -27,6 +27,7 @@ class LanguageTrainer:
     l2_reg: weight of the sum of the squares of all weights that a step uses.
     alpha, beta: see `language.activity`.
     grad_bound: the norm of all gradients that clipping allows.
+    average: is updated after every step, or None.
   """
 
   def __init__(
@@ -41,6 +42,7 @@ class LanguageTrainer:
     alpha: float,
     beta: float,
     grad_bound: float,
+    average: averaging.AveragedWeights | None = None,
   ):
     self._network = network
     self._language = network.get_layer("language")
@@ -56,7 +58,13 @@ class LanguageTrainer:
       tf.zeros([batch_size, self._language.units]), trainable=False
     )
     self._num_steps = tf.Variable(0, trainable=False, dtype=tf.int64)
-    self._step = tf.function(self.step, autograph=False, reduce_retracing=True)
+    self._average = average
+    # One trace for all lengths of windows.
+    words = tf.TensorSpec([batch_size, None], tf.int32)
+    signature = [words, words, tf.TensorSpec([], tf.bool)]
+    if "arc" in network.input:
+      signature.append(tf.TensorSpec(network.input["arc"].shape, tf.int32))
+    self._step = tf.function(self.step, signature, autograph=False)
 
   @property
   def num_traces(self) -> int:
@@ -84,9 +92,10 @@ class LanguageTrainer:
       self._windows = iter(self._make_windows(self.num_steps))
     totals = {}
     for i in range(steps):
-      metrics = self._step(
-        *map(tf.constant, next(self._windows)), arcs[i] if arcs else None
-      )
+      window = map(tf.constant, next(self._windows))
+      metrics = self._step(*window, *([arcs[i]] if arcs else []))
+      if self._average is not None:
+        self._average.update()
       for name, value in metrics.items():
         totals[name] = totals.get(name, 0.0) + float(value)
       if not math.isfinite(totals["child/loss"] + totals["child/grad_norm"]):

@@ -111,6 +111,7 @@ def build_child(arc, meta) -> keras.Model:
     use_aux_heads=meta.get("use_aux_heads", False),
     keep_prob=1.0,
     drop_path_keep_prob=1.0,
+    faithful=True,
   )
   return micro_child.build(arc, child, image_shape=(32, 32, 3), num_classes=10)
 
@@ -156,7 +157,9 @@ def test_references_cover_every_number_once():
   places = {}
   for reference in original.references(net).values():
     places.setdefault(id(reference.variable), []).append(reference.places)
-  for variable in net.trainable_variables:
+  for variable in net.variables:
+    if variable.path == "head_dropout/step":
+      continue
     found = np.concatenate([each.ravel() for each in places[id(variable)]])
     np.testing.assert_array_equal(
       np.sort(found), np.arange(np.prod(variable.shape)), variable.path

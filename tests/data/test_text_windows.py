@@ -59,6 +59,52 @@ def test_a_stream_can_be_resumed(start_step):
   assert_same(whole[start_step:], rest)
 
 
+LONG = text_windows.batched(np.arange(600_002, dtype=np.int32), 2)
+
+
+def test_random_lengths():
+  """About 100 and, one of twenty, about half of it; within 10 of both."""
+  windows = take(text_windows.random_windows(LONG, 100, seed=0), 2000)
+  lengths = np.array([w.inputs.shape[1] for w in windows])
+  usual, rare = lengths[lengths > 75], lengths[lengths < 75]
+  assert 90 <= usual.min() < usual.max() <= 110
+  assert 40 <= rare.min() < rare.max() <= 60
+  assert 0.03 < len(rare) / len(lengths) < 0.07
+  # Rounded down; a normal distribution of 5 cut at twice that has 4.4.
+  assert usual.mean() == pytest.approx(99.5, abs=0.4)
+  assert rare.mean() == pytest.approx(49.5, abs=1.5)
+  assert usual.std() == pytest.approx(4.4, abs=0.3)
+
+
+def test_random_windows_have_every_word_once():
+  windows = take(text_windows.random_windows(ROWS, 5, seed=1), 50)
+  starts = [i for i, w in enumerate(windows) if w.is_first]
+  assert starts[0] == 0
+  assert len(starts) > 3
+  for start, end in itertools.pairwise(starts):
+    part = windows[start:end]
+    inputs = np.concatenate([w.inputs for w in part], 1)
+    targets = np.concatenate([w.targets for w in part], 1)
+    np.testing.assert_array_equal(inputs, ROWS[:, :-1])
+    np.testing.assert_array_equal(targets, ROWS[:, 1:])
+
+
+def test_random_windows_have_a_word_at_least():
+  windows = take(text_windows.random_windows(ROWS, 1, seed=0), 100)
+  assert min(w.inputs.shape[1] for w in windows) == 1
+
+
+@pytest.mark.parametrize("start_step", [0, 1, 7, 100])
+def test_random_windows_can_be_resumed(start_step):
+  def stream(*arguments):
+    return text_windows.random_windows(ROWS, 5, *arguments)
+
+  whole = take(stream(3), start_step + 5)
+  assert_same(whole[start_step:], take(stream(3, start_step), 5))
+  other = [w.inputs.shape for w in take(stream(4), 50)]
+  assert other != [w.inputs.shape for w in take(stream(3), 50)]
+
+
 @pytest.mark.parametrize("num_steps", [1, 4, 5, 12, 40])
 def test_eval_windows_have_every_word_once(num_steps):
   windows = list(text_windows.eval_windows(ROWS, num_steps))
@@ -80,3 +126,5 @@ def test_too_many_rows():
 def test_rows_shorter_than_a_window():
   with pytest.raises(errors.DataError, match=r"num_steps=13, rows=\(2, 13\)"):
     text_windows.windows(ROWS, 13)
+  with pytest.raises(errors.DataError, match="num_steps=13"):
+    text_windows.random_windows(ROWS, 13, seed=0)

@@ -29,6 +29,11 @@ def test_evaluation_changes_nothing(make):
   assert int(layer.step.numpy()) == 0
 
 
+def test_dropout_can_be_on_always():
+  layer = regularize.Dropout(0.7, always=True)
+  assert np.any(layer(ones()) != layer(ones()))
+
+
 def test_training_draws_anew_at_every_step(make):
   layer = make()
   # Late, where DropPath drops much.

@@ -216,3 +216,12 @@ def test_is_the_same_in_a_graph():
     rtol=1e-5,
     atol=1e-6,
   )
+
+
+def test_auxiliary_head_is_trained_unless_faithful():
+  for faithful in (False, True):
+    model = build(use_aux_heads=True, faithful=faithful)
+    trained = {v.path.split("/")[0] for v in model.trainable_variables}
+    assert {"stem_conv", "head_dense"} < trained
+    auxiliary = {name for name in trained if name.startswith("aux_")}
+    assert len(auxiliary) == (0 if faithful else 5)

@@ -81,7 +81,10 @@ def test_has_as_many_parameters_as_the_originals(use_aux_heads, parameters):
     use_aux_heads=use_aux_heads,
     faithful=True,
   )
-  assert counts.parameters(net) == parameters
+  # The original trains all but the auxiliary head.
+  assert counts.parameters(net) == 5_373_140
+  held = [v for v in net.variables if v.path != "head_dropout/step"]
+  assert sum(np.prod(v.shape) for v in held) == parameters
   # A bank holds what were thousands of variables; without banks a step takes
   # minutes to trace.
   assert len(net.trainable_variables) < 120
@@ -149,6 +152,22 @@ def test_normalizes_by_the_batch_and_drops_in_training_alone():
   # Other images in the batch change the statistics.
   half = {"images": inputs["images"][:2], "arc": tf.constant(ARC)}
   assert np.abs(net(half)["logits"] - still[0][:2]).max() > 1e-3
+
+
+def test_faithful_drops_outside_of_training_too():
+  net = build(keep_prob=0.5, faithful=True)
+  inputs = {"images": random_images(), "arc": tf.constant(ARC)}
+  first, second = (net(inputs, training=False)["logits"] for _ in range(2))
+  assert np.any(first != second)
+
+
+def test_auxiliary_head_is_trained_unless_faithful():
+  for faithful in (False, True):
+    net = build(use_aux_heads=True, faithful=faithful)
+    trained = {v.path.split("/")[0] for v in net.trainable_variables}
+    assert {"stem_conv", "head_dense"} < trained
+    auxiliary = {name for name in trained if name.startswith("aux_")}
+    assert len(auxiliary) == (0 if faithful else 5)
 
 
 def test_repeats_under_a_seed():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from enas_tf.report import draw
-from enas_tf.spaces import micro
+from enas_tf.spaces import macro_channels, micro
 
 SPACE = micro.MicroSpace()
 PUBLISHED = SPACE.published["enas_micro"]
@@ -17,7 +17,8 @@ DEEP = SPACE.parse(
 
 def _arcs():
   rng = np.random.default_rng(0)
-  return [PUBLISHED, DEEP, *(SPACE.random(rng) for _ in range(10))]
+  ranges = macro_channels.MacroChannelsSpace(3, 256).random(rng)
+  return [PUBLISHED, DEEP, ranges, *(SPACE.random(rng) for _ in range(9))]
 
 
 def test_draw_is_a_picture_that_is_not_empty():
@@ -48,21 +49,36 @@ def test_draw_shows_every_node_and_operation():
 
 
 @pytest.mark.parametrize("arc", _arcs(), ids=str)
-def test_no_two_labels_overlap_and_none_is_cut_off(arc):
-  pytest.importorskip("matplotlib")
+def test_labels_lie_in_boxes_and_none_overlaps_or_is_cut_off(arc):
+  patches = pytest.importorskip("matplotlib.patches")
   canvas = draw._canvas(arc.graphs())
   canvas.draw()
-  boxes = [text.get_window_extent() for text in canvas.figure.axes[0].texts]
-  for i, box in enumerate(boxes):
-    assert not any(box.overlaps(other) for other in boxes[:i])
-    assert canvas.figure.bbox.contains(box.x0, box.y0)
-    assert canvas.figure.bbox.contains(box.x1, box.y1)
+  axes = canvas.figure.axes[0]
+  texts = [text.get_window_extent() for text in axes.texts]
+  for i, text in enumerate(texts):
+    assert not any(text.overlaps(other) for other in texts[:i])
+    assert is_inside(text, canvas.figure.bbox)
+  boxes = [
+    patch.get_window_extent()
+    for patch in axes.patches
+    if isinstance(patch, patches.FancyBboxPatch)
+  ]
+  titles = [graph.title for graph in arc.graphs()]
+  for text, label in zip(texts, axes.texts, strict=True):
+    if label.get_text() not in titles:
+      assert any(is_inside(text, box) for box in boxes), label
+
+
+def is_inside(inner, outer) -> bool:
+  return outer.contains(inner.x0, inner.y0) and outer.contains(
+    inner.x1, inner.y1
+  )
 
 
 @pytest.mark.parametrize("arc", _arcs(), ids=str)
 def test_layout_leads_from_left_to_right_without_collisions(arc):
   for graph in arc.graphs():
-    columns, ys = draw._layout(graph)
+    columns, ys, _ = draw._layout(graph)
     for edge in graph.edges:
       assert columns[edge.start] < columns[edge.end]
       for column in range(columns[edge.start], columns[edge.end]):

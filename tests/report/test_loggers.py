@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorboard.plugins.hparams import plugin_data_pb2
 
 from enas_tf import config, errors
 from enas_tf.report import loggers
@@ -93,18 +94,37 @@ def test_json_lines_on_a_full_disk(tmp_path):
     logger.scalars(0, {"a": 1.0})
 
 
-def test_tensorboard_scalars_text_and_settings(tmp_path):
+def test_tensorboard_scalars_and_text(tmp_path):
   logger = loggers.TensorBoardLogger(tmp_path)
   logger.scalars(7, {"child/loss": 0.25, "reward/mean": 0.5})
   logger.text(8, "arcs/sampled", "0 1\n1 0")
-  logger.hparams({"search/lr_max": 0.05})
   logger.close()
   events = {tag: (step, value) for step, tag, value in _events(tmp_path)}
   assert events["child/loss"] == (7, np.float32(0.25))
   assert events["reward/mean"] == (7, np.float32(0.5))
   step, text = events["arcs/sampled"]
   assert step == 8 and text.item() == b"    0 1\n    1 0"
-  assert b"| search/lr_max | 0.05 |" in events["settings"][1].item()
+
+
+def test_tensorboard_hyper_parameters(tmp_path):
+  settings = {"lr": 0.05, "layers": 6, "cosine": True, "data": "digits"}
+  logger = loggers.TensorBoardLogger(tmp_path)
+  logger.hparams(settings | {"ops": ("a", "b"), "fixed_arc": None})
+  logger.close()
+  (event,) = (
+    event
+    for path in tmp_path.glob("events*")
+    for event in tf.compat.v1.train.summary_iterator(str(path))
+    if event.summary.value
+  )
+  plugin = event.summary.value[0].metadata.plugin_data
+  assert plugin.plugin_name == "hparams"
+  data = plugin_data_pb2.HParamsPluginData.FromString(plugin.content)
+  found = {
+    name: getattr(value, value.WhichOneof("kind"))
+    for name, value in data.session_start_info.hparams.items()
+  }
+  assert found == settings | {"ops": "('a', 'b')", "fixed_arc": "None"}
 
 
 def test_tensorboard_arc_is_text_and_a_picture(tmp_path):

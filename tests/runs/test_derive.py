@@ -8,8 +8,9 @@ import tensorflow as tf
 from enas_tf import checkpoints, config, errors, manifest
 from enas_tf.controllers import base as controllers
 from enas_tf.controllers import random_search
+from enas_tf.report import loggers
 from enas_tf.report import terminal as terminals
-from enas_tf.runs import derive, families, family, search
+from enas_tf.runs import derive, family, search
 from enas_tf.spaces import micro
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
@@ -83,7 +84,7 @@ def experiment(fixed_arc=None, **run):
 def test_best_arc_is_the_fixed_one(tmp_path):
   manifest.write_json(tmp_path / derive.BEST_ARC, {"arc": TEXTS[0]})
   for text in TEXTS[1:]:
-    assert str(derive.best_arc(experiment(text), tmp_path)) == text
+    assert str(derive.best_arc(Family(experiment(text)), tmp_path)) == text
 
 
 def test_best_arc_is_the_derived_one(tmp_path):
@@ -91,24 +92,24 @@ def test_best_arc_is_the_derived_one(tmp_path):
   manifest.write_json(
     tmp_path / derive.BEST_ARC, {"rank": 1, "arc": arc.to_json()}
   )
-  assert derive.best_arc(experiment(), tmp_path) == arc
+  assert derive.best_arc(Family(experiment()), tmp_path) == arc
 
 
 def test_no_best_arc(tmp_path):
   with pytest.raises(errors.ConfigError, match=f"output_dir={tmp_path}"):
-    derive.best_arc(experiment(), tmp_path)
+    derive.best_arc(Family(experiment()), tmp_path)
 
 
 @pytest.mark.parametrize("text", ["0 0 0", "0 0 0 0 0 0 0 2", "no_such_arc"])
 def test_best_arc_that_is_none(tmp_path, text):
   with pytest.raises(errors.ArcError):
-    derive.best_arc(experiment(text), tmp_path)
+    derive.best_arc(Family(experiment(text)), tmp_path)
 
 
 def test_best_arc_of_a_damaged_file(tmp_path):
   (tmp_path / derive.BEST_ARC).write_text('{"arc": ')
   with pytest.raises(errors.ArcError, match=derive.BEST_ARC):
-    derive.best_arc(experiment(), tmp_path)
+    derive.best_arc(Family(experiment()), tmp_path)
 
 
 class Counter:
@@ -125,11 +126,9 @@ class Family:
   """Ranks arcs by their sums, the highest first."""
 
   def __init__(self, experiment):
-    del experiment
+    self.experiment = experiment
     self.final_space = SPACE
-
-  def search_parts(self):
-    return family.SearchParts(
+    self.parts = family.SearchParts(
       random_search.RandomSearch(SPACE, seed=0), Counter(), Counter(), 1, {}
     )
 
@@ -148,25 +147,17 @@ class Family:
     return family.Size(1000 * SPACE.encode(arc).sum().item(), 5)
 
 
-@pytest.fixture
-def run(monkeypatch):
-  """A function that runs the verb in a folder; it returns what was said."""
-  monkeypatch.setitem(families.FAMILIES, "micro", Family)
-
-  def run(folder):
-    screen = io.StringIO()
-    derive.run(
-        experiment(derive_samples=20, derive_top=3), folder,
-        terminals.Terminal(screen),
-    )  # fmt: skip
-    return screen.getvalue()
-
-  return run
+def run(folder):
+  """Runs the verb in a folder; returns what was said."""
+  screen = io.StringIO()
+  settings = experiment(derive_samples=20, derive_top=3)
+  derive.run(Family(settings), folder, terminals.Terminal(screen))
+  return screen.getvalue()
 
 
 def save_search(folder, num_proposals):
   """Writes a checkpoint of a search that has proposed so many times."""
-  parts, position = Family(None).search_parts(), search.Position()
+  parts, position = Family(None).parts, search.Position()
   for _ in range(num_proposals):
     parts.controller.propose(1)
   state = search.state(parts, position)
@@ -174,13 +165,23 @@ def save_search(folder, num_proposals):
   return parts.controller
 
 
-def test_run_needs_a_search(run, tmp_path):
+def scalars(folder):
+  """Returns what TensorBoard is told, by tag."""
+  return {
+    value.tag: tf.make_ndarray(value.tensor)
+    for path in (folder / loggers.TENSORBOARD).glob("events*")
+    for event in tf.compat.v1.train.summary_iterator(str(path))
+    for value in event.summary.value
+  }
+
+
+def test_run_needs_a_search(tmp_path):
   with pytest.raises(errors.CheckpointError, match="search first"):
     run(tmp_path)
   assert not list(tmp_path.iterdir())
 
 
-def test_run_ranks_what_the_restored_policy_samples(run, tmp_path):
+def test_run_ranks_what_the_restored_policy_samples(tmp_path):
   controller = save_search(tmp_path, num_proposals=3)
   arcs = derive._sample(controller, 20).numpy()
   best = sorted(arcs, key=lambda row: -row.sum())[:3]
@@ -196,10 +197,12 @@ def test_run_ranks_what_the_restored_policy_samples(run, tmp_path):
     assert row["arc_string"] in said
   assert json.loads((tmp_path / derive.BEST_ARC).read_text()) == rows[0]
   assert (tmp_path / "best_arc.dot").read_text().startswith("digraph")
-  assert derive.best_arc(experiment(), tmp_path) == SPACE.decode(best[0])
+  found = derive.best_arc(Family(experiment()), tmp_path)
+  assert found == SPACE.decode(best[0])
+  assert scalars(tmp_path) == {"derived/valid_accuracy": best[0].sum() / 8}
 
 
-def test_run_repeats(run, tmp_path):
+def test_run_repeats(tmp_path):
   save_search(tmp_path, num_proposals=1)
   run(tmp_path)
   before = (tmp_path / derive.LEADERBOARD).read_bytes()

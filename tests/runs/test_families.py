@@ -21,3 +21,9 @@ def test_channel_ranges_are_a_space_of_their_own():
     controller=config.MacroControllerConfig(search_whole_channels=False),
   )
   assert families.get(recipe).space.name == "macro_channels"
+
+
+def test_parts_of_a_search_are_built_once(monkeypatch):
+  found = families.get(config.RECIPES["micro"])
+  monkeypatch.setattr(type(found), "search_parts", lambda self: object())
+  assert found.parts is found.parts

@@ -1,3 +1,5 @@
+import collections
+import contextlib
 import csv
 import dataclasses
 import io
@@ -196,14 +198,26 @@ def test_trains_all_epochs(family, trained):
   table = rows(trained)
   assert [row["epoch"] for row in table] == ["1", "2", "3"]
   assert list(table[0]) == [
-      "epoch", "valid_perplexity", "child/loss", "child/grad_norm",
-      "child/learning_rate", "child/perplexity",
+      "epoch", "valid_perplexity", "averaged_steps", "child/loss",
+      "child/grad_norm", "child/learning_rate", "child/perplexity",
   ]  # fmt: skip
   step, arrays = saved(trained)
   assert step == NUM_EPOCHS
   words = len(family._text.train) // CHILD["batch_size"]
   steps = (words - 1) // CHILD["bptt_steps"]
   assert arrays["num_steps"] == NUM_EPOCHS * steps
+
+
+def test_tensorboard_shows_what_the_table_has(trained):
+  found = collections.defaultdict(dict)
+  for path in (trained / fit.FOLDER / "tensorboard").glob("events*"):
+    for event in tf.compat.v1.train.summary_iterator(str(path)):
+      for value in event.summary.value:
+        found[event.step][value.tag] = float(tf.make_ndarray(value.tensor))
+  assert list(found) == [1, 2, 3]
+  for row in rows(trained):
+    expected = {k: float(v) for k, v in row.items() if k != "epoch"}
+    assert found[int(row["epoch"])] == pytest.approx(expected)
 
 
 def test_child_is_better_than_a_guess(family, trained):
@@ -278,6 +292,47 @@ def test_the_best_epoch_is_kept(family, tmp_path, monkeypatch):
     assert np.any(variable.numpy() != last[name])
   found = [float(row["valid_perplexity"]) for row in rows(tmp_path)]
   assert found == [50.0, 30.0, 40.0]
+
+
+def train_to_scores(monkeypatch, folder, scores, last_words=None):
+  """Trains with averaging; the validation says what is given."""
+  scores = iter(scores)
+  monkeypatch.setattr(
+    perplexity.Perplexity, "perplexity", lambda self, windows: next(scores)
+  )
+  final = dict(average_after=1, num_epochs=4)
+  with contextlib.suppress(PowerCut):
+    train(families.get(experiment(final=final)), folder, last_words)
+
+
+def test_averaged_weights_are_kept(tmp_path, monkeypatch):
+  """The third epoch, worse than one long ago, begins; here, it is killed."""
+  whole, killed = tmp_path / "whole", tmp_path / "killed"
+  scores = [50.0, 60.0, 55.0, 40.0]
+  train_to_scores(monkeypatch, whole, scores)
+  train_to_scores(monkeypatch, killed, scores, "Epoch 4/")
+  assert saved(killed)[0] == 3
+  train_to_scores(monkeypatch, killed, scores[3:])
+  _, arrays = saved(whole)
+  for name, value in saved(killed)[1].items():
+    np.testing.assert_array_equal(value, arrays[name], name)
+  assert rows(killed) == rows(whole)
+  counts = [int(row["averaged_steps"]) for row in rows(whole)]
+  assert counts == [0, 0, 0, 1 + arrays["num_steps"] // 4]
+  for folder in (whole, killed):
+    model, _ = fit.load(folder)
+    for i, variable in enumerate(model.trainable_variables):
+      np.testing.assert_array_equal(variable, arrays[f"average/mean/{i}"])
+      assert np.any(variable.numpy() != arrays[f"supernet/{variable.path}"])
+
+
+def test_windows_have_random_lengths(family):
+  text = text_windows.batched(family._text.train, CHILD["batch_size"])
+  for random in (True, False):
+    child = config.RnnSearchConfig(**CHILD, random_bptt=random)
+    windows = family._windows(text, child, 0)(0)
+    lengths = {next(windows).inputs.shape[1] for _ in range(9)}
+    assert (len(lengths) > 1) == random
 
 
 def test_other_settings_are_refused(trained):

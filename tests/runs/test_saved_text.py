@@ -51,6 +51,9 @@ print(json.dumps({
   "served": read(default(texts=tf.constant(given["texts"]))),
   "ids": read(model.score_ids(tf.constant(given["ids"]))),
   "none": go_on(0, 1.0, 0),
+  "from_nothing": model.continue_text(
+    tf.constant(""), tf.constant(3), tf.constant(1.0), tf.constant([0, 0])
+  )["text"].numpy().decode(),
   "cautious": go_on(5, 1e-6, 0),
   "hot": go_on(20, 1e6, 0),
   "sampled": [go_on(9, 1.0, seed) for seed in (0, 0, 1, 2)],
@@ -191,7 +194,13 @@ def test_continues_with_the_likeliest_word_when_it_is_cautious(answers, model):
 
 
 def test_continues_by_no_words(answers):
-  assert answers["none"].strip() == START
+  assert answers["none"] == START
+
+
+def test_continues_nothing(answers):
+  words = answers["from_nothing"].split(" ")
+  assert len(words) == 3
+  assert set(words) <= set(VOCABULARY)
 
 
 def test_tells_what_it_is(answers):

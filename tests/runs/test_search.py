@@ -1,5 +1,6 @@
 import io
 import json
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import tensorflow as tf
 from enas_tf import checkpoints, config
 from enas_tf.controllers import random_search
 from enas_tf.report import terminal as terminals
-from enas_tf.runs import families, family, search
+from enas_tf.runs import family, search
 from enas_tf.spaces import micro
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
@@ -236,37 +237,25 @@ def test_state_holds_all_parts():
   assert not held
 
 
-class Family:
-  """Makes the parts that a test put together."""
+class Family(NamedTuple):
+  """What the verb needs of a family."""
 
-  parts = None
-
-  def __init__(self, experiment):
-    del experiment
-
-  def search_parts(self):
-    return self.parts
+  experiment: config.ExperimentConfig
+  parts: family.SearchParts
 
 
-@pytest.fixture
-def run(monkeypatch):
-  """A function that runs the verb on parts; it returns what was said."""
-  monkeypatch.setitem(families.FAMILIES, "micro", Family)
-
-  def run(parts, folder, num_epochs=3, save_minutes=0.0):
-    monkeypatch.setattr(Family, "parts", parts)
-    experiment = config.ExperimentConfig(
-        run=config.RunConfig(log_every=2, save_minutes=save_minutes),
-        search=config.ChildConfig(num_epochs=num_epochs),
-        controller=config.ControllerConfig(
-            train_steps=2, train_every=2, num_aggregate=3
-        ),
-    )  # fmt: skip
-    screen = io.StringIO()
-    search.run(experiment, folder, terminals.Terminal(screen))
-    return screen.getvalue()
-
-  return run
+def run(parts, folder, num_epochs=3, save_minutes=0.0):
+  """Runs the verb on parts; returns what was said."""
+  experiment = config.ExperimentConfig(
+      run=config.RunConfig(log_every=2, save_minutes=save_minutes),
+      search=config.ChildConfig(num_epochs=num_epochs),
+      controller=config.ControllerConfig(
+          train_steps=2, train_every=2, num_aggregate=3
+      ),
+  )  # fmt: skip
+  screen = io.StringIO()
+  search.run(Family(experiment, parts), folder, terminals.Terminal(screen))
+  return screen.getvalue()
 
 
 def saved(folder):
@@ -275,7 +264,7 @@ def saved(folder):
   return step, arrays
 
 
-def test_run_saves_and_logs(run, tmp_path):
+def test_run_saves_and_logs(tmp_path):
   parts, _ = make_parts()
   said = run(parts, tmp_path)
   step, arrays = saved(tmp_path)
@@ -290,7 +279,7 @@ def test_run_saves_and_logs(run, tmp_path):
 
 
 @pytest.mark.parametrize("last_step", [1, 7, 11])
-def test_killed_run_goes_on(run, tmp_path, last_step):
+def test_killed_run_goes_on(tmp_path, last_step):
   """It leaves the lines and the checkpoint of one that was not killed."""
   whole, killed = tmp_path / "whole", tmp_path / "killed"
   for folder in (whole, killed):
@@ -311,7 +300,7 @@ def test_killed_run_goes_on(run, tmp_path, last_step):
     np.testing.assert_array_equal(others[each], arrays[each], each)
 
 
-def test_run_saves_at_the_end_of_an_epoch_though_nothing_is_due(run, tmp_path):
+def test_run_saves_at_the_end_of_an_epoch_though_nothing_is_due(tmp_path):
   with pytest.raises(PowerCut):
     run(make_parts(last_step=9)[0], tmp_path, save_minutes=60.0)
   _, arrays = saved(tmp_path)
@@ -319,7 +308,7 @@ def test_run_saves_at_the_end_of_an_epoch_though_nothing_is_due(run, tmp_path):
   assert arrays["position/child_steps"] == 0
 
 
-def test_longer_run_goes_on_where_a_shorter_one_ended(run, tmp_path):
+def test_longer_run_goes_on_where_a_shorter_one_ended(tmp_path):
   run(make_parts()[0], tmp_path, num_epochs=1)
   parts, calls = make_parts()
   said = run(parts, tmp_path, num_epochs=2)
@@ -327,7 +316,7 @@ def test_longer_run_goes_on_where_a_shorter_one_ended(run, tmp_path):
   assert calls == CHILD + CONTROLLER
 
 
-def test_run_that_is_done_does_nothing(run, tmp_path):
+def test_run_that_is_done_does_nothing(tmp_path):
   run(make_parts()[0], tmp_path)
   before = saved(tmp_path)[0], (tmp_path / "metrics.jsonl").read_bytes()
   parts, calls = make_parts()

@@ -123,9 +123,7 @@ def test_the_string_of_the_original():
 
 
 def test_another_function_of_node_0_needs_the_decision():
-  with pytest.raises(
-    errors.ArcError, match="Node 0 is always tanh"
-  ) as info:
+  with pytest.raises(errors.ArcError, match="Node 0 is always tanh") as info:
     SPACE.from_paper("1 0 3 1 0 1 2 0 1")
   assert str(info.value).endswith("Received: node_0/function=relu")
 

@@ -8,7 +8,7 @@ from enas_tf import errors
 from enas_tf.data import text_windows
 from enas_tf.networks import rnn_child, rnn_supernet
 from enas_tf.spaces import rnn
-from enas_tf.training import recurrent
+from enas_tf.training import averaging, recurrent
 
 SPACE = rnn.RnnSpace(2)
 VOCAB, UNITS, ROWS, STEPS = 7, 8, 3, 4
@@ -153,6 +153,7 @@ def test_steps_of_arcs_by_hand():
     reference.step(each, number, arc)
     assert_metrics(trainer.run(rows(arc)), reference, number)
     assert_alike(trainer, net, reference)
+  assert trainer.num_traces == 1  # For all lengths.
 
 
 def test_steps_of_one_cell_by_hand():
@@ -162,6 +163,7 @@ def test_steps_of_one_cell_by_hand():
     reference.step(each, number)
     assert_metrics(trainer.run_steps(1), reference, number)
     assert_alike(trainer, model, reference)
+  assert trainer.num_traces == 1
 
 
 def test_small_gradients_are_not_clipped():
@@ -278,6 +280,22 @@ def test_learns_what_follows_what(build):
   first = run_steps(trainer, 20)["child/loss"]
   run_steps(trainer, 60)
   assert run_steps(trainer, 20)["child/loss"] < 0.5 * first
+
+
+def test_averages_the_weights_after_each_step():
+  model = build_child()
+  weights = [v.value for v in model.trainable_variables]
+  average = averaging.AveragedWeights(weights, 1)
+  trainer = build_trainer(model, average=average)
+  for perplexity in (1.0, 2.0, 3.0):
+    average.observe(perplexity)
+  passed = [[w.numpy() for w in weights]]
+  for _ in range(2):
+    trainer.run_steps(1)
+    passed.append([w.numpy() for w in weights])
+  expected = np.mean([each[0] for each in passed], 0)
+  found = average.state()["mean/0"]
+  np.testing.assert_allclose(found, expected, 1e-5, 1e-7)
 
 
 def test_divergence_names_the_step():
