@@ -90,7 +90,8 @@ class LayerPolicy(policy.Policy):
     return penalty / max(1, len(self._places_of_skips))
 
   def run(self, n, decide):
-    x, state = tf.tile(self.g_emb, [n, 1]), self.lstm.zero_state(n)
+    x = tf.broadcast_to(self.g_emb, [n, self.g_emb.shape[1]])
+    state = self.lstm.zero_state(n)
     start, anchors, keys = x, [], []
     for _ in range(self.space.num_layers):
       h, state = self.lstm(*self._decide_layer(x, state, decide))

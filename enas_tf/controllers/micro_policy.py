@@ -75,7 +75,7 @@ class MicroPolicy(policy.Policy):
       state = self._run_cell(n, state, cell, decide)
 
   def _run_cell(self, n, state, cell, decide):
-    start = tf.tile(self.g_emb, [n, 1])
+    start = tf.broadcast_to(self.g_emb, [n, self.g_emb.shape[1]])
     anchors = [tf.zeros_like(start)] * 2
     keys = []
     for _ in range(2):

@@ -61,7 +61,8 @@ class RnnPolicy(policy.Policy):
     }
 
   def run(self, n, decide):
-    x, state = tf.tile(self.g_emb, [n, 1]), self.lstm.zero_state(n)
+    x = tf.broadcast_to(self.g_emb, [n, self.g_emb.shape[1]])
+    state = self.lstm.zero_state(n)
     # Differs from the paper: node 0, whose function is given, has no step of
     # the LSTM, and so zeros for an anchor.
     anchors = [] if self.space.first_function else [tf.zeros_like(x)]

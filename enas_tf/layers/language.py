@@ -114,9 +114,9 @@ class Language(keras.layers.Layer):
 
   def run(self, tokens, state, masks: dropouts.Masks, arc=None):
     """Does what `call` does, with given masks."""
-    tokens = tf.transpose(tokens)  # [steps, batch], as the cell wants it.
     x = tf.gather(self.embedding.value, tokens)
     x *= tf.gather(masks.word, tokens)
+    x = tf.transpose(x, [1, 0, 2])  # [steps, batch, units], for the cell.
     x *= masks.embedded[:, 0] * masks.input
     w_input, w_state = tf.split(self.w_prev.value + 0, 2)
     outputs = highway.run(
