@@ -3,6 +3,8 @@
 python -m enas_tf.main --search_for=micro --data=cifar10
 """
 
+import os
+import signal
 import sys
 
 from absl import app
@@ -46,12 +48,24 @@ def _run(experiment: config.ExperimentConfig) -> None:
 def run() -> None:
   """The console command; a user's error is a line, not a traceback."""
   flags.define()
+  # Unless it is ignored, as in the background of a shell.
+  if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _interrupt)
   try:
     app.run(main, flags_parser=_parse)
   except errors.UserError as error:
     sys.exit(f"error: {error}")
-  except KeyboardInterrupt:
-    sys.exit("Interrupted. The same command goes on from the last checkpoint.")
+
+
+def _interrupt(signum, frame) -> None:
+  """Ends the process at once, which is safe at any time.
+
+  An exception would not be: inside of TensorFlow's C++ code it aborts.
+  """
+  del signum, frame
+  message = "Interrupted. The same command goes on from the last checkpoint."
+  os.write(2, f"\n{message}\n".encode())
+  os._exit(130)  # As shells report an interrupt.
 
 
 def _parse(argv: list[str]) -> list[str]:

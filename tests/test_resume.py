@@ -100,8 +100,8 @@ def test_killed_and_resumed(whole, tmp_path):
 
 def test_interrupted(tmp_path):
   folder = tmp_path / "run"
-  output = stop_after(
-    start(folder, "micro"), folder / "metrics.jsonl", 5, signal.SIGINT
-  )
+  process = start(folder, "micro")
+  output = stop_after(process, folder / "metrics.jsonl", 5, signal.SIGINT)
+  assert process.returncode == 130
   assert "Interrupted. The same command goes on" in output
   assert "Traceback" not in output
