@@ -10,8 +10,7 @@ import sys
 from absl import app
 from absl import flags as absl_flags
 
-from enas_tf import config, errors, flags, manifest
-from enas_tf.report import terminal
+from enas_tf import config, errors, flags, manifest, startup
 
 _VERBS = {
   "search": ("search", "derive"),
@@ -39,7 +38,7 @@ def main(argv: list[str]) -> None:
 def _run(experiment: config.ExperimentConfig) -> None:
   folder = manifest.open_run(experiment)
   # TensorFlow is slow to import: errors in flags come first.
-  with terminal.quiet():
+  with startup.importing():
     from enas_tf.runs import verbs
 
   verbs.run(_VERBS[experiment.run.mode], experiment, folder)

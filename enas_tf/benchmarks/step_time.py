@@ -21,9 +21,9 @@ import time
 
 import numpy as np
 
-from enas_tf.report import terminal
+from enas_tf import startup
 
-with terminal.quiet():
+with startup.importing():
   import tensorflow as tf
 
   from enas_tf.benchmarks import image_subjects, text_subjects

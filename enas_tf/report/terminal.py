@@ -1,7 +1,5 @@
 """The terminal: the only place of the package that prints."""
 
-import contextlib
-import os
 import shutil
 import sys
 import time
@@ -102,24 +100,6 @@ class Terminal:
   def _write(self, text: str) -> None:
     self._stream.write(text)
     self._stream.flush()
-
-
-@contextlib.contextmanager
-def quiet():
-  """Keeps the notes off the screen that TensorFlow writes when it starts.
-
-  Its C++ code writes them to the error stream before it reads its log level.
-  """
-  os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-  sys.stderr.flush()
-  screen = os.dup(2)
-  with open(os.devnull, "w") as nowhere:
-    os.dup2(nowhere.fileno(), 2)
-  try:
-    yield
-  finally:
-    os.dup2(screen, 2)
-    os.close(screen)
 
 
 def _is_number(text: str) -> bool:

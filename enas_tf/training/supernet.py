@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from enas_tf import errors
 from enas_tf.layers import heads
-from enas_tf.training import optimizers
+from enas_tf.training import graphs, optimizers
 
 
 class SupernetTrainer:
@@ -68,7 +68,9 @@ class SupernetTrainer:
       self._batches = iter(self._make_batches(self.num_steps))
     totals = {}
     for arc in tf.unstack(arcs):
-      metrics = self._step(*next(self._batches), arc)
+      batch = next(self._batches)
+      with graphs.as_traced():
+        metrics = self._step(*batch, arc)
       for name, value in metrics.items():
         totals[name] = totals.get(name, 0.0) + float(value)
       # Infinite gradients spoil the weights one step before the loss shows it.

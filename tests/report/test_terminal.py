@@ -1,5 +1,4 @@
 import io
-import os
 import re
 import subprocess
 import sys
@@ -132,11 +131,3 @@ def test_import_loads_no_tensorflow():
     "sys.exit('tensorflow' in sys.modules or 'matplotlib' in sys.modules)"
   )
   assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-
-
-def test_quiet_silences_the_error_stream_of_the_process(capfd):
-  with pytest.raises(KeyError), terminal.quiet():
-    os.write(2, b"a note of a library")
-    raise KeyError
-  os.write(2, b"an error")
-  assert capfd.readouterr().err == "an error"
