@@ -118,7 +118,9 @@ def test_inherits_all_from_the_supernet():
   assert_close(found["logits"], outputs["logits"])
 
 
-@pytest.mark.parametrize("i", range(3))
+# Of 0 the gradients move by 3 % where the images move by a millionth: a unit
+# before a ReLU is next to zero.
+@pytest.mark.parametrize("i", [pytest.param(0, marks=golden.no_ties), 1, 2])
 def test_child_is_the_originals(i):
   arrays, meta = golden.load("macro_final")
   expected = golden.under(arrays, f"{i}/")
