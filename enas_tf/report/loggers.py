@@ -113,6 +113,7 @@ class TensorBoardLogger(Logger):
     with self._writer.as_default(step):
       for name, value in values.items():
         tf.summary.scalar(name, float(value))
+    self._writer.flush()
 
   def text(self, step: int, name: str, text: str) -> None:
     with self._writer.as_default(step):
