@@ -125,7 +125,8 @@ class SharedCell(keras.layers.Layer):
     return run(x0, x1, kernels, *rows)
 
   def _wiring(self, arc) -> "_Wiring":
-    return _wiring_of(arc.ref(), self.first, self.num_nodes)
+    graph = tf.compat.v1.get_default_graph()
+    return _wiring_of(arc.ref(), graph, self.first, self.num_nodes)
 
   def _blocks(self, wiring):
     """Returns the blocks of the bank that the cell uses, [2 * num_nodes]."""
@@ -137,9 +138,10 @@ class SharedCell(keras.layers.Layer):
     return keras.KerasTensor(x0.shape, x0.dtype)
 
 
-# Cells of a kind share their wiring: small graphs start faster.
+# Cells of a kind share their wiring in a graph: small graphs start faster.
 @functools.lru_cache(maxsize=2)
-def _wiring_of(arc, first: int, num_nodes: int) -> "_Wiring":
+def _wiring_of(arc, graph, first: int, num_nodes: int) -> "_Wiring":
+  del graph  # Where the wiring is computed, which may not be where the arc is.
   cell = arc.deref()[first : first + 4 * num_nodes]
   return _Wiring(cell, num_nodes)
 

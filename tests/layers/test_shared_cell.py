@@ -57,6 +57,14 @@ def test_cell_is_the_same_in_one_graph():
   assert traced.experimental_get_tracing_count() == 1
 
 
+def test_graphs_share_an_arc_but_no_tensors():
+  cell, arc = cells.build(), tf.identity(cells.ARC)
+  for _ in range(2):
+    blocks = tf.function(lambda: cell.chosen(arc)[0], autograph=False)()
+    np.testing.assert_array_equal(blocks, cell.chosen(cells.ARC)[0])
+  np.testing.assert_array_equal(cell.chosen(arc)[0], blocks)
+
+
 def test_the_cell_reads_its_own_decisions_alone():
   cell, (x0, x1) = cells.build(), (cells.images(1), cells.images(2))
   expected = cell(x0, x1, arc=cells.ARC)
