@@ -6,20 +6,37 @@ where a checkpoint should be.
 """
 
 import json
-import os
 import pathlib
+import re
 import time
 import zipfile
-from collections.abc import Mapping
-from typing import Any
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import errors
+from enas_tf import errors, files
 
-_META = "__meta__"  # JSON of the step and the fingerprint, as bytes.
-_KEEP = 2
+_META = "__meta__"  # JSON of step, fingerprint and notes, as bytes.
+_NEWEST = 2  # Checkpoints that are never thinned out.
+
+
+class Checkpoint(NamedTuple):
+  """What a file holds.
+
+  Attributes:
+    step: when it was saved.
+    fingerprint: the settings that give the arrays their shape and meaning.
+    notes: what else whoever saved it wanted to know again; JSON.
+    arrays: by name.
+  """
+
+  step: int
+  fingerprint: dict[str, Any]
+  notes: dict[str, Any]
+  arrays: dict[str, np.ndarray]
 
 
 class Checkpoints:
@@ -30,6 +47,7 @@ class Checkpoints:
     state: the variables, by name.
     fingerprint: the settings that give the state its shape and meaning; a
       checkpoint of others is refused.
+    max_to_keep: files that are kept, at least 2: see `save`.
   """
 
   def __init__(
@@ -37,78 +55,109 @@ class Checkpoints:
     folder: pathlib.Path,
     state: Mapping[str, tf.Variable],
     fingerprint: Mapping[str, Any],
+    max_to_keep: int = 4,
   ):
     self._folder = folder
     self._state = dict(state)
     self._fingerprint = json.loads(json.dumps(dict(fingerprint)))
+    self._max_to_keep = max(max_to_keep, _NEWEST)
     self._saved_at = time.monotonic()
+    self._restored: int | None = None  # Until the next save.
 
   def due(self, minutes: float) -> bool:
     """Returns whether that many minutes have passed since the last save."""
     return time.monotonic() - self._saved_at >= 60 * minutes
 
-  def save(self, step: int) -> pathlib.Path:
-    """Writes a checkpoint, and deletes all but the newest two.
+  def steps(self) -> list[int]:
+    """Returns the steps of the checkpoints, the oldest first."""
+    return steps(self._folder)
+
+  def save(self, step: int, notes: Mapping[str, Any] | None = None) -> None:
+    """Writes a checkpoint, and deletes those that are no longer needed.
+
+    The newest two are kept, and older ones at growing distances: the oldest
+    lies about half of the way back, so that there is one from before a loss
+    began to diverge. After an older one was restored, those behind it go.
 
     Raises:
       CheckpointError: if it cannot be written; the ones before are kept.
     """
-    meta = json.dumps({"step": step, "fingerprint": self._fingerprint})
+    meta = {
+      "step": step,
+      "fingerprint": self._fingerprint,
+      "notes": dict(notes or {}),
+    }
     arrays = {name: v.numpy() for name, v in self._state.items()}
-    arrays[_META] = np.frombuffer(meta.encode(), np.uint8)
-    path = self._folder / f"checkpoint-{step:09d}.npz"
-    temporary = path.with_suffix(".tmp")
+    arrays[_META] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     try:
-      self._folder.mkdir(parents=True, exist_ok=True)
-      with open(temporary, "wb") as file:
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-      os.replace(temporary, path)
-    except OSError as error:
-      temporary.unlink(missing_ok=True)
+      with files.replacing(_path(self._folder, step)) as temporary:
+        with open(temporary, "wb") as file:
+          np.savez(file, **arrays)
+    except errors.OutputDirError as error:
+      kept = self.steps()
       raise errors.CheckpointError(
-        "The checkpoint cannot be written; the last good one is kept in "
-        f"{self._folder}. Make room on the disk and start again: the run "
-        f"resumes. Received: {error}"
+        "The checkpoint cannot be written. Make room on the disk and give the "
+        "same command again: it goes on from "
+        + (f"step {kept[-1]}." if kept else "the start, for none was written.")
+        + f" Received: {error.__cause__}"
       ) from error
-    for old in _paths(self._folder)[:-_KEEP]:
-      old.unlink(missing_ok=True)
+    self._thin_out(step)
     self._saved_at = time.monotonic()
-    return path
 
-  def restore(self) -> int | None:
-    """Restores the newest checkpoint that can be read.
+  def _thin_out(self, step: int) -> None:
+    kept = self.steps()
+    if self._restored is not None:
+      dropped = [s for s in kept if self._restored < s != step]
+      kept = [s for s in kept if s not in dropped]
+      self._restored = None
+    else:
+      dropped = []
+    while len(kept) > self._max_to_keep:
+      # The oldest goes when the next one lies far enough back.
+      goes = 0 if 2 * kept[1] <= kept[-1] else -1 - _NEWEST
+      dropped.append(kept.pop(goes))
+    for each in dropped:
+      _path(self._folder, each).unlink(missing_ok=True)
+
+  def restore(self, step: int | None = None) -> Checkpoint | None:
+    """Restores a checkpoint.
+
+    Args:
+      step: of the checkpoint; None takes the newest that can be read.
 
     Returns:
-      Its step, or None if there is no checkpoint.
+      What it holds, or None if there is no checkpoint.
 
     Raises:
-      CheckpointError: if it is of other settings, or none can be read.
+      CheckpointError: if it is of other settings, or cannot be read.
     """
-    if not _paths(self._folder):
+    if step is None and not self.steps():
       return None
-    step, fingerprint, arrays = _newest(self._folder)
-    self._check(fingerprint, arrays)
+    checkpoint = load(self._folder, step)
+    self._check(checkpoint)
     for name, variable in self._state.items():
-      variable.assign(arrays[name])
+      variable.assign(checkpoint.arrays[name])
     self._saved_at = time.monotonic()
-    return step
+    self._restored = checkpoint.step
+    return checkpoint
 
-  def _check(self, fingerprint, arrays) -> None:
+  def _check(self, checkpoint: Checkpoint) -> None:
+    then = checkpoint.fingerprint
     differences = [
-      f"{name}: checkpoint {fingerprint.get(name)}, now "
-      f"{self._fingerprint.get(name)}"
-      for name in sorted({*fingerprint, *self._fingerprint})
-      if fingerprint.get(name) != self._fingerprint.get(name)
+      f"{name}: checkpoint {then.get(name)}, now {self._fingerprint.get(name)}"
+      for name in sorted({*then, *self._fingerprint})
+      if then.get(name) != self._fingerprint.get(name)
     ]
     if not differences:
-      now = {name: tuple(v.shape) for name, v in self._state.items()}
-      then = {name: array.shape for name, array in arrays.items()}
+      now = {n: _kind(v.shape, v.dtype.name) for n, v in self._state.items()}
+      stored = {
+        name: _kind(array.shape, array.dtype.name)
+        for name, array in checkpoint.arrays.items()
+      }
       differences = [
-        f"{name}: checkpoint {then.get(name)}, now {now.get(name)}"
-        for name in sorted({*then, *now})
-        if then.get(name) != now.get(name)
+        f"{name}: checkpoint {stored.get(name)}, now {now.get(name)}"
+        for name in sorted({*stored, *now})
+        if stored.get(name) != now.get(name)
       ]
     if differences:
       raise errors.CheckpointError(
@@ -118,38 +167,83 @@ class Checkpoints:
       )
 
 
-def load(
-  folder: pathlib.Path,
-) -> tuple[int, dict[str, Any], dict[str, np.ndarray]]:
-  """Returns (step, fingerprint, arrays by name) of the newest checkpoint.
+def steps(folder: pathlib.Path) -> list[int]:
+  """Returns the steps of a folder's checkpoints, the oldest first."""
+  names = (
+    re.fullmatch(r"checkpoint-(\d{1,18})\.npz", path.name)
+    for path in folder.glob("checkpoint-*.npz")
+  )
+  return sorted(int(name[1]) for name in names if name)
+
+
+def load(folder: pathlib.Path, step: int | None = None) -> Checkpoint:
+  """Returns a checkpoint.
+
+  Args:
+    folder: of the checkpoints.
+    step: of the checkpoint; None takes the newest that can be read.
 
   Raises:
     CheckpointError: if there is none that can be read.
   """
-  if not _paths(folder):
+  found = steps(folder)
+  if not found:
     raise errors.CheckpointError(
       "There is no checkpoint: run the step that makes it first (--mode="
       f"search makes those of a search). Received: folder={folder}"
     )
-  return _newest(folder)
-
-
-def _paths(folder: pathlib.Path) -> list[pathlib.Path]:
-  return sorted(folder.glob("checkpoint-*.npz"))
-
-
-def _newest(folder: pathlib.Path):
+  if step is not None and step not in found:
+    raise errors.CheckpointError(
+      "There is no checkpoint of that step: --resume_from takes one of "
+      f"{', '.join(map(str, found))}. Received: resume_from={step}"
+    )
   reasons = []
-  for path in reversed(_paths(folder)):
+  for each in reversed(found) if step is None else [step]:
+    path = _path(folder, each)
     try:
-      with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-      meta = json.loads(arrays.pop(_META).tobytes())
-      return meta["step"], meta["fingerprint"], arrays
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as e:
-      reasons.append(f"{path.name}: {e}")
+      return _read(path)
+    except _DAMAGE as error:
+      reasons.append(f"{path.name}: {type(error).__name__}: {error}")
   raise errors.CheckpointError(
     f"No checkpoint in {folder} can be read; nothing was deleted. Restore one "
     "from a backup, or start over with --reset_output_dir. Received: "
     f"{'; '.join(reasons)}"
+  )
+
+
+# What NumPy, zipfile and JSON raise for damaged files.
+_DAMAGE = (
+  OSError,
+  EOFError,
+  ValueError,
+  KeyError,
+  TypeError,
+  NotImplementedError,
+  OverflowError,
+  MemoryError,
+  RecursionError,
+  RuntimeError,
+  SyntaxError,
+  zipfile.BadZipFile,
+  zlib.error,
+)
+
+
+def _kind(shape: Sequence[int], dtype: str) -> str:
+  return f"{dtype}{list(shape)}"
+
+
+def _path(folder: pathlib.Path, step: int) -> pathlib.Path:
+  return folder / f"checkpoint-{step:09d}.npz"
+
+
+def _read(path: pathlib.Path) -> Checkpoint:
+  with np.load(path, allow_pickle=False) as file:
+    arrays = {name: file[name] for name in file.files}
+  meta = json.loads(arrays.pop(_META).tobytes())
+  return Checkpoint(
+    int(meta["step"]),
+    dict(meta["fingerprint"]),
+    dict(meta.get("notes", {})),
+    arrays,
   )

@@ -5,9 +5,13 @@ classes, and the recipe classes say what differs from one recipe to the next.
 """
 
 import dataclasses
+import math
 from typing import ClassVar
 
 from enas_tf import errors
+
+# No whole number is larger: TensorFlow and the files count on it.
+_LARGEST = 2**31 - 1
 
 MODES = ("search", "derive", "train", "evaluate", "export", "all")
 DATA_NAMES = (
@@ -30,6 +34,8 @@ SEARCH_SPACES = ("micro", "macro", "rnn")
 OUTPUTS = ("all", "loose")
 REWARDS = ("ppl", "ppl_squared")
 
+# Settings of a child whose flags have no prefix, as in the original.
+UNPREFIXED = ("batch_size", "num_epochs", "faithful")
 # The fields, of any section, that take one word out of a few.
 CHOICES = {
   "mode": MODES,
@@ -55,6 +61,32 @@ def _require_choice(value: str, choices: tuple[str, ...], flag: str) -> None:
       value in choices, f"--{flag} is one of {', '.join(choices)}.",
       **{flag: value},
   )  # fmt: skip
+
+
+def _require_bounded(settings, prefix: str, most: dict[str, int]) -> None:
+  """Refuses numbers that no network and no file can stand for.
+
+  Args:
+    settings: a dataclass.
+    prefix: of its flags.
+    most: the largest value of some attributes; the others have a general one.
+  """
+  for field in dataclasses.fields(settings):
+    value = getattr(settings, field.name)
+    flag = prefix + field.name
+    if field.name in UNPREFIXED:
+      flag = field.name
+    if isinstance(value, float):
+      _require(
+        math.isfinite(value),
+        f"--{flag} must be a finite number.",
+        **{flag: value},
+      )
+    elif isinstance(value, int):
+      bound = most.get(field.name, _LARGEST)
+      _require(
+        value <= bound, f"--{flag} must be at most {bound:,}.", **{flag: value}
+      )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +116,7 @@ class DataConfig:
   eval_batch_size: int = 100
 
   def __post_init__(self):
+    _require_bounded(self, "", {"image_size": 65_536, "vocab_size": 10**8})
     _require_choice(self.data, DATA_NAMES, "data")
     _require_choice(self.augment, AUGMENTATIONS, "augment")
     _require(
@@ -135,6 +168,25 @@ class DataConfig:
       "--eval_batch_size must be at least 1.",
       eval_batch_size=self.eval_batch_size,
     )
+
+
+# Beyond these, a network takes more memory than any machine has, or more days
+# to be built than anybody waits.
+_MOST_OF_CHILD = {
+  "num_layers": 1_000,
+  "num_cells": 100,
+  "num_nodes": 500,
+  "out_filters": 16_384,
+  "out_filters_scale": 1_024,
+  "hidden_size": 65_536,
+  "bptt_steps": 100_000,
+  "average_after": 10_000_000,
+}
+_MOST_OF_CONTROLLER = {
+  "lstm_size": 16_384,
+  "num_layers": 100,
+  "num_aggregate": 100_000,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,14 +264,30 @@ class ChildConfig:
   init: str = "random"
   unused: ClassVar[tuple[str, ...]] = ("out_filters_scale",)
   fixed_by_arc: ClassVar[tuple[str, ...]] = ()
+  # What may change when a training goes on.
+  changeable: ClassVar[tuple[str, ...]] = (
+    "num_epochs",
+    "l2_reg",
+    "lr_cosine",
+    "lr_max",
+    "lr_min",
+    "lr_T_0",
+    "lr_T_mul",
+    "lr",
+    "lr_dec_every",
+    "lr_dec_rate",
+    "clip_mode",
+    "grad_bound",
+  )
   reads_text: ClassVar[bool] = False
   unused_data: ClassVar[tuple[str, ...]] = ("vocab_size",)
 
   def __post_init__(self):
+    _require_bounded(self, "child_", _MOST_OF_CHILD)
     for name in ("num_layers", "num_cells", "batch_size", "num_epochs",
                  "out_filters_scale", "lr_T_0", "lr_T_mul",
                  "lr_dec_every"):  # fmt: skip
-      flag = name if name in ("batch_size", "num_epochs") else f"child_{name}"
+      flag = name if name in UNPREFIXED else f"child_{name}"
       value = getattr(self, name)
       _require(value >= 1, f"--{flag} must be at least 1.", **{flag: value})
     _require(
@@ -486,8 +554,19 @@ class ControllerConfig:
     "skip_target",
     "skip_weight",
   )
+  # What may change when a search goes on.
+  changeable: ClassVar[tuple[str, ...]] = (
+    "training",
+    "lr",
+    "entropy_weight",
+    "bl_dec",
+    "skip_weight",
+    "train_steps",
+    "train_every",
+  )
 
   def __post_init__(self):
+    _require_bounded(self, "controller_", _MOST_OF_CONTROLLER)
     _require_choice(self.kind, CONTROLLERS, "controller_kind")
     _require_choice(self.reward, REWARDS, "controller_reward")
     _require(
@@ -580,28 +659,50 @@ class RunConfig:
   Attributes:
     mode: the verb, one of MODES.
     search_for: the search space.
-    output_dir: the run's folder.
+    output_dir: the run's folder; by default one for each space and data set,
+      such as outputs/micro_cifar10.
     reset_output_dir: delete the run that stands in `output_dir` first.
     seed: what all random numbers come from.
     deterministic: the same bits at every run (slower).
     save_minutes: minutes from one checkpoint within an epoch to the next.
+    max_checkpoints_to_keep: checkpoints that are kept of a search and of a
+      training: the newest two, and older ones at growing distances.
+    resume_from: the step of the checkpoint to go on from, of those that are
+      kept; the newest by default. What came after it is lost.
     log_every: child steps from one line of metrics to the next.
     derive_samples: arcs that deriving samples and ranks on one batch.
     derive_top: how many of these are ranked on the whole validation split.
+    debug: print the traceback of an error that was not foreseen.
   """
 
   mode: str = "search"
   search_for: str = "micro"
-  output_dir: str = "outputs"
+  output_dir: str = "outputs/micro_cifar10"
   reset_output_dir: bool = False
   seed: int = 0
   deterministic: bool = False
   save_minutes: float = 5.0
+  max_checkpoints_to_keep: int = 4
+  resume_from: int | None = None
   log_every: int = 50
   derive_samples: int = 100
   derive_top: int = 10
+  debug: bool = False
 
   def __post_init__(self):
+    _require_bounded(
+      self, "", {"derive_samples": 1_000_000, "max_checkpoints_to_keep": 10_000}
+    )
+    _require(
+      self.max_checkpoints_to_keep >= 2,
+      "--max_checkpoints_to_keep must be at least 2: one may be damaged.",
+      max_checkpoints_to_keep=self.max_checkpoints_to_keep,
+    )
+    _require(
+      self.resume_from is None or self.resume_from >= 0,
+      "--resume_from is the step of a checkpoint.",
+      resume_from=self.resume_from,
+    )
     _require_choice(self.mode, MODES, "mode")
     _require_choice(self.search_for, SEARCH_SPACES, "search_for")
     for name in ("log_every", "derive_samples", "derive_top"):

@@ -6,8 +6,27 @@ traceback, and exits with a code that is not 0.
 """
 
 
+_LONGEST = 1900  # Characters of a message.
+
+
+def shorten(message: str, longest: int = _LONGEST) -> str:
+  """Returns a message on one line, its middle left out if it is long."""
+  line = " ".join(message.split())
+  if len(line) <= longest:
+    return line
+  head, tail = longest * 2 // 3, longest // 3 - 7
+  return f"{line[:head]} [...] {line[-tail:]}"
+
+
 class UserError(ValueError):
-  """Something the user can mend; the parent of every error below."""
+  """Something the user can mend; the parent of every error below.
+
+  Args:
+    message: is shortened to one line of a bounded length.
+  """
+
+  def __init__(self, message: str):
+    super().__init__(shorten(message))
 
 
 class ConfigError(UserError):
@@ -31,4 +50,17 @@ class OutputDirError(UserError):
 
 
 class DivergenceError(UserError):
-  """The loss is not a number; the last good checkpoint is kept."""
+  """A loss, a gradient or a weight is not finite.
+
+  Args:
+    message: what is not finite, and at which step; no full stop.
+    received: the numbers.
+    is_of_controller: whether it is not of a child, but of the controller.
+  """
+
+  def __init__(
+    self, message: str, received: str = "", is_of_controller: bool = False
+  ):
+    super().__init__(message)
+    self.received = received
+    self.is_of_controller = is_of_controller

@@ -3,7 +3,7 @@
 A flag's type and default are those of the dataclass attribute that it sets,
 its help is the attribute's line in the docstring. The names are the
 original's. A flag that is not given keeps what the run in --output_dir was
-started with, or else the recipe's value.
+started with, or else the recipe's value; "none" unsets one that may be unset.
 """
 
 import dataclasses
@@ -12,10 +12,18 @@ import pathlib
 import re
 import types
 import typing
+from typing import Any
 
 from absl import flags
 
-from enas_tf import config, errors
+from enas_tf import config, errors, run_folder
+
+_NoneType = type(None)
+_PARSERS = {
+  int: flags.IntegerParser,
+  float: flags.FloatParser,
+  str: flags.ArgumentParser,
+}
 
 # Sections of the configuration, and what their flags' names begin with.
 _SECTIONS = {
@@ -26,7 +34,6 @@ _SECTIONS = {
 }
 # The original's word for the search of a recurrent cell.
 _SPACES = {"enas": "rnn"}
-_UNPREFIXED = ("batch_size", "num_epochs", "faithful")
 # In a run that both searches and trains, these can differ between the two.
 _FINAL = ("num_layers", "out_filters", "batch_size", "num_epochs")
 _FINAL_ONLY = (
@@ -36,7 +43,10 @@ _FINAL_ONLY = (
   "init",
   "average_after",
 )
-_SEARCHING, _TRAINING = ("search", "derive", "all"), ("train", "all")
+# What a command asks for anew each time; the others go on from the run.
+_OF_THE_COMMAND = ("mode", "output_dir", "reset_output_dir", "resume_from",
+                   "debug")  # fmt: skip
+_NONE = "none"  # Unsets a setting.
 # Flags of the original that ask for what always or never happens here.
 _DROPPED = {
   "data_format": "images are NHWC always",
@@ -69,11 +79,13 @@ def define() -> None:
       f"like --{_flag_name('child_', name)}, for the final child alone"
     )
     flags.DEFINE_integer(f"final_{name}", None, help_text, lower_bound=1)
-  flags.DEFINE_string(
+  flags.DEFINE(
+    _Optional(flags.ArgumentParser()),
     "child_fixed_arc",
     None,
     "the arc to train, evaluate or export: the original's integers, a JSON "
-    "file, or the name of a published arc; default: the one that was derived",
+    "file, or the name of a published arc; default: that of the command "
+    f'before, or the one that was derived, which "{_NONE}" goes back to',
   )
 
 
@@ -83,53 +95,181 @@ def dropped_message(name: str) -> str | None:
   return reason and f"--{name} is the original's; here {reason}: take it away."
 
 
-def experiment(values: flags.FlagValues, recorded=None):
+def experiment(
+  values: flags.FlagValues, recorded: config.ExperimentConfig | None = None
+) -> config.ExperimentConfig:
   """Returns the configuration that the flags ask for.
 
   Args:
     values: the parsed flags.
-    recorded: the configuration that the run in --output_dir was started with,
+    recorded: the configuration that the run in the output folder goes on with,
       or None.
 
   Raises:
-    ConfigError: if a value is impossible, or a flag has no use in this mode.
+    ConfigError: if a value is impossible, or a flag has no use in this space.
+    OutputDirError: if the folder holds a run of another space or data set.
   """
   base = _base(values, recorded)
   given = functools.partial(_given, values)
-  mode = values["mode"].value if values["mode"].present else None
-  mode = mode or ("train" if values.child_fixed_arc else "search")
-  _check_used(values, mode)
-  _check_known(values, base)
+  fixed = _fixed_arc(values, recorded)
   child = given("child_", type(base.search))
-  searched = {k: v for k, v in child.items() if k not in _FINAL_ONLY}
   final = child | {
     name: values[f"final_{name}"].value
     for name in _FINAL
     if values[f"final_{name}"].present
   }
+  _check_known(values, base)
   run = {
-    "mode": mode,
+    "mode": _mode(values),
     "search_for": base.run.search_for,
-    "reset_output_dir": values.reset_output_dir,
-  }
-  return config.ExperimentConfig(
+    "output_dir": str(output_dir(values)),
+  } | {name: values[name].value for name in _OF_THE_COMMAND[2:]}
+  made = config.ExperimentConfig(
     run=dataclasses.replace(base.run, **given("", config.RunConfig) | run),
     data=dataclasses.replace(base.data, **given("", config.DataConfig)),
-    search=dataclasses.replace(base.search, **searched),
-    final=dataclasses.replace(base.final, **final),
+    search=dataclasses.replace(
+      base.search, **{k: v for k, v in child.items() if k not in _FINAL_ONLY}
+    ),
+    final=_final(values, base.final, final),
     controller=dataclasses.replace(
       base.controller, **given("controller_", config.ControllerConfig)
     ),
-    fixed_arc=values.child_fixed_arc,
+    fixed_arc=fixed,
   )
+  if recorded is not None:
+    _check_same_run(recorded, made)
+  return made
 
 
 def output_dir(values: flags.FlagValues) -> pathlib.Path:
-  return pathlib.Path(values.output_dir).expanduser()
+  """Returns the run's folder: the one given, or that of the space and data."""
+  if values["output_dir"].present:
+    if not values.output_dir:
+      raise errors.ConfigError(
+        "--output_dir must name a folder. Received: output_dir=''"
+      )
+    return run_folder.absolute(values.output_dir)
+  space = _space(values) or "micro"
+  recipe = config.RECIPES[space]
+  if not values.controller_search_whole_channels:
+    space += "_channels"
+  data = values.data if values["data"].present else recipe.data.data
+  if data in ("folder", "text") and values.data_path:
+    data = pathlib.Path(values.data_path).stem or data
+  return pathlib.Path("outputs", f"{space}_{data}").absolute()
+
+
+def origins(
+  message: str,
+  values: flags.FlagValues,
+  recorded: config.ExperimentConfig | None,
+) -> str:
+  """Says where those settings come from that an error names and nobody gave.
+
+  Args:
+    message: of the error.
+    values: the parsed flags.
+    recorded: see `experiment`.
+  """
+  if recorded is None:
+    return ""
+  now = _flag_values(recorded)
+  recipe = _flag_values(config.RECIPES[recorded.run.search_for])
+  found = re.findall(r"--(\w+)|\b(\w+)=", message, re.ASCII)
+  named = dict.fromkeys(flag or name for flag, name in found)
+  notes = [
+    f"--{name}={now[name]}"
+    for name in named
+    if name in now
+    and not values[name].present
+    and now[name] != recipe.get(name)
+  ]
+  if not notes:
+    return ""
+  return (
+    " Not given now, but recorded by the run in the output folder: "
+    f"{', '.join(notes[:8])}."
+  )
+
+
+def _flag_values(experiment: config.ExperimentConfig) -> dict[str, Any]:
+  """Returns the settings by the names of their flags."""
+  found = {}
+  for section, (prefix, _) in _SECTIONS.items():
+    values = getattr(experiment, "search" if section == "child" else section)
+    found |= {
+      _flag_name(prefix, field.name): getattr(values, field.name)
+      for field in dataclasses.fields(values)
+      if field.name not in _OF_THE_COMMAND
+    }
+  return found
+
+
+def _mode(values: flags.FlagValues) -> str:
+  if values["mode"].present:
+    return values.mode
+  return "train" if values.child_fixed_arc else "search"
+
+
+def _space(values: flags.FlagValues) -> str | None:
+  """Returns the search space that is asked for, or None."""
+  if not values["search_for"].present:
+    return None
+  return _SPACES.get(values.search_for, values.search_for)
+
+
+def _fixed_arc(values, recorded) -> str | None:
+  """Returns the arc that is given, now or to the run before."""
+  if _mode(values) in ("search", "derive"):
+    if values.child_fixed_arc:
+      raise errors.ConfigError(
+        "An arc that is given needs no search: take --child_fixed_arc away, "
+        "or train it by --mode=train, or by --mode=all with its evaluation and "
+        f"export. Received: mode={_mode(values)}, "
+        f"child_fixed_arc={values.child_fixed_arc}"
+      )
+    return None
+  if values["child_fixed_arc"].present or _mode(values) == "all":
+    return values.child_fixed_arc
+  return recorded.fixed_arc if recorded else None
+
+
+def _final(values, base: config.ChildConfig, changed) -> config.ChildConfig:
+  """Returns the final child; an error names the flag that was given for it."""
+  try:
+    return dataclasses.replace(base, **changed)
+  except errors.ConfigError as error:
+    message = str(error)
+    for name in _FINAL:
+      if values[f"final_{name}"].present:
+        flag = _flag_name("child_", name)
+        message = re.sub(rf"\b{flag}\b", f"final_{name}", message)
+    raise errors.ConfigError(message) from error
+
+
+def _check_same_run(
+  recorded: config.ExperimentConfig, now: config.ExperimentConfig
+) -> None:
+  """Refuses another space or data set in the folder of a run, at once."""
+  # A trained child can be tested on other images of its classes.
+  compared = [("search_for", "run"), ("search_whole_channels", "controller")]
+  if now.run.mode not in ("evaluate", "export"):
+    compared.append(("data", "data"))
+  differences = []
+  for name, section in compared:
+    then, asked = (getattr(getattr(x, section), name) for x in (recorded, now))
+    if then != asked:
+      differences.append(f"{name}={asked}, the run's is {then}")
+  if differences:
+    raise errors.OutputDirError(
+      "The output folder holds another run: give a folder of its own as "
+      "--output_dir, or --reset_output_dir to delete that run and start over. "
+      f"Received: {'; '.join(differences)}; output_dir={now.run.output_dir}"
+    )
 
 
 def _flag_name(prefix: str, field: str) -> str:
-  return field if field in _UNPREFIXED else prefix + field
+  return field if field in config.UNPREFIXED else prefix + field
 
 
 def _given(values, prefix: str, section) -> dict:
@@ -139,41 +279,23 @@ def _given(values, prefix: str, section) -> dict:
     flag = values[_flag_name(prefix, field.name)]
     if flag.present:
       is_tuple = typing.get_origin(field.type) is tuple
-      fields[field.name] = tuple(flag.value) if is_tuple else flag.value
+      fields[field.name] = tuple(flag.value or ()) if is_tuple else flag.value
   return fields
-
-
-def _check_used(values, mode: str) -> None:
-  unused = []
-  if mode not in _SEARCHING:
-    unused += [
-      name
-      for name in values
-      if name.startswith(("controller_", "derive_"))
-      and name != "controller_search_whole_channels"  # It names the space.
-      or name in ("valid_fraction", "log_every")
-    ]
-  if mode not in _TRAINING:
-    unused += [f"child_{name}" for name in _FINAL_ONLY]
-    unused += [f"final_{name}" for name in _FINAL]
-  if mode in _SEARCHING:
-    unused.append("child_fixed_arc")
-  for name in unused:
-    if values[name].present and not values[name].using_default_value:
-      raise errors.ConfigError(
-        f"--{name} has no use in this mode: take it away, or give another "
-        f"--mode. Received: mode={mode}"
-      )
 
 
 def _base(values, recorded) -> config.ExperimentConfig:
   """Returns the configuration that the given flags change."""
-  if not values["search_for"].present:
-    return recorded or config.ExperimentConfig()
-  word = _SPACES.get(values.search_for, values.search_for)
-  if recorded and recorded.run.search_for == word:
+  space = _space(values)
+  if recorded and space in (None, recorded.run.search_for):
     return recorded
-  return config.RECIPES[word]
+  if recorded:
+    raise errors.OutputDirError(
+      "The output folder holds a run of another search space: give a folder "
+      "of its own as --output_dir, or --reset_output_dir to delete that run "
+      f"and start over. Received: search_for={space}, the run's is "
+      f"{recorded.run.search_for}; output_dir={output_dir(values)}"
+    )
+  return config.RECIPES[space or "micro"]
 
 
 def _check_known(values, base: config.ExperimentConfig) -> None:
@@ -232,17 +354,36 @@ def _other_defaults(sections, field) -> str:
   return text
 
 
+class _Optional(flags.ArgumentParser):
+  """Parses a value, or the word that unsets it."""
+
+  def __init__(self, parser: flags.ArgumentParser):
+    self._parser = parser
+    self.syntactic_help = getattr(parser, "syntactic_help", "")
+
+  def parse(self, argument: Any) -> Any:
+    if argument is None or argument == _NONE:
+      return None
+    return self._parser.parse(argument)
+
+  def flag_type(self) -> str:
+    return self._parser.flag_type()
+
+
 def _define(name: str, field, help_text: str) -> None:
   kind, default = field.type, field.default
-  if isinstance(kind, types.UnionType):
-    kind = next(
-      each for each in typing.get_args(kind) if each is not type(None)
-    )
-  if name.startswith("child_") or name in _UNPREFIXED:
+  if name.startswith("child_") or name in config.UNPREFIXED:
     help_text += _other_defaults(("search", "final"), field)
   if name.startswith("controller_"):
     help_text += _other_defaults(("controller",), field)
-  if typing.get_origin(kind) is tuple:
+  if isinstance(kind, types.UnionType):
+    kind = next(each for each in typing.get_args(kind) if each is not _NoneType)
+    parser = _Optional(_PARSERS[kind]())
+    help_text += f'; "{_NONE}" unsets it'
+    flags.DEFINE(parser, name, default, help_text)
+  elif name == "output_dir":
+    flags.DEFINE_string(name, None, help_text)
+  elif typing.get_origin(kind) is tuple:
     flags.DEFINE_list(name, list(default), help_text)
   elif field.name in config.CHOICES:
     flags.DEFINE_enum(name, default, config.CHOICES[field.name], help_text)

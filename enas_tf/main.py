@@ -3,14 +3,19 @@
 python -m enas_tf.main --search_for=micro --data=cifar10
 """
 
-import os
-import signal
-import sys
 
 from absl import app
 from absl import flags as absl_flags
 
-from enas_tf import config, errors, flags, manifest, startup
+from enas_tf import (
+  config,
+  errors,
+  failures,
+  flags,
+  run_folder,
+  startup,
+  stopping,
+)
 
 _VERBS = {
   "search": ("search", "derive"),
@@ -27,44 +32,39 @@ def main(argv: list[str]) -> None:
     raise errors.ConfigError(
       f"All settings are flags: write --name=value. Received: {argv[1:]}"
     )
-  values = absl_flags.FLAGS
-  recorded = None
-  if not values.reset_output_dir:
-    recorded = manifest.recorded_config(flags.output_dir(values))
-  experiment = flags.experiment(values, recorded)
-  _run(experiment)
+  values, recorded = absl_flags.FLAGS, None
+  try:
+    if not values.reset_output_dir:
+      recorded = run_folder.recorded_config(flags.output_dir(values))
+    _run(flags.experiment(values, recorded))
+  except errors.UserError as error:
+    # Whoever gave a wrong value long ago should read where it comes from.
+    origins = flags.origins(str(error), values, recorded)
+    raise type(error)(f"{error}{origins}") from error
 
 
 def _run(experiment: config.ExperimentConfig) -> None:
-  folder = manifest.open_run(experiment)
+  folder = run_folder.open_run(experiment)
+  failures.prepare(folder, experiment.run.debug)
   # TensorFlow is slow to import: errors in flags come first.
   with startup.importing():
     from enas_tf.runs import verbs
 
-  verbs.run(_VERBS[experiment.run.mode], experiment, folder)
+  names = _VERBS[experiment.run.mode]
+  if experiment.fixed_arc is not None:  # It needs no search.
+    names = [name for name in names if name not in ("search", "derive")]
+  verbs.run(names, experiment, folder, _stop)
+
+
+_stop = stopping.Stop()
 
 
 def run() -> None:
-  """The console command; a user's error is a line, not a traceback."""
+  """The console command; an error is a line, not a traceback."""
   flags.define()
-  # Unless it is ignored, as in the background of a shell.
-  if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, _interrupt)
-  try:
+  _stop.install()
+  with failures.told():
     app.run(main, flags_parser=_parse)
-  except errors.UserError as error:
-    sys.exit(f"error: {error}")
-
-
-def _interrupt(signum, frame) -> None:
-  """Ends the process at once, which is safe at any time.
-
-  An exception would not be: inside of TensorFlow's C++ code it aborts.
-  """
-  del signum, frame
-  message = "Interrupted. The same command goes on from the last checkpoint."
-  os.write(2, f"\n{message}\n".encode())
-  os._exit(130)  # As shells report an interrupt.
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -72,9 +72,12 @@ def _parse(argv: list[str]) -> list[str]:
     return absl_flags.FLAGS(argv)
   except absl_flags.UnrecognizedFlagError as error:
     message = flags.dropped_message(error.flagname)
-    sys.exit(f"error: {message or error}")
-  except absl_flags.Error as error:
-    sys.exit(f"error: {error}")
+    raise errors.ConfigError(message or str(error)) from error
+  except (absl_flags.Error, OSError, ValueError) as error:
+    # A flagfile can be missing, a folder, or no text.
+    raise errors.ConfigError(
+      f"The flags cannot be read. Received: {error}"
+    ) from error
 
 
 if __name__ == "__main__":

@@ -37,6 +37,9 @@ class Controller(abc.ABC):
   def propose(self, n: int) -> tf.Tensor:
     """Returns n arcs, int32 [n, num_decisions]."""
 
+  def take_back(self, n: int) -> None:  # noqa: B027
+    """Takes the last n proposals back: they will come again."""
+
   @abc.abstractmethod
   def update(self, arcs: tf.Tensor, rewards: tf.Tensor) -> dict[str, float]:
     """Learns from the rewards of arcs that it proposed.

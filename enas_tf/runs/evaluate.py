@@ -1,33 +1,34 @@
 """Tests the trained child, once, on the images that nothing was chosen by."""
 
-from enas_tf import errors, manifest
+import pathlib
+from typing import Any
+
+import keras
+
+from enas_tf import files
+from enas_tf.runs import derive, fit
 from enas_tf.runs import family as family_lib
-from enas_tf.runs import fit
+from enas_tf.runs import run as runs
 
 
-def run(family: family_lib.Family, folder, terminal) -> None:
-  """Writes final/evaluation.json and says what is in it."""
-  model, description = load(family, folder)
+def run(family: family_lib.Family, run: runs.Run) -> None:
+  """Writes evaluation.json beside the child and says what is in it."""
+  model, description, folder = load(family, run.folder)
   results = family.evaluate(model, description)
-  manifest.write_json(folder / fit.FOLDER / "evaluation.json", results)
-  terminal.say(family.summary(results))
+  run.record()
+  files.write_json(folder / "evaluation.json", results)
+  run.terminal.say(family.summary(results))
 
 
-def load(family: family_lib.Family, folder):
-  """Returns the trained child and its description.
+def load(
+  family: family_lib.Family, run_folder: pathlib.Path
+) -> tuple[keras.Model, dict[str, Any], pathlib.Path]:
+  """Returns the trained child of the arc, its description and its folder.
 
   Raises:
-    CheckpointError: if there is none, or --child_fixed_arc names another.
+    CheckpointError: if there is none, or its training is not finished.
   """
-  model, description = fit.load(folder)
-  fixed = family.experiment.fixed_arc
-  if fixed is not None:
-    wanted = str(family.final_space.parse(fixed))
-    if wanted != description["arc_string"]:
-      raise errors.CheckpointError(
-        "The trained child in the output folder is of another arc: train "
-        "this one first, by --mode=train, into another --output_dir. "
-        f"Received: child_fixed_arc={wanted}, trained "
-        f"{description['arc_string']}"
-      )
-  return model, description
+  arc = derive.best_arc(family, run_folder)
+  folder = family.final_folder(run_folder, arc)
+  model, description = fit.load(folder, str(arc))
+  return model, description, folder

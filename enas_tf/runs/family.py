@@ -7,6 +7,8 @@ A space becomes searchable by a subclass of `Family` and a line in
 import abc
 import dataclasses
 import functools
+import hashlib
+import pathlib
 from typing import Any, NamedTuple
 
 import keras
@@ -16,8 +18,10 @@ from enas_tf.controllers import base as controllers
 from enas_tf.controllers import policy as policies
 from enas_tf.controllers import random_search, reinforce
 from enas_tf.evaluators import base as evaluators
+from enas_tf.runs import run as runs
 from enas_tf.spaces import base as spaces
 
+FINAL_FOLDER = "final"
 # Consumers of random numbers, so that no two streams are the same.
 CHILD, REWARD, PROPOSE, FINAL = range(4)
 
@@ -50,6 +54,20 @@ class Size(NamedTuple):
 
   parameters: int
   multiply_adds: int
+
+
+def fixed_settings(prefix: str, settings) -> dict[str, Any]:
+  """Returns the settings that must stay when a training goes on.
+
+  Args:
+    prefix: of their names.
+    settings: a dataclass that says which ones are `changeable`.
+  """
+  return {
+    f"{prefix}{name}": value
+    for name, value in dataclasses.asdict(settings).items()
+    if name not in settings.changeable
+  }
 
 
 class Family(abc.ABC):
@@ -95,15 +113,17 @@ class Family(abc.ABC):
 
   def fingerprint(self) -> dict[str, Any]:
     """Returns the settings that a checkpoint of a search depends on."""
-    child = dataclasses.asdict(self.experiment.search)
-    del child["num_epochs"]  # A search may be made longer.
-    controller = dataclasses.asdict(self.experiment.controller)
     return {
       "space": self.space.name,
       "seed": self.experiment.run.seed,
-      **{f"child_{name}": value for name, value in child.items()},
-      **{f"controller_{name}": value for name, value in controller.items()},
+      **fixed_settings("child_", self.experiment.search),
+      **fixed_settings("controller_", self.experiment.controller),
     }
+
+  def final_folder(self, run_folder: pathlib.Path, arc: spaces.Arc):
+    """Returns where the final child of an arc is trained."""
+    digest = hashlib.sha256(str(arc).encode()).hexdigest()[:8]
+    return run_folder / FINAL_FOLDER / f"{self.final_space.name}-{digest}"
 
   @functools.cached_property
   def parts(self) -> SearchParts:
@@ -127,7 +147,7 @@ class Family(abc.ABC):
     """Returns how large the final child of an arc is."""
 
   @abc.abstractmethod
-  def train(self, arc, run_folder, terminal) -> None:
+  def train(self, arc: spaces.Arc, run: runs.Run) -> None:
     """Trains the final child of an arc and saves it in the run's folder."""
 
   @abc.abstractmethod

@@ -1,7 +1,6 @@
 """What all spaces of image networks share: data, rewards, training, export."""
 
 import abc
-import dataclasses
 import functools
 from typing import Any
 
@@ -13,10 +12,10 @@ from enas_tf import checkpoints, config, errors
 from enas_tf.data import images, pipeline
 from enas_tf.evaluators import shared_weights
 from enas_tf.networks import counts
-from enas_tf.runs import family, fit, saved_images
+from enas_tf.runs import family, fit, saved_images, search
 from enas_tf.training import schedules, supernet
 
-_SUPERNET_PREFIX = "child/supernet/"
+_SUPERNET_PREFIX = "supernet/"
 
 
 class ImageFamily(family.Family):
@@ -132,51 +131,52 @@ class ImageFamily(family.Family):
     model = self.inference(self.make_child(arc, self._searched, 1))
     return family.Size(counts.parameters(model), counts.multiply_adds(model))
 
-  def train(self, arc, run_folder, terminal):
+  def train(self, arc, run):
     dataset, child = self._trained, self.experiment.final
     steps = pipeline.batches_per_epoch(len(dataset.train), child.batch_size)
     model = self.make_child(arc, dataset, steps * child.num_epochs)
-    if child.init == "supernet":
-      self._inherit(model, arc, run_folder, terminal)
+    folder = self.final_folder(run.folder, arc)
     description = self._description(arc, dataset)
-    fit.fit(
+    batches = functools.partial(
+      self._batches, dataset.train, dataset, child, family.FINAL
+    )
+    try:
+      batches(0)  # So that a batch that does not fit is refused at once.
+    except errors.DataError as error:
+      raise errors.DataError(_of_final(str(error))) from error
+    is_new = not checkpoints.steps(folder / "checkpoints")
+    if child.init == "supernet" and is_new:
+      self._inherit(model, arc, run)
+    epochs = fit.fit(
       model,
       child,
-      batches=functools.partial(
-        self._batches, dataset.train, dataset, child, family.FINAL
-      ),
+      batches=batches,
       steps_per_epoch=steps,
       fingerprint=description
-      | {f"child_{k}": v for k, v in dataclasses.asdict(child).items()}
+      | family.fixed_settings("child_", child)
       | {"seed": self.experiment.run.seed},
-      folder=run_folder / fit.FOLDER,
-      save_minutes=self.experiment.run.save_minutes,
-      terminal=terminal,
+      folder=folder,
+      run=run,
     )
-    fit.save(self.inference(model), description, run_folder / fit.FOLDER)
+    fit.finish(self.inference(model), description, folder, epochs)
 
-  def _inherit(self, model, arc, run_folder, terminal):
-    _, settings, arrays = checkpoints.load(run_folder / "checkpoints")
-    if settings["child_ops"] != list(self.final_space.ops):
+  def _inherit(self, model, arc, run):
+    if self.experiment.search.ops != self.experiment.final.ops:
       raise errors.ConfigError(
         "The child and the supernet must have the same operations, in the "
         "same order: correct --child_ops, or give --child_init=random. "
-        f"Received: child_ops={','.join(self.final_space.ops)}, the "
-        f"supernet's {','.join(settings['child_ops'])}"
+        f"Received: child_ops={','.join(self.experiment.final.ops)}, the "
+        f"supernet's {','.join(self.experiment.search.ops)}"
       )
-    if arrays["position/child_steps"]:
-      raise errors.CheckpointError(
-        "The search stopped within an epoch, where the shared weights are "
-        "not whole: let it go on to the end of one, by --mode=search, or give "
-        f"--child_init=random. Received: output_dir={run_folder}"
-      )
+    search.restore(self, run.folder)
+    arrays = {k: v.numpy() for k, v in self.parts.child.state().items()}
     variables = {
       name.removeprefix(_SUPERNET_PREFIX): value
       for name, value in arrays.items()
       if name.startswith(_SUPERNET_PREFIX)
     }
     copied = self.inherit(model, arc, variables)
-    terminal.say(
+    run.terminal.say(
       f"The child starts with {copied} of {len(model.trainable_variables)} "
       "variables from the shared weights."
     )
@@ -228,3 +228,10 @@ class ImageFamily(family.Family):
 
   def export(self, model, description, folder):
     saved_images.export(model, description, folder)
+
+
+def _of_final(message: str) -> str:
+  """Returns a message about a batch with the flag of the final child's."""
+  return message.replace("--batch_size", "--final_batch_size").replace(
+    "batch_size=", "final_batch_size="
+  )

@@ -1,6 +1,5 @@
 """The RNN space: language models, from the text to the exported model."""
 
-import csv
 import dataclasses
 import functools
 from typing import Any
@@ -8,13 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import checkpoints, errors
+from enas_tf import errors
 from enas_tf.controllers import rnn_policy
 from enas_tf.data import text, text_windows
 from enas_tf.evaluators import perplexity
 from enas_tf.networks import rnn_child, rnn_supernet
-from enas_tf.report import loggers
-from enas_tf.runs import family, fit, saved_text
+from enas_tf.runs import family, rnn_training, saved_text
 from enas_tf.spaces import rnn
 from enas_tf.training import averaging, recurrent, schedules
 
@@ -147,48 +145,30 @@ class RnnFamily(family.Family):
     # The embedding is the softmax too.
     return family.Size(products + words * units, products + words * units)
 
-  def train(self, arc, run_folder, terminal):
-    child, run = self.experiment.final, self.experiment.run
+  def train(self, arc, run):
+    child = self.experiment.final
     model = rnn_child.build(arc, **self.sizes(child))
-    folder = run_folder / fit.FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     rows = text_windows.batched(self._text.train, child.batch_size)
     steps = text_windows.windows_per_epoch(rows, child.bptt_steps)
     windows = self._windows(rows, child, family.FINAL)
+    windows(0)  # So that a text that is too short is refused at once.
     average = averaging.AveragedWeights(
       [v.value for v in model.trainable_variables], child.average_after
     )
-    trainer = self.trainer(model, windows, child, steps, average)
-    best = tf.Variable(np.inf, trainable=False, dtype=tf.float64)
-    averages = {f"average/{k}": v for k, v in average.state().items()}
-    description = self._description(arc)
-    saver = checkpoints.Checkpoints(
-      folder / "checkpoints",
-      trainer.state() | averages | {"best": best},
-      description
-      | {"seed": run.seed}
-      | {f"child_{k}": v for k, v in dataclasses.asdict(child).items()},
+    training = rnn_training.Training(
+      model,
+      self.trainer(model, windows, child, steps, average),
+      average,
+      steps_per_epoch=steps,
+      description=self._description(arc),
+      settings=child,
+      folder=self.final_folder(run.folder, arc),
+      run=run,
     )
-    epoch = saver.restore() or 0
-    if 0 < epoch < child.num_epochs:
-      terminal.say(f"Resuming the training at epoch {epoch + 1}.")
     evaluator = perplexity.Perplexity(model)
-    report = _Report(folder, terminal, child.num_epochs)
-    while epoch < child.num_epochs:
-      epoch += 1
-      metrics = trainer.run_steps(steps)
-      with average.applied():
-        valid = evaluator.perplexity(self._eval_windows(self._text.valid))
-        # Differs from enas_lm: the best weights are kept, not the last.
-        if valid < float(best):
-          best.assign(valid)
-          fit.save(model, description, folder)
-      scores = {"valid_perplexity": valid, "averaged_steps": average.count}
-      report.on_epoch(epoch, scores | metrics)
-      average.observe(valid)
-      if saver.due(run.save_minutes) or epoch == child.num_epochs:
-        saver.save(epoch)
-    report.close()
+    training.run(
+      lambda: evaluator.perplexity(self._eval_windows(self._text.valid))
+    )
 
   def _eval_windows(self, ids):
     rows = text_windows.batched(ids, _EVAL_ROWS)
@@ -227,39 +207,3 @@ class RnnFamily(family.Family):
 
   def export(self, model, description, folder):
     saved_text.export(model, description, folder)
-
-
-class _Report:
-  """Shows and logs the training of a child, epoch by epoch."""
-
-  def __init__(self, folder, terminal, num_epochs):
-    self._table = folder / "metrics.csv"
-    self._logger = loggers.TensorBoardLogger(folder / loggers.TENSORBOARD)
-    self._terminal = terminal
-    self._num_epochs = num_epochs
-
-  def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-    _append(self._table, {"epoch": epoch} | metrics)
-    self._logger.scalars(epoch, metrics)
-    self._terminal.say(
-      f"Epoch {epoch}/{self._num_epochs}: perplexity "
-      f"{metrics['child/perplexity']:.2f}, validation "
-      f"{metrics['valid_perplexity']:.2f}."
-    )
-
-  def close(self) -> None:
-    self._logger.close()
-
-
-def _append(path, row: dict[str, Any]) -> None:
-  """Writes one line of a table, in the place of that of the same epoch."""
-  rows = []
-  if path.exists():
-    with open(path, newline="") as file:
-      rows = [r for r in csv.DictReader(file) if int(r["epoch"]) < row["epoch"]]
-  temporary = path.with_name(f"new_{path.name}")
-  with open(temporary, "w", newline="") as file:
-    writer = csv.DictWriter(file, list(row))
-    writer.writeheader()
-    writer.writerows([*rows, row])
-  temporary.replace(path)

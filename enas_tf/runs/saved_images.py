@@ -2,10 +2,12 @@
 
 import json
 import pathlib
-import shutil
+from typing import Any
 
 import keras
 import tensorflow as tf
+
+from enas_tf.runs import saved
 
 
 class _Classifier(tf.Module):
@@ -49,8 +51,10 @@ class _Classifier(tf.Module):
     }
 
 
-def export(model: keras.Model, description: dict, folder: pathlib.Path) -> None:
-  """Writes folder/saved_model, and the Keras file beside it.
+def export(
+  model: keras.Model, description: dict[str, Any], run_folder: pathlib.Path
+) -> None:
+  """Writes export/saved_model in a run's folder, and the Keras file beside it.
 
   The SavedModel can be called with float32 or uint8 images; its signatures are
   "serving_default" (float32) and "uint8".
@@ -58,7 +62,7 @@ def export(model: keras.Model, description: dict, folder: pathlib.Path) -> None:
   Args:
     model: normalized images to logits.
     description: has class_names, image_shape, mean, std, arc_string, ...
-    folder: is made.
+    run_folder: of the run.
   """
   classifier = _Classifier(model, description)
   shape = (None, *description["image_shape"])
@@ -70,10 +74,4 @@ def export(model: keras.Model, description: dict, folder: pathlib.Path) -> None:
           ("serving_default", tf.float32), ("uint8", tf.uint8)
       )
   }  # fmt: skip
-  folder.mkdir(parents=True, exist_ok=True)
-  temporary, target = folder / "new_saved_model", folder / "saved_model"
-  shutil.rmtree(temporary, ignore_errors=True)
-  tf.saved_model.save(classifier, str(temporary), signatures=signatures)
-  shutil.rmtree(target, ignore_errors=True)
-  temporary.replace(target)
-  model.save(folder / "child.keras")
+  saved.write(classifier, model, run_folder, signatures=signatures)

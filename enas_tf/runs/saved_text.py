@@ -2,12 +2,14 @@
 
 import json
 import pathlib
-import shutil
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from enas_tf import files
 from enas_tf.data import text
+from enas_tf.runs import saved
 
 
 class _LanguageModel(tf.Module):
@@ -113,8 +115,10 @@ class _LanguageModel(tf.Module):
     }
 
 
-def export(model: keras.Model, description: dict, folder: pathlib.Path) -> None:
-  """Writes folder/saved_model, and the Keras file beside it.
+def export(
+  model: keras.Model, description: dict[str, Any], run_folder: pathlib.Path
+) -> None:
+  """Writes export/saved_model in a run's folder, and the Keras file beside it.
 
   Its functions and signatures are `score` (texts; also "serving_default"),
   `score_ids` and `continue_text`.
@@ -122,12 +126,11 @@ def export(model: keras.Model, description: dict, folder: pathlib.Path) -> None:
   Args:
     model: {"tokens", "state"} to {"logits", "outputs", "state"}.
     description: has vocabulary, token, arc_string, ...
-    folder: is made.
+    run_folder: of the run.
   """
-  folder.mkdir(parents=True, exist_ok=True)
-  vocabulary = folder / "vocabulary.txt"
-  vocabulary.write_text(
-    "".join(f"{word}\n" for word in description["vocabulary"]), "utf-8"
+  vocabulary = run_folder / saved.FOLDER / "vocabulary.txt"
+  files.write_text(
+    vocabulary, "".join(f"{word}\n" for word in description["vocabulary"])
   )
   module = _LanguageModel(model, description, str(vocabulary))
   signatures = {
@@ -135,15 +138,11 @@ def export(model: keras.Model, description: dict, folder: pathlib.Path) -> None:
     "score_ids": module.score_ids,
     "continue_text": module.continue_text,
   }
-  temporary, target = folder / "new_saved_model", folder / "saved_model"
-  shutil.rmtree(temporary, ignore_errors=True)
-  tf.saved_model.save(
+  saved.write(
     module,
-    str(temporary),
-    signatures,
+    model,
+    run_folder,
+    signatures=signatures,
     # It is not for training; the cell's own gradient stays here.
-    tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+    options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
   )
-  shutil.rmtree(target, ignore_errors=True)
-  temporary.replace(target)
-  model.save(folder / "child.keras")

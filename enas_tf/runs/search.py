@@ -1,5 +1,6 @@
 """The search: child steps on shared weights, between controller steps."""
 
+import pathlib
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import checkpoints
+from enas_tf import checkpoints, errors
+from enas_tf.runs import divergence, reporting
 from enas_tf.runs import family as family_lib
-from enas_tf.runs import reporting
+from enas_tf.runs import run as runs
 
 FOLDER = "checkpoints"
 
@@ -78,23 +80,30 @@ class Event(NamedTuple):
   rewards: np.ndarray | None
 
 
-def search(controller, child, evaluator, position, plan) -> Iterator[Event]:
+def search(
+  controller, child, evaluator, position, plan, stop=lambda: False
+) -> Iterator[Event]:
   """Algorithm of ENAS, section 2.2: two interleaved phases, epoch by epoch.
 
   Whoever consumes the events logs, saves and stops. Between two events the
   state of all parts is whole, and a search that is restored there goes on as
-  if it had never stopped.
+  if it had never stopped. When `stop()` says so, an event comes as soon as a
+  step is done.
   """
   while position.epoch < plan.num_epochs:
     # The child: w <- w - dL(w; arc), a fresh arc at every step.
     while position.child_steps < plan.child_steps:
-      steps = min(plan.chunk, plan.child_steps - position.child_steps)
-      arcs = controller.propose(steps)
-      metrics = child.run(arcs)
-      position.advance("child_steps", steps)
+      # A chunk that was cut short by a stop is made whole.
+      chunk = plan.chunk - position.child_steps % plan.chunk
+      steps = min(chunk, plan.child_steps - position.child_steps)
+      arcs, done = controller.propose(steps), child.num_steps
+      metrics = child.run(arcs, stop)
+      done = child.num_steps - done
+      controller.take_back(steps - done)
+      position.advance("child_steps", done)
       if position.child_steps == plan.child_steps:
         child.flush()
-      yield Event("child", metrics, arcs.numpy(), None)
+      yield Event("child", metrics, arcs[:done].numpy(), None)
     # The controller: theta <- theta + grad E[(R - b) log pi(arc)].
     while position.controller_steps < _controller_steps(position, plan):
       arcs = controller.propose(plan.arcs_per_step)
@@ -113,39 +122,94 @@ def _controller_steps(position: Position, plan: Plan) -> int:
   return plan.controller_steps if is_due else 0
 
 
-def run(family: family_lib.Family, folder, terminal) -> None:
+def run(family: family_lib.Family, run: runs.Run) -> None:
   """Searches, or goes on with the search in the run's folder."""
   experiment, parts = family.experiment, family.parts
   position = Position()
-  saver = checkpoints.Checkpoints(
-    folder / FOLDER, state(parts, position), parts.fingerprint
-  )
+  saver = checkpoint(family, run.folder, position)
+  resumed = saver.restore(experiment.run.resume_from) is not None
+  run.record()
   plan = _plan(experiment, parts)
-  resumed = saver.restore() is not None
   if resumed and position.epoch >= plan.num_epochs:
-    terminal.say(
+    run.terminal.say(
       f"The search is done, {position.epoch} epochs; a higher --num_epochs "
       "makes it longer."
     )
     return
   if resumed:
-    terminal.say(
-      f"Resuming the search at epoch {position.epoch + 1}, step "
-      f"{position.child_steps} of {plan.child_steps}."
-    )
+    run.terminal.say(f"Resuming the search at {_place(position, plan)}.")
   watch = reporting.SearchReport(
-      folder, terminal, experiment, parts.controller.space, plan,
-      resume_tick=position.tick if resumed else None,
-  )  # fmt: skip
-  with watch:
-    started = time.monotonic()
+    run.folder,
+    run.terminal,
+    experiment,
+    parts.controller.space,
+    plan,
+    resume_tick=position.tick if resumed else None,
+  )
+  with watch, run.stop.steps():
+    _turn(parts, position, plan, saver, watch, run)
+
+
+def _turn(parts, position, plan, saver, watch, run: runs.Run) -> None:
+  """Logs and saves what the search does, until it is done or stopped."""
+  started = time.monotonic()
+  with divergence.explained(run.experiment.search, saver):
     for event in search(
-      parts.controller, parts.child, parts.evaluator, position, plan
+      parts.controller,
+      parts.child,
+      parts.evaluator,
+      position,
+      plan,
+      run.stop.requested,
     ):
       watch.on_event(event, position, time.monotonic() - started)
-      if event.kind == "epoch" or saver.due(experiment.run.save_minutes):
+      stopped = run.stop.requested()
+      minutes = run.experiment.run.save_minutes
+      if event.kind == "epoch" or stopped or saver.due(minutes):
         saver.save(position.tick)
+      if stopped:
+        run.terminal.say(
+          f"Stopped at {_place(position, plan)}, and saved. The same command "
+          "goes on from there."
+        )
+        run.stop.end()
       started = time.monotonic()
+
+
+def _place(position: Position, plan: Plan) -> str:
+  return (
+    f"epoch {position.epoch + 1}, step {position.child_steps} of "
+    f"{plan.child_steps}"
+  )
+
+
+def checkpoint(
+  family: family_lib.Family, folder: pathlib.Path, position: Position
+) -> checkpoints.Checkpoints:
+  """Returns what saves and restores the search of a run."""
+  return checkpoints.Checkpoints(
+    folder / FOLDER,
+    state(family.parts, position),
+    family.parts.fingerprint,
+    family.experiment.run.max_checkpoints_to_keep,
+  )
+
+
+def restore(family: family_lib.Family, folder: pathlib.Path) -> Position:
+  """Restores the search of a run as it stands, its shared weights whole.
+
+  Raises:
+    CheckpointError: if there is no search, or it is of other settings.
+  """
+  position = Position()
+  if checkpoint(family, folder, position).restore() is None:
+    raise errors.CheckpointError(
+      "There is no search in the output folder: search first, by "
+      f"--mode=search. Received: output_dir={folder}"
+    )
+  # Within an epoch, moves of the weights are postponed.
+  family.parts.child.flush()
+  return position
 
 
 def state(

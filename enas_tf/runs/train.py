@@ -2,14 +2,16 @@
 
 from enas_tf.runs import derive
 from enas_tf.runs import family as family_lib
+from enas_tf.runs import run as runs
 
 
-def run(family: family_lib.Family, folder, terminal) -> None:
+def run(family: family_lib.Family, run: runs.Run) -> None:
   """Trains the arc of --child_fixed_arc, or the one that was derived."""
-  arc = derive.best_arc(family, folder)
+  arc = derive.best_arc(family, run.folder)
+  derive.say_if_outdated(run)
   size = family.child_size(arc)
-  terminal.say(
+  run.terminal.say(
     f"Training the child of {arc}: {size.parameters:,} parameters, "
     f"{size.multiply_adds:,} multiply-adds."
   )
-  family.train(arc, folder, terminal)
+  family.train(arc, run)

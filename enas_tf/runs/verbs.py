@@ -1,15 +1,17 @@
 """Runs the verbs of a mode, one after the other."""
 
-import os
+import pathlib
+import shlex
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 from absl import logging
 
-from enas_tf import config
+from enas_tf import config, stopping
 from enas_tf.report import terminal as terminals
 from enas_tf.runs import derive, evaluate, export, families, search, train
+from enas_tf.runs import run as runs
 from enas_tf.training import graphs
 
 _VERBS = {
@@ -22,17 +24,28 @@ _VERBS = {
 
 
 def run(
-  names: Sequence[str], experiment: config.ExperimentConfig, folder
+  names: Sequence[str],
+  experiment: config.ExperimentConfig,
+  folder: pathlib.Path,
+  stop: stopping.Stop,
 ) -> None:
   """Runs the verbs in order, in the run's folder."""
   logging.set_verbosity(logging.WARNING)  # TensorFlow's notes on saving.
+  terminal = terminals.Terminal()
+  terminal.say(f"The run's folder is {_shown(folder)}.")
   keras.utils.set_random_seed(experiment.run.seed)
   if experiment.run.deterministic:
     tf.config.experimental.enable_op_determinism()
   graphs.prepare()
-  terminal = terminals.Terminal()
   family = families.get(experiment)
+  context = runs.Run(folder, experiment, terminal, stop)
   for name in names:
-    _VERBS[name](family, folder, terminal)
+    _VERBS[name](family, context)
   terminal.say(f"Everything is in {folder}. Look at it with:")
-  terminal.say(f"  tensorboard --logdir {os.path.relpath(folder)}")
+  terminal.say(f"  tensorboard --logdir {shlex.quote(_shown(folder))}")
+
+
+def _shown(folder: pathlib.Path) -> str:
+  """Returns the path as one would type it here."""
+  here = pathlib.Path.cwd()
+  return str(folder.relative_to(here) if here in folder.parents else folder)

@@ -59,6 +59,10 @@ class Arc(Protocol):
   def graphs(self) -> tuple[Graph, ...]: ...
 
 
+_LARGEST_FILE = 10_000_000  # Characters of an arc's JSON that are read.
+_MOST_DIGITS = 9  # Of an integer of an arc.
+
+
 class Space(abc.ABC):
   """All architectures that can be proposed, and how to write one down."""
 
@@ -140,10 +144,11 @@ class Space(abc.ABC):
     if text.startswith(("{", "[")):
       return self._from_json_text(text, "the JSON text")
     if text.endswith(".json"):
-      path = pathlib.Path(text).expanduser()
-      try:
-        content = path.read_text(encoding="utf-8")
-      except (OSError, UnicodeDecodeError) as error:
+      try:  # The home of a user who does not exist is a RuntimeError.
+        path = pathlib.Path(text).expanduser()
+        with open(path, encoding="utf-8") as file:
+          content = file.read(_LARGEST_FILE)
+      except (OSError, ValueError, RuntimeError) as error:
         raise errors.ArcError(
           "The arc's JSON file cannot be read: give the path of a file such "
           f"as a run's best_arc.json. Received: path={text} ({error})"
@@ -160,15 +165,15 @@ class Space(abc.ABC):
         raise errors.ArcError(
           "An arc is a string of integers, a .json file or the name of a "
           f"published arc ({known}); word {position} is not an integer. "
-          f"Received: {word!r}"
+          f"Received: {_shorten(word)!r}"
         )
-      row.append(int(word))
+      row.append(int(word[:_MOST_DIGITS]))  # More are too large in any case.
     return row
 
   def _from_json_text(self, text: str, where: str) -> Arc:
     try:
       value = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
       raise errors.ArcError(
         f"The arc in {where} is not JSON: {error}. Write it as a run's "
         f"best_arc.json does. Received: {_shorten(text)}"
@@ -178,7 +183,16 @@ class Space(abc.ABC):
       value = value["arc"]
     if isinstance(value, str):
       return self.decode(self._integers(value))
-    return self.from_json(value)
+    try:
+      return self.from_json(value)
+    except errors.UserError:
+      raise
+    except (ArithmeticError, LookupError, TypeError, ValueError,
+            AttributeError, RecursionError) as error:  # fmt: skip
+      raise errors.ArcError(
+        f"The arc in {where} is not of this {self.name} space: write it as a "
+        f"run's best_arc.json does. Received: {_shorten(text)}"
+      ) from error
 
 
 def to_dot(name: str, graphs: Sequence[Graph]) -> str:

@@ -1,12 +1,11 @@
 """Gradient steps of language models: truncated backpropagation through time."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
-from enas_tf import errors
-from enas_tf.training import averaging, language, optimizers
+from enas_tf.training import averaging, language, optimizers, supernet
 
 
 class LanguageTrainer:
@@ -75,38 +74,43 @@ class LanguageTrainer:
     """How many steps were taken."""
     return int(self._num_steps)
 
-  def run(self, arcs) -> dict[str, float]:
+  def run(
+    self, arcs: tf.Tensor, stop: Callable[[], bool] = lambda: False
+  ) -> dict[str, float]:
     """Trains arcs [n, num_decisions], a step each; see `run_steps`."""
-    return self.run_steps(len(arcs), tf.unstack(arcs))
+    means = supernet.Means()
+    self.run_steps(len(arcs), means, stop, tf.unstack(arcs))
+    return with_perplexity(means.result())
 
-  def run_steps(self, steps: int, arcs=None) -> dict[str, float]:
+  def run_steps(
+    self,
+    steps: int,
+    means: supernet.Means,
+    stop: Callable[[], bool] = lambda: False,
+    arcs: Sequence[tf.Tensor] | None = None,
+  ) -> None:
     """Takes steps, of the arcs or, if there are none, of the one cell.
 
-    Returns:
-      The mean of each metric over the steps, by path.
+    Args:
+      steps: how many.
+      means: takes the metrics of each step in.
+      stop: is asked after each step whether the others are left out.
+      arcs: int32 [num_decisions] each, one for each step.
 
     Raises:
-      DivergenceError: if a loss is not a finite number.
+      DivergenceError: if a loss or a gradient is not finite.
     """
     if self._windows is None:  # Not before a checkpoint was restored.
       self._windows = iter(self._make_windows(self.num_steps))
-    totals = {}
     for i in range(steps):
       window = map(tf.constant, next(self._windows))
       metrics = self._step(*window, *([arcs[i]] if arcs else []))
       if self._average is not None:
         self._average.update()
-      for name, value in metrics.items():
-        totals[name] = totals.get(name, 0.0) + float(value)
-      if not math.isfinite(totals["child/loss"] + totals["child/grad_norm"]):
-        raise errors.DivergenceError(
-          f"The child's loss is not a number at step {self.num_steps}. The "
-          "last good checkpoint is kept: lower --child_lr or "
-          "--child_grad_bound, and start again. Received: "
-          f"loss={float(metrics['child/loss'])}"
-        )
-    means = {name: total / steps for name, total in totals.items()}
-    return means | {"child/perplexity": math.exp(min(means["child/loss"], 50))}
+      means.add(metrics)
+      supernet.check_finite(metrics, self.num_steps)
+      if stop():
+        break
 
   def step(self, tokens, targets, is_first, arc=None) -> dict[str, tf.Tensor]:
     """One gradient step on one window."""
@@ -156,3 +160,9 @@ class LanguageTrainer:
   def state(self) -> dict[str, tf.Variable]:
     weights = {f"supernet/{v.path}": v.value for v in self._network.variables}
     return weights | {"carried": self._carried, "num_steps": self._num_steps}
+
+
+def with_perplexity(metrics: Mapping[str, float]) -> dict[str, float]:
+  """Returns the metrics with the perplexity of the mean loss."""
+  perplexity = math.exp(min(metrics["child/loss"], 50))
+  return {**metrics, "child/perplexity": perplexity}

@@ -1,7 +1,8 @@
 """Child steps on the shared weights: every step trains one sampled arc."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -55,33 +56,34 @@ class SupernetTrainer:
   def num_traces(self) -> int:
     return self._step.experimental_get_tracing_count()
 
-  def run(self, arcs) -> dict[str, float]:
-    """Trains arcs [n, num_decisions], a step each.
+  def run(
+    self, arcs: tf.Tensor, stop: Callable[[], bool] = lambda: False
+  ) -> dict[str, float]:
+    """Trains arcs, a step each.
+
+    Args:
+      arcs: int32 [n, num_decisions].
+      stop: is asked after each step whether the others are left out.
 
     Returns:
-      The mean of each metric over the steps, by path.
+      The mean of each metric over the steps that were taken, by path.
 
     Raises:
-      DivergenceError: if a loss is not a finite number.
+      DivergenceError: if a loss or a gradient is not finite.
     """
     if self._batches is None:  # Not before a checkpoint was restored.
       self._batches = iter(self._make_batches(self.num_steps))
-    totals = {}
+    means = Means()
     for arc in tf.unstack(arcs):
       batch = next(self._batches)
       with graphs.as_traced():
         metrics = self._step(*batch, arc)
-      for name, value in metrics.items():
-        totals[name] = totals.get(name, 0.0) + float(value)
+      means.add(metrics)
       # Infinite gradients spoil the weights one step before the loss shows it.
-      if not math.isfinite(totals["child/loss"] + totals["child/grad_norm"]):
-        raise errors.DivergenceError(
-          f"The child's loss is not a number at step {self.num_steps}. The "
-          "last good checkpoint is kept: lower --child_lr_max or clip the "
-          "gradients (--child_clip_mode=global), and start again. Received: "
-          f"loss={float(metrics['child/loss'])}"
-        )
-    return {name: total / len(arcs) for name, total in totals.items()}
+      check_finite(metrics, self.num_steps)
+      if stop():
+        break
+    return means.result()
 
   def step(self, images, labels, arc) -> dict[str, tf.Tensor]:
     """One gradient step (ENAS, section 2.2, with M = 1)."""
@@ -120,6 +122,41 @@ class SupernetTrainer:
     assert len(weights) == len(variables), "Two variables have one path."
     optimizer = self._optimizer.state()
     return weights | {f"momentum/{k}": v for k, v in optimizer.items()}
+
+
+class Means:
+  """Means of metrics, step by step.
+
+  Args:
+    totals: sums to go on from, by name.
+    count: over how many steps these are.
+  """
+
+  def __init__(self, totals: Mapping[str, float] | None = None, count: int = 0):
+    self.totals = dict(totals or {})
+    self.count = count
+
+  def add(self, metrics: Mapping[str, Any]) -> None:
+    """Takes the metrics of one step in."""
+    self.count += 1
+    for name, value in metrics.items():
+      self.totals[name] = self.totals.get(name, 0.0) + float(value)
+
+  def result(self) -> dict[str, float]:
+    """Returns the means, by name."""
+    return {name: total / self.count for name, total in self.totals.items()}
+
+
+def check_finite(metrics: Mapping[str, Any], step: int) -> None:
+  """Raises DivergenceError if the loss or the gradient is not finite."""
+  loss, norm = (float(metrics[f"child/{x}"]) for x in ("loss", "grad_norm"))
+  if not math.isfinite(loss + norm):
+    what = "gradient" if math.isfinite(loss) else "loss"
+    raise errors.DivergenceError(
+      f"The child's {what} is not finite at step {step}",
+      f"loss={loss}, grad_norm={norm}, "
+      f"learning_rate={float(metrics['child/learning_rate'])}",
+    )
 
 
 def cross_entropy(labels, logits):

@@ -1,0 +1,117 @@
+"""Files of a run: written whole or not at all, read with care."""
+
+import contextlib
+import json
+import os
+import pathlib
+import secrets
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from enas_tf import errors
+
+# What the name of an unfinished file begins with; a kill can leave one.
+UNFINISHED = ".enas_tf-"
+
+
+@contextlib.contextmanager
+def writing(path: pathlib.Path) -> Iterator[None]:
+  """Within it, a disk that refuses is one clear error.
+
+  Args:
+    path: what is written; it is named in the error.
+
+  Raises:
+    OutputDirError: for any error of the system, or of TensorFlow's files.
+  """
+  try:
+    yield
+  except errors.UserError:
+    raise
+  except Exception as error:
+    if not is_of_the_disk(error):
+      raise
+    raise errors.OutputDirError(
+      "A file of the run cannot be written. Make room on the disk (or mend "
+      "its permissions) and give the same command again: it goes on from the "
+      f"last checkpoint, if there is one. Received: path={path} ({error})"
+    ) from error
+
+
+def is_of_the_disk(error: BaseException) -> bool:
+  """Returns whether an error comes from the system's files."""
+  if isinstance(error, OSError):
+    return True
+  tensorflow = sys.modules.get("tensorflow")
+  if tensorflow is not None and isinstance(error, tensorflow.errors.OpError):
+    return "No space left" in str(error) or "File too large" in str(error)
+  # The HDF5 library, which Keras writes weights with, has errors of its own.
+  return isinstance(error, RuntimeError) and "errno = " in str(error)
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields a new path; the file that is written there takes `path`'s place.
+
+  Readers see the old file or the new one, never a half.
+
+  Raises:
+    OutputDirError: if it cannot be written; the old file stays.
+  """
+  temporary = path.with_name(f"{UNFINISHED}{secrets.token_hex(4)}-{path.name}")
+  with writing(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+      yield temporary
+      _sync(temporary)
+      os.replace(temporary, path)
+    except BaseException:
+      with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)
+      raise
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Writes a text, whole or not at all."""
+  with replacing(path) as temporary:
+    temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: pathlib.Path, value: Any) -> None:
+  """Writes JSON, whole or not at all."""
+  write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: pathlib.Path, kind: type = dict) -> Any:
+  """Returns the value of a JSON file.
+
+  Args:
+    path: of the file.
+    kind: what it must hold, dict or list.
+
+  Raises:
+    OutputDirError: if it is missing, damaged or holds something else.
+  """
+  try:
+    value = json.loads(path.read_text(encoding="utf-8"))
+  except (OSError, ValueError, RecursionError) as error:
+    raise errors.OutputDirError(
+      "A file of the run is missing or damaged: run the step that writes it "
+      f"again. Received: {path} ({type(error).__name__}: {error})"
+    ) from error
+  if not isinstance(value, kind):
+    raise errors.OutputDirError(
+      "A file of the run holds something else than it should: run the step "
+      f"that writes it again. Received: {path}, a {type(value).__name__} "
+      f"instead of a {kind.__name__}"
+    )
+  return value
+
+
+def _sync(path: pathlib.Path) -> None:
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)

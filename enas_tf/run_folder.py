@@ -1,0 +1,315 @@
+"""The folder of a run: made, recognized, locked, and deleted with care."""
+
+import contextlib
+import dataclasses
+import datetime
+import fcntl
+import fnmatch
+import importlib.metadata
+import os
+import pathlib
+import platform
+import shutil
+import stat
+import sys
+from typing import TextIO
+
+import enas_tf
+from enas_tf import config, errors, files
+
+_MANIFEST = "manifest.json"
+_LOCK = ".enas_tf.lock"
+_MARK = "enas_tf, process "  # What our lock begins with.
+# Everything that a run writes, by its parts; --reset_output_dir deletes these.
+_WRITTEN = (
+  _MANIFEST,
+  _LOCK,
+  "best_arc.dot",
+  "best_arc.json",
+  "best_arc.png",
+  "error-*.txt",
+  "leaderboard.json",
+  "metrics.jsonl",
+  "checkpoints/checkpoint-*.npz",
+  "tensorboard/events.out.tfevents.*",
+  "final/*/child.json",
+  "final/*/child.keras",
+  "final/*/evaluation.json",
+  "final/*/metrics.csv",
+  "final/*/training.json",
+  "final/*/checkpoints/checkpoint-*.npz",
+  "final/*/tensorboard/events.out.tfevents.*",
+  "final/*/tensorboard/*/events.out.tfevents.*",
+  "export/child.keras",
+  "export/vocabulary.txt",
+  *(
+    f"export/saved_model/{name}"
+    for name in (
+      "fingerprint.pb",
+      "saved_model.pb",
+      "assets/vocabulary.txt",
+      "variables/variables.index",
+      "variables/variables.data-*",
+    )
+  ),
+)
+# The modes whose settings later commands go on with.
+_LASTING = ("search", "derive", "train", "import", "all")
+
+
+def open_run(experiment: config.ExperimentConfig) -> pathlib.Path:
+  """Makes the run's folder, or goes on in one of ours, and locks it.
+
+  The lock is held until the process ends. What killed runs left unfinished is
+  deleted; nothing else is.
+
+  Raises:
+    OutputDirError: if the folder is not ours, is in use or cannot be written.
+  """
+  try:
+    folder = absolute(experiment.run.output_dir)
+    if experiment.run.reset_output_dir and folder.exists():
+      _delete(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _check_ours(folder)
+    _lock(folder)
+    _delete_unfinished(folder)
+    if not (folder / _MANIFEST).exists():
+      files.write_json(folder / _MANIFEST, {"created_by": "enas_tf"})
+  except (OSError, ValueError) as error:
+    if isinstance(error, errors.UserError):
+      raise
+    raise errors.OutputDirError(
+      "The output folder cannot be written: give another --output_dir, or "
+      "make room. Received: "
+      f"output_dir={experiment.run.output_dir} ({error})"
+    ) from error
+  return folder
+
+
+def absolute(path: str) -> pathlib.Path:
+  """Returns a path from the root, its `~` replaced.
+
+  Raises:
+    OutputDirError: if there is no such home.
+  """
+  try:
+    return pathlib.Path(path).expanduser().absolute()
+  except RuntimeError as error:
+    raise errors.OutputDirError(
+      "The home folder of that user is not known: write --output_dir without "
+      f"the `~`. Received: output_dir={path}"
+    ) from error
+
+
+def recorded_config(folder: pathlib.Path) -> config.ExperimentConfig | None:
+  """Returns the settings that the run in a folder goes on with, if any.
+
+  Raises:
+    OutputDirError: if they cannot be understood.
+  """
+  if not _is_ours(folder):
+    return None
+  try:
+    starts = files.read_json(folder / _MANIFEST).get("starts", [])
+    lasting = [s for s in starts if s["config"]["run"]["mode"] in _LASTING]
+    return config.from_dict(lasting[-1]["config"]) if lasting else None
+  except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    if isinstance(error, errors.OutputDirError):
+      raise
+    raise errors.OutputDirError(
+      "The manifest of the run is damaged, or of another version of enas_tf: "
+      "give another --output_dir, or --reset_output_dir to start over. "
+      f"Received: {folder / _MANIFEST} ({type(error).__name__}: {error})"
+    ) from error
+
+
+def record_start(
+  folder: pathlib.Path, experiment: config.ExperimentConfig
+) -> list[str]:
+  """Records with what a command began, for those that go on from here.
+
+  It comes when the parts of the run are built and restored: a command that was
+  refused leaves nothing behind.
+
+  Returns:
+    What differs from the settings that were recorded before, a line each.
+  """
+  before = recorded_config(folder)
+  path = folder / _MANIFEST
+  manifest = files.read_json(path)
+  start = {
+    "time": datetime.datetime.now().astimezone().isoformat("T", "seconds"),
+    "command": sys.argv,
+    "host": platform.node(),
+    "platform": platform.platform(),
+    "cpus": os.cpu_count(),
+    "versions": {
+      "python": platform.python_version(),
+      "enas_tf": enas_tf.__version__,
+      **{
+        name: importlib.metadata.version(name)
+        for name in ("tensorflow", "keras", "numpy")
+      },
+    },
+    "config": dataclasses.asdict(experiment),
+  }
+  manifest["starts"] = [*manifest.get("starts", []), start]
+  files.write_json(path, manifest)
+  return _changes(before, experiment) if before else []
+
+
+def delete(folder: pathlib.Path, owner: pathlib.Path) -> None:
+  """Deletes a folder inside of a run's, if the run wrote all that is in it.
+
+  Args:
+    folder: is deleted.
+    owner: the folder of the run.
+
+  Raises:
+    OutputDirError: if there is anything else in it; nothing is deleted.
+  """
+  written = _contents(folder, owner)
+  for path in written:
+    path.unlink()
+  for path, _, _ in os.walk(folder, topdown=False):
+    os.rmdir(path)
+
+
+def _changes(
+  before: config.ExperimentConfig, now: config.ExperimentConfig
+) -> list[str]:
+  """Returns the settings of the networks and the training that changed."""
+  lines = []
+  for name in ("data", "search", "final", "controller"):
+    old = dataclasses.asdict(getattr(before, name))
+    new = dataclasses.asdict(getattr(now, name))
+    lines += [
+      f"{name} {field}: {old[field]} -> {new[field]}"
+      for field in new
+      if field in old and old[field] != new[field]
+    ]
+  return lines
+
+
+def _is_ours(folder: pathlib.Path) -> bool:
+  try:
+    manifest = files.read_json(folder / _MANIFEST)
+  except errors.OutputDirError:
+    return False
+  return manifest.get("created_by") == "enas_tf"
+
+
+def _check_ours(folder: pathlib.Path) -> None:
+  entries = {each.name for each in folder.iterdir()}
+  strange = {each for each in entries if not each.startswith(files.UNFINISHED)}
+  if _is_our_lock(folder / _LOCK):
+    strange.discard(_LOCK)  # A kill before the manifest leaves it alone.
+  if strange and not _is_ours(folder):
+    raise errors.OutputDirError(
+      "The output folder holds files that are not of a run, and is left "
+      "alone: give an empty or a new folder as --output_dir. Received: "
+      f"output_dir={folder}, with {sorted(strange)[:5]}"
+    )
+
+
+def _delete(folder: pathlib.Path) -> None:
+  """Deletes what a run wrote into its folder, but for the lock."""
+  if folder.is_symlink() or not folder.is_dir():
+    raise errors.OutputDirError(
+      "--reset_output_dir deletes only the folder of a run, and no link: "
+      f"give another --output_dir. Received: output_dir={folder}"
+    )
+  _check_ours(folder)
+  written = _contents(folder, folder)
+  _lock(folder)
+  # The manifest goes last, so that a kill leaves a folder that is still ours.
+  for path in sorted(written, key=lambda path: path.name == _MANIFEST):
+    if path != folder / _LOCK:
+      path.unlink()
+  for path, _, _ in os.walk(folder, topdown=False):
+    if path != str(folder):
+      os.rmdir(path)
+
+
+def _contents(folder: pathlib.Path, owner: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the files below a folder; raises if one is not of the run."""
+  found, strange = [], []
+  for parent, folders, names in os.walk(folder):
+    links = [n for n in folders if os.path.islink(os.path.join(parent, n))]
+    for name in (*names, *links):
+      path = pathlib.Path(parent, name)
+      is_file = stat.S_ISREG(path.lstat().st_mode)
+      known = is_file and _is_written(path.relative_to(owner).parts)
+      (found if known else strange).append(path)
+  if strange:
+    raise errors.OutputDirError(
+      "The folder of the run holds files that the run did not write; nothing "
+      "is deleted: take them away, or give another --output_dir. Received: "
+      f"output_dir={owner}, other files="
+      f"{sorted(str(path.relative_to(owner)) for path in strange)[:5]}"
+    )
+  return found
+
+
+def _is_written(parts: tuple[str, ...]) -> bool:
+  """Returns whether a run writes a file of that path."""
+  if any(part.startswith(files.UNFINISHED) for part in parts):
+    return True
+  patterns = (pattern.split("/") for pattern in _WRITTEN)
+  return any(
+    len(parts) == len(pattern) and all(map(fnmatch.fnmatchcase, parts, pattern))
+    for pattern in patterns
+  )
+
+
+def _delete_unfinished(folder: pathlib.Path) -> None:
+  """Deletes what killed runs were about to write."""
+  for path in folder.rglob(f"{files.UNFINISHED}*"):
+    with contextlib.suppress(OSError):
+      if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+      else:
+        path.unlink()
+
+
+_held: dict[pathlib.Path, TextIO] = {}  # Locks are open as long as the process.
+
+
+def _lock(folder: pathlib.Path) -> None:
+  if folder in _held:
+    return
+  # A link is not followed, and what is not ours is not written to.
+  options = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+  file = os.fdopen(os.open(folder / _LOCK, options, 0o644), "r+")
+  if not _is_our_lock(folder / _LOCK):
+    file.close()
+    raise errors.OutputDirError(
+      "The file of that name is not the lock of a run, and is left alone: "
+      f"give another --output_dir. Received: {folder / _LOCK}"
+    )
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    holder = file.read(100).strip()
+    file.close()
+    raise errors.OutputDirError(
+      "Another process works in this output folder: wait for it, or give "
+      f"another --output_dir. Received: output_dir={folder}, held by {holder}"
+    ) from None
+  file.truncate(0)
+  file.write(f"{_MARK}{os.getpid()}\n")
+  file.flush()
+  _held[folder] = file
+
+
+def _is_our_lock(path: pathlib.Path) -> bool:
+  """Returns whether a file is a lock of ours, or one that was just made."""
+  try:
+    if not stat.S_ISREG(path.lstat().st_mode):
+      return False
+    with open(path, "rb") as file:
+      start = file.read(len(_MARK))
+  except OSError:
+    return False
+  return start in (b"", _MARK.encode())

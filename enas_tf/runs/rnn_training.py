@@ -1,0 +1,183 @@
+"""Trains a final language model; it can be stopped and resumed."""
+
+import csv
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from enas_tf import checkpoints, config, errors, files
+from enas_tf.report import loggers
+from enas_tf.runs import divergence, family, fit
+from enas_tf.runs import run as runs
+from enas_tf.training import averaging, recurrent, supernet
+
+
+class Training:
+  """The training of one child, in a folder of its own.
+
+  Args:
+    model: the child.
+    trainer: takes its gradient steps.
+    average: of its weights.
+    steps_per_epoch: gradient steps in an epoch.
+    description: of the child, for those who load it.
+    settings: of the child and its training.
+    folder: where checkpoints and logs go.
+    run: the command that it is part of.
+  """
+
+  def __init__(
+    self,
+    model: keras.Model,
+    trainer: recurrent.LanguageTrainer,
+    average: averaging.AveragedWeights,
+    *,
+    steps_per_epoch: int,
+    description: dict[str, Any],
+    settings: config.ChildConfig,
+    folder: pathlib.Path,
+    run: runs.Run,
+  ):
+    self._model = model
+    self._trainer = trainer
+    self._average = average
+    self._steps_per_epoch = steps_per_epoch
+    self._num_epochs = settings.num_epochs
+    self._description = description
+    self._settings = settings
+    self._folder = folder
+    self._run = run
+    self._best = tf.Variable(np.inf, trainable=False, dtype=tf.float64)
+    averages = {f"average/{k}": v for k, v in average.state().items()}
+    self._saver = checkpoints.Checkpoints(
+      folder / "checkpoints",
+      trainer.state() | averages | {"best": self._best},
+      description
+      | {"seed": run.experiment.run.seed}
+      | family.fixed_settings("child_", settings),
+      run.experiment.run.max_checkpoints_to_keep,
+    )
+
+  def run(self, validate: Callable[[], float]) -> None:
+    """Trains to the end, or until the user stops it.
+
+    Args:
+      validate: returns the validation perplexity of the model.
+    """
+    found = self._saver.restore(fit.resume_step(self._run))
+    self._run.record()
+    step, steps = self._trainer.num_steps, self._steps_per_epoch
+    epoch, done = divmod(step, steps)
+    fit.begin(self._folder, epoch, self._num_epochs, self._run)
+    if 0 < step < self._num_epochs * steps:
+      self._run.terminal.say(
+        f"Resuming the training at epoch {epoch + 1}, step {done} of {steps}."
+      )
+    fit.keep_epochs(self._folder / fit.METRICS, epoch)
+    means = supernet.Means(found.notes.get("totals") if found else None, done)
+    report = _Report(self._folder, self._run.terminal, self._num_epochs)
+    with (
+      self._run.stop.steps(),
+      divergence.explained(self._settings, self._saver),
+    ):
+      while epoch < self._num_epochs:
+        self._train_epoch(means)
+        epoch += 1
+        self._end_epoch(epoch, means, validate, report)
+        means = supernet.Means()
+    report.close()
+    fit.note_progress(self._folder, epoch, epoch)
+
+  def _train_epoch(self, means: supernet.Means) -> None:
+    """Takes the steps that are left of an epoch."""
+    while means.count < self._steps_per_epoch:
+      left = self._steps_per_epoch - means.count
+      self._trainer.run_steps(left, means, self._is_due)
+      if means.count < self._steps_per_epoch:
+        self._saver.save(self._trainer.num_steps, {"totals": means.totals})
+        self._end_if_asked(f"step {means.count} of {self._steps_per_epoch}")
+
+  def _end_epoch(
+    self,
+    epoch: int,
+    means: supernet.Means,
+    validate: Callable[[], float],
+    report: "_Report",
+  ) -> None:
+    with self._average.applied():
+      valid = validate()
+      # Differs from enas_lm: the best weights are kept, not the last.
+      if valid < float(self._best):
+        self._best.assign(valid)
+        fit.save(self._model, self._description, self._folder)
+    metrics = recurrent.with_perplexity(means.result())
+    scores = {"valid_perplexity": valid, "averaged_steps": self._average.count}
+    report.on_epoch(epoch, scores | metrics)
+    self._average.observe(valid)
+    is_last = epoch == self._num_epochs
+    if is_last or self._is_due():
+      self._saver.save(self._trainer.num_steps)
+    if not is_last:
+      fit.note_progress(self._folder, epoch, self._num_epochs)
+      self._end_if_asked(f"the end of epoch {epoch}")
+
+  def _is_due(self) -> bool:
+    minutes = self._run.experiment.run.save_minutes
+    return self._run.stop.requested() or self._saver.due(minutes)
+
+  def _end_if_asked(self, where: str) -> None:
+    if self._run.stop.requested():
+      self._run.terminal.say(
+        f"Stopped at {where} of the final training, and saved. The same "
+        "command goes on from there."
+      )
+      self._run.stop.end()
+
+
+class _Report:
+  """Shows and logs the training of a child, epoch by epoch."""
+
+  def __init__(self, folder, terminal, num_epochs):
+    self._table = folder / "metrics.csv"
+    self._logger = loggers.TensorBoardLogger(folder / loggers.TENSORBOARD)
+    self._terminal = terminal
+    self._num_epochs = num_epochs
+
+  def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+    _append(self._table, {"epoch": epoch} | metrics)
+    self._logger.scalars(epoch, metrics)
+    self._terminal.say(
+      f"Epoch {epoch}/{self._num_epochs}: perplexity "
+      f"{metrics['child/perplexity']:.2f}, validation "
+      f"{metrics['valid_perplexity']:.2f}."
+    )
+
+  def close(self) -> None:
+    self._logger.close()
+
+
+def _append(path: pathlib.Path, row: dict[str, Any]) -> None:
+  """Writes one line of a table, in the place of that of the same epoch."""
+  rows = []
+  try:
+    if path.exists():
+      with open(path, newline="", encoding="utf-8") as file:
+        rows = [
+          r for r in csv.DictReader(file) if int(r["epoch"]) < row["epoch"]
+        ]
+  except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+    raise errors.OutputDirError(
+      "The table of the epochs is damaged: move it away, and start again. "
+      f"Received: path={path} ({error})"
+    ) from error
+  with (
+    files.replacing(path) as temporary,
+    open(temporary, "w", newline="", encoding="utf-8") as file,
+  ):
+    writer = csv.DictWriter(file, list(row), extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows([*rows, row])

@@ -1,0 +1,67 @@
+"""How a run is stopped from outside: at the next whole step, or at once."""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stop:
+  """Whether the user, the terminal or the cluster asks the run to end.
+
+  The first Ctrl-C, SIGTERM or SIGHUP ends a loop of steps at the next whole
+  step, where `end` is called; a second one, or one outside of such a loop, ends
+  the process at once. That is safe at any time, for files are written whole or
+  not at all; an exception would not be: inside of TensorFlow's C++ code it
+  aborts.
+  """
+
+  def __init__(self) -> None:
+    self._signal: int | None = None
+    self._in_steps = False
+
+  def install(self) -> None:
+    """Takes over the signals, but for those that are ignored.
+
+    A shell ignores Ctrl-C for what runs in its background, and `nohup` the
+    SIGHUP of a terminal that closes.
+    """
+    for number in _SIGNALS:
+      if signal.getsignal(number) is not signal.SIG_IGN:
+        signal.signal(number, self._receive)
+
+  @contextlib.contextmanager
+  def steps(self) -> Iterator[None]:
+    """Within it, the first signal waits for the next whole step."""
+    self._in_steps = True
+    try:
+      yield
+    finally:
+      self._in_steps = False
+
+  def requested(self) -> bool:
+    """Returns whether a signal has come."""
+    return self._signal is not None
+
+  def end(self) -> NoReturn:
+    """Ends the process, as shells report the signal that came."""
+    sys.exit(128 + (self._signal or signal.SIGTERM))
+
+  def _receive(self, number: int, frame: FrameType | None) -> None:
+    del frame
+    if self._in_steps and self._signal is None:
+      self._signal = number
+      _say("Stopping at the next whole step; once more ends the run at once.")
+      return
+    _say("Interrupted. The same command goes on from the last checkpoint.")
+    os._exit(128 + number)
+
+
+def _say(message: str) -> None:
+  with contextlib.suppress(OSError):  # The terminal may be gone.
+    os.write(2, f"\n{message}\n".encode())
