@@ -72,12 +72,21 @@ class Checkpoints:
     """Returns the steps of the checkpoints, the oldest first."""
     return steps(self._folder)
 
-  def save(self, step: int, notes: Mapping[str, Any] | None = None) -> None:
+  def save(
+    self, step: int, notes: Mapping[str, Any] | None = None
+  ) -> pathlib.Path:
     """Writes a checkpoint, and deletes those that are no longer needed.
 
     The newest two are kept, and older ones at growing distances: the oldest
     lies about half of the way back, so that there is one from before a loss
     began to diverge. After an older one was restored, those behind it go.
+
+    Args:
+      step: how far whoever saves has come.
+      notes: JSON that `restore` gives back.
+
+    Returns:
+      The file.
 
     Raises:
       CheckpointError: if it cannot be written; the ones before are kept.
@@ -89,8 +98,9 @@ class Checkpoints:
     }
     arrays = {name: v.numpy() for name, v in self._state.items()}
     arrays[_META] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+    path = _path(self._folder, step)
     try:
-      with files.replacing(_path(self._folder, step)) as temporary:
+      with files.replacing(path) as temporary:
         with open(temporary, "wb") as file:
           np.savez(file, **arrays)
     except errors.OutputDirError as error:
@@ -103,6 +113,7 @@ class Checkpoints:
       ) from error
     self._thin_out(step)
     self._saved_at = time.monotonic()
+    return path
 
   def _thin_out(self, step: int) -> None:
     kept = self.steps()

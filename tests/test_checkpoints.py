@@ -21,7 +21,7 @@ def test_restores_what_it_saved(tmp_path):
   state["n"].assign(7)
   saver.save(5)
   other, restored = build(tmp_path)
-  assert other.restore() == 5
+  assert other.restore().step == 5
   np.testing.assert_array_equal(restored["a/w"], state["a/w"])
   assert int(restored["n"]) == 7
 
@@ -32,12 +32,45 @@ def test_file_holds_every_variable(tmp_path):
     assert set(state) < set(file.files)
 
 
-def test_keeps_the_newest_two(tmp_path):
+def test_keeps_the_newest_two_and_one_from_far_back(tmp_path):
   saver, _ = build(tmp_path)
-  for step in range(4):
+  for step in range(1, 60):
     saver.save(step)
-  names = sorted(path.name for path in tmp_path.iterdir())
-  assert names == ["checkpoint-000000002.npz", "checkpoint-000000003.npz"]
+    kept = saver.steps()
+    assert kept[-2:] == [step - 1, step][-len(kept) :]
+    assert len(kept) == min(step, 4)
+    if step >= 8:
+      assert step / 5 <= kept[0] <= step / 2 + 1
+
+
+@pytest.mark.parametrize("most", [2, 3, 9])
+def test_keeps_as_many_as_it_is_told(tmp_path, most):
+  state = {"n": tf.Variable(0)}
+  saver = checkpoints.Checkpoints(tmp_path, state, {}, most)
+  for step in range(30):
+    saver.save(10 * step)
+  assert len(saver.steps()) == most
+  assert saver.steps()[-2:] == [280, 290]
+
+
+def test_goes_back_to_an_older_one(tmp_path):
+  saver, state = build(tmp_path)
+  for step in range(3):
+    state["n"].assign(step)
+    saver.save(step)
+  with pytest.raises(errors.CheckpointError, match="one of 0, 1, 2"):
+    saver.restore(7)
+  assert saver.steps() == [0, 1, 2]
+  assert saver.restore(0).step == int(state["n"]) == 0
+  assert saver.steps() == [0, 1, 2]  # Nothing is lost before the next save.
+  saver.save(5)
+  assert saver.steps() == [0, 5]
+
+
+def test_notes_come_back(tmp_path):
+  saver, _ = build(tmp_path)
+  saver.save(1, {"sums": [0.1, 2.0]})
+  assert build(tmp_path)[0].restore().notes == {"sums": [0.1, 2.0]}
 
 
 def test_damaged_file_falls_back(tmp_path):
@@ -45,8 +78,9 @@ def test_damaged_file_falls_back(tmp_path):
   saver.save(1)
   path = saver.save(2)
   path.write_bytes(path.read_bytes()[:100])
-  assert saver.restore() == 1
+  assert saver.restore().step == 1
   (tmp_path / "checkpoint-000000001.npz").write_bytes(b"")
+  (tmp_path / "checkpoint-mine.npz").write_bytes(b"")
   with pytest.raises(errors.CheckpointError, match="nothing was deleted"):
     saver.restore()
 
@@ -57,6 +91,10 @@ def test_other_settings_are_refused(tmp_path):
     build(tmp_path, {"seed": 2})[0].restore()
   with pytest.raises(errors.CheckpointError, match="a/w"):
     build(tmp_path, shape=(4,))[0].restore()
+  state = {"a/w": tf.Variable(tf.zeros((2, 3), tf.float64)),
+           "n": tf.Variable(0, dtype="int64")}  # fmt: skip
+  with pytest.raises(errors.CheckpointError, match="float32.*float64"):
+    checkpoints.Checkpoints(tmp_path, state, {"seed": 1}).restore()
 
 
 def test_full_disk_keeps_the_last(tmp_path, monkeypatch):
@@ -70,5 +108,16 @@ def test_full_disk_keeps_the_last(tmp_path, monkeypatch):
   with pytest.raises(errors.CheckpointError, match="No space left"):
     saver.save(2)
   monkeypatch.undo()
-  assert saver.restore() == 1
-  assert not list(tmp_path.glob("*.tmp"))
+  assert saver.restore().step == 1
+  assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_full_disk_at_the_first_checkpoint_does_not_boast(tmp_path, monkeypatch):
+  saver, _ = build(tmp_path)
+
+  def fail(*_, **__):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(np, "savez", fail)
+  with pytest.raises(errors.CheckpointError, match="none was written"):
+    saver.save(2)

@@ -1,3 +1,4 @@
+import dataclasses
 import pathlib
 
 import pytest
@@ -11,26 +12,56 @@ ROOT = pathlib.Path(__file__).parent.parent
 @pytest.fixture
 def parse(monkeypatch):
   values = absl_flags.FlagValues()
-  for name in ("string", "integer", "float", "boolean", "list", "enum"):
-    define = getattr(absl_flags, f"DEFINE_{name}")
+  kinds = ("_string", "_integer", "_float", "_boolean", "_list", "_enum", "")
+  for kind in kinds:
+    define = getattr(absl_flags, f"DEFINE{kind}")
 
     def bound(*args, define=define, **kwargs):
       return define(*args, flag_values=values, **kwargs)
 
-    monkeypatch.setattr(flags.flags, f"DEFINE_{name}", bound)
+    monkeypatch.setattr(flags.flags, f"DEFINE{kind}", bound)
   flags.define()
 
-  def parse(*arguments):
+  def parse(*arguments, recorded=None):
     values.unparse_flags()
+    for name in values:
+      values[name].unparse()
+      values[name].present = 0
     values(["enas_tf", *arguments])
-    return flags.experiment(values)
+    return flags.experiment(values, recorded)
 
   parse.values = values
   return parse
 
 
 def test_no_flags_are_the_defaults(parse):
-  assert parse() == config.ExperimentConfig()
+  got = parse()
+  folder = got.run.output_dir
+  assert got == in_folder(config.ExperimentConfig(), folder)
+  assert folder == str(pathlib.Path.cwd() / "outputs" / "micro_cifar10")
+
+
+def in_folder(experiment, folder):
+  run = dataclasses.replace(experiment.run, output_dir=folder)
+  return dataclasses.replace(experiment, run=run)
+
+
+@pytest.mark.parametrize(
+  ("arguments", "name"),
+  [
+    (["--search_for=macro"], "macro_cifar10"),
+    (["--data=digits"], "micro_digits"),
+    (["--search_for=macro", "--nocontroller_search_whole_channels"],
+     "macro_channels_cifar10"),
+    (["--search_for=rnn"], "rnn_pydoc"),
+    (["--search_for=enas", "--data=ptb", "--data_path=d"], "rnn_ptb"),
+    (["--search_for=rnn", "--data=text", "--data_path=a/b.txt"], "rnn_b"),
+    (["--data=folder", "--data_path=~/flowers/"], "micro_flowers"),
+    (["--output_dir=mine"], "mine"),
+  ],
+)  # fmt: skip
+def test_each_space_and_data_set_has_a_folder(parse, arguments, name):
+  assert pathlib.Path(parse(*arguments).run.output_dir).name == name
 
 
 def test_every_flag_has_a_help_sentence(parse):
@@ -49,18 +80,82 @@ def test_fixed_arc_means_training(parse):
   assert parse("--child_fixed_arc=enas_micro").run.mode == "train"
 
 
-def test_unused_flags_are_refused(parse):
-  with pytest.raises(errors.ConfigError, match="no use in this mode"):
-    parse("--mode=search", "--child_drop_path_keep_prob=0.5")
-  with pytest.raises(errors.ConfigError, match="no use in this mode"):
-    parse("--mode=all", "--child_fixed_arc=enas_micro")
-  with pytest.raises(errors.ConfigError, match="no use in this mode"):
-    parse("--search_for=rnn", "--child_average_after=5")
+def test_settings_of_other_verbs_are_kept(parse):
+  got = parse("--mode=search", "--child_drop_path_keep_prob=0.5")
+  assert got.final.drop_path_keep_prob == 0.5
+  got = parse("--mode=train", "--controller_lr=1", "--child_fixed_arc=x")
+  assert got.controller.lr == 1
+  assert parse("--mode=all", "--child_fixed_arc=x").fixed_arc == "x"
+
+
+@pytest.mark.parametrize("mode", ["search", "derive"])
+def test_an_arc_that_is_given_needs_no_search(parse, mode):
+  with pytest.raises(errors.ConfigError, match="needs no search"):
+    parse(f"--mode={mode}", "--child_fixed_arc=enas_micro")
+
+
+def test_what_is_recorded_is_gone_on_with(parse):
+  recorded = parse("--data=folder", "--data_path=d", "--child_fixed_arc=x",
+                   "--child_cutout_size=4", "--image_size=32")  # fmt: skip
+  got = parse("--mode=evaluate", recorded=recorded)
+  assert (got.data.data_path, got.fixed_arc) == ("d", "x")
+  assert got.search.cutout_size == 4
+  assert parse("--mode=derive", recorded=recorded).fixed_arc is None
+  got = parse("--mode=train", "--child_fixed_arc=none", "--image_size=none",
+              "--child_cutout_size=none", recorded=recorded)  # fmt: skip
+  assert (got.fixed_arc, got.data.image_size) == (None, None)
+  assert got.search.cutout_size is got.final.cutout_size is None
+
+
+def test_what_a_command_asks_for_is_not_gone_on_with(parse):
+  recorded = parse("--resume_from=7", "--debug", "--reset_output_dir")
+  got = parse(recorded=recorded).run
+  assert (got.resume_from, got.debug, got.reset_output_dir) == (
+    None, False, False
+  )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+  ("arguments", "words"),
+  [
+    (["--search_for=rnn"], "search_for=rnn, the run's is micro"),
+    (["--data=digits"], "data=digits, the run's is cifar10"),
+  ],
+)
+def test_the_folder_of_another_run_is_refused(parse, arguments, words):
+  recorded = parse()
+  with pytest.raises(errors.OutputDirError, match=words):
+    parse(*arguments, recorded=recorded)
+
+
+def test_a_trained_child_can_be_tested_on_other_images(parse):
+  got = parse("--mode=evaluate", "--data=digits", recorded=parse())
+  assert got.data.data == "digits"
+
+
+def test_an_error_says_where_a_setting_comes_from(parse):
+  recorded = parse("--data=cifar10", "--data_path=/no/such")
+  parse("--mode=search", recorded=recorded)
+  said = flags.origins(
+    "--data_path does not exist. Received: data_path=/no/such", parse.values,
+    recorded,
+  )  # fmt: skip
+  assert "recorded by the run" in said
+  assert "--data_path=/no/such" in said
+  parse("--data_path=/no/such", recorded=recorded)
+  assert not flags.origins("data_path=/no/such", parse.values, recorded)
+
+
+def test_an_error_of_the_final_child_names_its_flag(parse):
+  words = "--final_out_filters must.*final_out_filters=7"
+  with pytest.raises(errors.ConfigError, match=words):
+    parse("--mode=all", "--final_out_filters=7")
 
 
 @pytest.mark.parametrize("space", config.RECIPES)
 def test_search_for_alone_is_the_recipe(parse, space):
-  assert parse(f"--search_for={space}") == config.RECIPES[space]
+  got = parse(f"--search_for={space}")
+  assert got == in_folder(config.RECIPES[space], got.run.output_dir)
 
 
 @pytest.mark.parametrize(

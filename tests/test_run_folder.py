@@ -6,13 +6,21 @@ import sys
 
 import pytest
 
-from enas_tf import config, errors, manifest
+from enas_tf import config, errors
+from enas_tf import run_folder as run_folders
 
 
 def experiment(folder, **changed):
   return config.ExperimentConfig(
     run=config.RunConfig(output_dir=str(folder), **changed)
   )
+
+
+def open_run(settings):
+  """Opens a run, and records its start as a verb does."""
+  folder = run_folders.open_run(settings)
+  run_folders.record_start(folder, settings)
+  return folder
 
 
 def contents(folder):
@@ -31,7 +39,7 @@ def starts(folder):
 @pytest.fixture
 def run_folder(tmp_path):
   """The folder of a run that has written some files."""
-  folder = manifest.open_run(experiment(tmp_path / "run"))
+  folder = open_run(experiment(tmp_path / "run"))
   (folder / "metrics.jsonl").write_text("{}\n")
   (folder / "checkpoints").mkdir()
   (folder / "checkpoints" / "checkpoint-000000001.npz").write_bytes(b"1")
@@ -39,9 +47,9 @@ def run_folder(tmp_path):
 
 
 def test_makes_a_folder(tmp_path):
-  folder = manifest.open_run(experiment(tmp_path / "a" / "b"))
+  folder = open_run(experiment(tmp_path / "a" / "b"))
   assert folder == tmp_path / "a" / "b"
-  assert sorted(contents(folder)) == ["lock", "manifest.json"]
+  assert sorted(contents(folder)) == [".enas_tf.lock", "manifest.json"]
   (start,) = starts(folder)
   assert start["command"] == sys.argv
   assert start["config"]["run"]["output_dir"] == str(folder)
@@ -53,13 +61,13 @@ def test_makes_a_folder(tmp_path):
 def test_path_of_the_home_and_of_the_current_folder(tmp_path, monkeypatch):
   monkeypatch.setenv("HOME", str(tmp_path))
   monkeypatch.chdir(tmp_path)
-  assert manifest.open_run(experiment("~/run")) == tmp_path / "run"
-  assert manifest.open_run(experiment("other")) == tmp_path / "other"
+  assert open_run(experiment("~/run")) == tmp_path / "run"
+  assert open_run(experiment("other")) == tmp_path / "other"
 
 
 def test_goes_on_in_a_folder_of_ours(run_folder):
   before = contents(run_folder)
-  assert manifest.open_run(experiment(run_folder, seed=3)) == run_folder
+  assert open_run(experiment(run_folder, seed=3)) == run_folder
   seeds = [start["config"]["run"]["seed"] for start in starts(run_folder)]
   assert seeds == [0, 3]
   after = contents(run_folder)
@@ -69,10 +77,11 @@ def test_goes_on_in_a_folder_of_ours(run_folder):
 
 
 def test_takes_an_empty_folder_and_one_with_a_lock_alone(tmp_path):
-  (tmp_path / "lock").touch()  # A kill before the manifest leaves these.
-  (tmp_path / ".manifest.json.tmp").touch()
-  manifest.open_run(experiment(tmp_path))
-  assert len(starts(tmp_path)) == 1
+  # A kill before the manifest leaves these.
+  (tmp_path / ".enas_tf.lock").touch()
+  (tmp_path / ".enas_tf-0a1b-manifest.json").touch()
+  open_run(experiment(tmp_path))
+  assert sorted(contents(tmp_path)) == [".enas_tf.lock", "manifest.json"]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +91,9 @@ def test_takes_an_empty_folder_and_one_with_a_lock_alone(tmp_path):
     {"manifest.json": '{"created_by": "another program"}'},
     {"manifest.json": "[]"},
     {"manifest.json": "{"},
+    {"lock": ""},
+    {".enas_tf.lock": "mine"},
+    {".manifest.json.tmp": "mine"},
   ],
 )
 @pytest.mark.parametrize("reset", [False, True])
@@ -90,7 +102,7 @@ def test_foreign_folder_is_refused(tmp_path, files, reset):
     (tmp_path / name).write_text(text)
   before = contents(tmp_path)
   with pytest.raises(errors.OutputDirError, match=f"output_dir={tmp_path}"):
-    manifest.open_run(experiment(tmp_path, reset_output_dir=reset))
+    open_run(experiment(tmp_path, reset_output_dir=reset))
   assert contents(tmp_path) == before
 
 
@@ -99,24 +111,24 @@ def test_file_in_the_place_of_the_folder(tmp_path, reset):
   path = tmp_path / "run"
   path.write_text("mine")
   with pytest.raises(errors.OutputDirError, match="give another --output_dir"):
-    manifest.open_run(experiment(path, reset_output_dir=reset))
+    open_run(experiment(path, reset_output_dir=reset))
   assert path.read_text() == "mine"
 
 
 def test_folder_that_cannot_be_made(tmp_path):
   (tmp_path / "file").write_text("mine")
   with pytest.raises(errors.OutputDirError, match="cannot be written"):
-    manifest.open_run(experiment(tmp_path / "file" / "run"))
+    open_run(experiment(tmp_path / "file" / "run"))
 
 
 def test_reset_begins_a_new_run(run_folder):
-  for name in ("best_arc.json", ".metrics.jsonl.tmp"):
+  for name in ("best_arc.json", ".enas_tf-00-metrics.jsonl", "error-1.txt"):
     (run_folder / name).write_text("{}")
-  opened = manifest.open_run(
+  opened = open_run(
     experiment(run_folder, reset_output_dir=True, seed=4)
   )
   assert opened == run_folder
-  assert sorted(contents(run_folder)) == ["lock", "manifest.json"]
+  assert sorted(contents(run_folder)) == [".enas_tf.lock", "manifest.json"]
   assert not (run_folder / "checkpoints").exists()
   (start,) = starts(run_folder)
   assert start["config"]["run"]["seed"] == 4
@@ -126,52 +138,100 @@ def test_reset_of_what_does_not_exist_or_is_empty(tmp_path):
   for folder in (tmp_path / "new", tmp_path / "empty"):
     if folder.name == "empty":
       folder.mkdir()
-    manifest.open_run(experiment(folder, reset_output_dir=True))
+    open_run(experiment(folder, reset_output_dir=True))
     assert len(starts(folder)) == 1
 
 
 @pytest.mark.parametrize(
-  "name", ["notes.txt", "metrics.jsonl.bak", ".final", "export.tmp"]
+  "name",
+  [
+    "notes.txt",
+    "metrics.jsonl.bak",
+    ".final",
+    "export.tmp",
+    "checkpoints/notes.txt",
+    "checkpoints/deeper/checkpoint-000000001.npz",
+    "final/micro-12345678/thesis.tex",
+    "export/saved_model/assets.extra/mine.txt",
+    "tensorboard/plugins/profile",
+  ],
 )
 def test_reset_spares_a_run_with_strange_files(run_folder, name):
-  (run_folder / name).write_text("mine")
+  path = run_folder / name
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text("mine")
   before = contents(run_folder)
   with pytest.raises(errors.OutputDirError, match=f"other files=.*{name}"):
-    manifest.open_run(experiment(run_folder, reset_output_dir=True))
+    open_run(experiment(run_folder, reset_output_dir=True))
   assert contents(run_folder) == before
   # Without the reset, the run goes on and the file is no matter.
-  manifest.open_run(experiment(run_folder))
+  open_run(experiment(run_folder))
 
 
 def test_reset_spares_what_a_link_leads_to(run_folder, tmp_path):
   link = tmp_path / "link"
   link.symlink_to(run_folder)
   before = contents(run_folder)
-  with pytest.raises(errors.OutputDirError, match="is left alone"):
-    manifest.open_run(experiment(link, reset_output_dir=True))
+  with pytest.raises(errors.OutputDirError, match="and no link"):
+    open_run(experiment(link, reset_output_dir=True))
   assert contents(run_folder) == before
   assert link.is_symlink()
 
 
-def test_reset_takes_links_within_away_and_not_their_targets(
-  run_folder, tmp_path
-):
+@pytest.mark.parametrize("name", ["export", "best_arc.json", "checkpoints/a"])
+def test_reset_spares_links_within(run_folder, tmp_path, name):
   target = tmp_path / "data"
   target.mkdir()
   (target / "precious").write_text("mine")
-  (run_folder / "export").symlink_to(target)
-  manifest.open_run(experiment(run_folder, reset_output_dir=True))
-  assert not (run_folder / "export").is_symlink()
+  (run_folder / name).symlink_to(target)
+  with pytest.raises(errors.OutputDirError, match=f"other files=.*{name}"):
+    open_run(experiment(run_folder, reset_output_dir=True))
+  assert (run_folder / name).is_symlink()
   assert (target / "precious").read_text() == "mine"
+
+
+def test_the_lock_follows_no_link(tmp_path):
+  precious = tmp_path / "precious"
+  precious.write_text("mine")
+  (tmp_path / "run").mkdir()
+  (tmp_path / "run" / ".enas_tf.lock").symlink_to(precious)
+  with pytest.raises(errors.OutputDirError):
+    open_run(experiment(tmp_path / "run"))
+  assert precious.read_text() == "mine"
+
+
+def test_what_killed_runs_left_unfinished_is_deleted(run_folder):
+  (run_folder / "checkpoints" / ".enas_tf-00ff-checkpoint-1.npz").touch()
+  half = run_folder / "export" / ".enas_tf-00ff" / "variables"
+  half.mkdir(parents=True)
+  (half / "variables.index").touch()
+  before = contents(run_folder)
+  open_run(experiment(run_folder))
+  left = {name for name in before if ".enas_tf-" not in name}
+  assert contents(run_folder).keys() == left
+
+
+def test_a_folder_inside_is_deleted_with_what_the_run_wrote_alone(run_folder):
+  saved = run_folder / "export" / "saved_model"
+  saved.mkdir(parents=True)
+  (saved / "saved_model.pb").touch()
+  (saved / "notes").touch()
+  with pytest.raises(errors.OutputDirError, match="notes"):
+    run_folders.delete(saved, run_folder)
+  assert (saved / "saved_model.pb").exists()
+  (saved / "notes").unlink()
+  run_folders.delete(saved, run_folder)
+  assert not saved.exists()
 
 
 def in_another_process(folder, reset=False):
   """Opens a run in a process of its own; returns what it prints."""
   script = f"""
-from enas_tf import config, errors, manifest
+from enas_tf import config, errors
+from enas_tf import run_folder as run_folders
 run = config.RunConfig(output_dir={str(folder)!r}, reset_output_dir={reset})
 try:
-  manifest.open_run(config.ExperimentConfig(run=run))
+  run_folders.open_run(config.ExperimentConfig(run=run))
   print("opened")
 except errors.OutputDirError as error:
   print(error)
@@ -187,15 +247,15 @@ def test_a_second_process_is_refused(run_folder, reset):
   before = contents(run_folder)
   message = in_another_process(run_folder, reset)
   assert message.startswith("Another process works in this output folder")
-  assert message.endswith(f"output_dir={run_folder}, process={os.getpid()}")
+  assert message.endswith(f"held by enas_tf, process {os.getpid()}")
   assert contents(run_folder) == before
 
 
 def test_the_lock_goes_with_its_process(tmp_path):
   assert in_another_process(tmp_path / "run") == "opened"
-  manifest.open_run(experiment(tmp_path / "run"))
-  assert (tmp_path / "run" / "lock").read_text() == f"{os.getpid()}\n"
-  assert len(starts(tmp_path / "run")) == 2
+  open_run(experiment(tmp_path / "run"))
+  lock = tmp_path / "run" / ".enas_tf.lock"
+  assert lock.read_text() == f"enas_tf, process {os.getpid()}\n"
 
 
 def test_recorded_config_is_the_last_that_started(tmp_path):
@@ -208,18 +268,35 @@ def test_recorded_config_is_the_last_that_started(tmp_path):
     fixed_arc="0 0 1 1",
   )
   for each in (first, second):
-    manifest.open_run(each)
-    recorded = manifest.recorded_config(tmp_path)
+    open_run(each)
+    recorded = run_folders.recorded_config(tmp_path)
     assert recorded == each
     assert type(recorded.final) is config.MicroFinalConfig
 
 
 def test_no_recorded_config(tmp_path):
-  assert manifest.recorded_config(tmp_path / "missing") is None
+  assert run_folders.recorded_config(tmp_path / "missing") is None
   (tmp_path / "manifest.json").write_text('{"starts": [{}]}')
-  assert manifest.recorded_config(tmp_path) is None  # Not ours.
+  assert run_folders.recorded_config(tmp_path) is None  # Not ours.
   (tmp_path / "manifest.json").write_text('{"created_by": "enas_tf"}')
-  assert manifest.recorded_config(tmp_path) is None  # Never started.
+  assert run_folders.recorded_config(tmp_path) is None  # Never started.
+
+
+def test_what_only_looks_at_a_run_is_not_gone_on_with(tmp_path):
+  first = experiment(tmp_path, mode="all")
+  open_run(first)
+  open_run(experiment(tmp_path, mode="evaluate", seed=5))
+  assert run_folders.recorded_config(tmp_path) == first
+
+
+def test_a_start_says_what_changed(tmp_path):
+  first = experiment(tmp_path)
+  folder = run_folders.open_run(first)
+  assert run_folders.record_start(folder, first) == []
+  second = dataclasses.replace(first, search=config.ChildConfig(lr_max=0.01))
+  assert run_folders.record_start(folder, second) == [
+    "search lr_max: 0.05 -> 0.01"
+  ]
 
 
 def without_section(value):
@@ -237,41 +314,11 @@ def test_recorded_config_of_another_version(run_folder, change):
   change(value["starts"][-1]["config"])
   path.write_text(json.dumps(value))
   with pytest.raises(errors.OutputDirError, match="another version"):
-    manifest.recorded_config(run_folder)
+    run_folders.recorded_config(run_folder)
 
 
 def test_recorded_config_of_a_damaged_manifest(run_folder):
   path = run_folder / "manifest.json"
   path.write_text('{"created_by": "enas_tf", "starts": [7]}')
   with pytest.raises(errors.OutputDirError, match=f"Received: {path}"):
-    manifest.recorded_config(run_folder)
-
-
-def test_json_round_trip(tmp_path):
-  path = tmp_path / "value.json"
-  value = {"word": "\N{GREEK SMALL LETTER THETA}", "rows": [1, 2.5, None]}
-  manifest.write_json(path, value)
-  assert manifest.read_json(path) == value
-  assert path.read_text(encoding="utf-8").endswith("}\n")
-  assert list(tmp_path.iterdir()) == [path]
-
-
-def test_half_a_write_keeps_the_old_file(tmp_path):
-  path = tmp_path / "value.json"
-  manifest.write_json(path, {"old": 1})
-  # The first key is written before the second turns out not to be JSON.
-  with pytest.raises(TypeError):
-    manifest.write_json(path, {"new": 2, "bad": object()})
-  assert manifest.read_json(path) == {"old": 1}
-  manifest.write_json(path, {"new": 2})
-  assert manifest.read_json(path) == {"new": 2}
-  assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("content", [None, b"", b'{"half": ', b"\xff\xfe"])
-def test_damaged_json(tmp_path, content):
-  path = tmp_path / "value.json"
-  if content is not None:
-    path.write_bytes(content)
-  with pytest.raises(errors.OutputDirError, match=f"Received: {path}"):
-    manifest.read_json(path)
+    run_folders.recorded_config(run_folder)

@@ -18,7 +18,7 @@ def explained(
     saver: its checkpoints.
 
   Raises:
-    UserError: with all of that.
+    DivergenceError: with all of that.
   """
   try:
     yield
@@ -32,7 +32,7 @@ def explained(
       )
     else:
       where = "No checkpoint was saved yet: the same command starts over."
-    raise errors.UserError(
+    raise errors.DivergenceError(
       f"{error}. {advice}, and go on: these may change in a run. {where} "
       f"Received: {error.received}"
     ) from error

@@ -12,7 +12,7 @@ from enas_tf import checkpoints, config, errors
 from enas_tf.data import images, pipeline
 from enas_tf.evaluators import shared_weights
 from enas_tf.networks import counts
-from enas_tf.runs import family, fit, saved_images, search
+from enas_tf.runs import family, fit, image_training, saved_images, search
 from enas_tf.training import schedules, supernet
 
 _SUPERNET_PREFIX = "supernet/"
@@ -147,17 +147,16 @@ class ImageFamily(family.Family):
     is_new = not checkpoints.steps(folder / "checkpoints")
     if child.init == "supernet" and is_new:
       self._inherit(model, arc, run)
-    epochs = fit.fit(
+    training = image_training.Training(
       model,
-      child,
-      batches=batches,
+      batches,
       steps_per_epoch=steps,
-      fingerprint=description
-      | family.fixed_settings("child_", child)
-      | {"seed": self.experiment.run.seed},
+      description=description,
+      settings=child,
       folder=folder,
       run=run,
     )
+    epochs = training.run()
     fit.finish(self.inference(model), description, folder, epochs)
 
   def _inherit(self, model, arc, run):

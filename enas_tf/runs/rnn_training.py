@@ -70,14 +70,9 @@ class Training:
     """
     found = self._saver.restore(fit.resume_step(self._run))
     self._run.record()
-    step, steps = self._trainer.num_steps, self._steps_per_epoch
-    epoch, done = divmod(step, steps)
-    fit.begin(self._folder, epoch, self._num_epochs, self._run)
-    if 0 < step < self._num_epochs * steps:
-      self._run.terminal.say(
-        f"Resuming the training at epoch {epoch + 1}, step {done} of {steps}."
-      )
-    fit.keep_epochs(self._folder / fit.METRICS, epoch)
+    steps = self._steps_per_epoch
+    epoch, done = divmod(self._trainer.num_steps, steps)
+    fit.begin(self._folder, epoch, done, steps, self._num_epochs, self._run)
     means = supernet.Means(found.notes.get("totals") if found else None, done)
     report = _Report(self._folder, self._run.terminal, self._num_epochs)
     with (

@@ -1,17 +1,16 @@
-import io
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import checkpoints, config, errors, manifest
+from enas_tf import checkpoints, config, errors, files
 from enas_tf.controllers import base as controllers
 from enas_tf.controllers import random_search
 from enas_tf.report import loggers
-from enas_tf.report import terminal as terminals
 from enas_tf.runs import derive, family, search
 from enas_tf.spaces import micro
+from tests.runs import context
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
 TEXTS = ("0 0 0 0 0 0 0 0", "1 0 1 0 1 0 1 0", "1 1 0 0 0 1 1 0",
@@ -82,14 +81,14 @@ def experiment(fixed_arc=None, **run):
 
 
 def test_best_arc_is_the_fixed_one(tmp_path):
-  manifest.write_json(tmp_path / derive.BEST_ARC, {"arc": TEXTS[0]})
+  files.write_json(tmp_path / derive.BEST_ARC, {"arc": TEXTS[0]})
   for text in TEXTS[1:]:
     assert str(derive.best_arc(Family(experiment(text)), tmp_path)) == text
 
 
 def test_best_arc_is_the_derived_one(tmp_path):
   arc = SPACE.parse(TEXTS[2])
-  manifest.write_json(
+  files.write_json(
     tmp_path / derive.BEST_ARC, {"rank": 1, "arc": arc.to_json()}
   )
   assert derive.best_arc(Family(experiment()), tmp_path) == arc
@@ -118,6 +117,9 @@ class Counter:
   def __init__(self):
     self.variable = tf.Variable(0)
 
+  def flush(self):
+    self.variable.assign(100)
+
   def state(self):
     return {"count": self.variable}
 
@@ -133,6 +135,7 @@ class Family:
     )
 
   def rank(self, parts, arcs):
+    assert int(parts.child.variable) == 100  # Whole weights are ranked.
     rows = sorted(arcs.numpy(), key=lambda row: -row.sum())[:3]
     return [
       {
@@ -149,9 +152,9 @@ class Family:
 
 def run(folder):
   """Runs the verb in a folder; returns what was said."""
-  screen = io.StringIO()
   settings = experiment(derive_samples=20, derive_top=3)
-  derive.run(Family(settings), folder, terminals.Terminal(screen))
+  command, screen = context.make(folder, settings)
+  derive.run(Family(settings), command)
   return screen.getvalue()
 
 

@@ -16,8 +16,9 @@ from enas_tf.data import text_windows
 from enas_tf.evaluators import perplexity
 from enas_tf.networks import counts, rnn_child
 from enas_tf.report import terminal as terminals
-from enas_tf.runs import families, fit, rnn
+from enas_tf.runs import families, fit, rnn, rnn_training
 from enas_tf.spaces import rnn as spaces
+from tests.runs import context
 
 VOCAB = 60
 CHILD = dict(
@@ -32,7 +33,11 @@ NUM_EPOCHS = 3
 def experiment(controller=None, fixed_arc=None, search=None, final=None):
   return config.ExperimentConfig(
     run=config.RunConfig(
-      search_for="rnn", derive_samples=4, derive_top=2, save_minutes=0.0
+      search_for="rnn",
+      derive_samples=4,
+      derive_top=2,
+      save_minutes=0.0,
+      max_checkpoints_to_keep=10_000,
     ),
     data=config.DataConfig(data="pydoc", vocab_size=VOCAB),
     search=config.RnnSearchConfig(**CHILD | (search or {})),
@@ -110,8 +115,10 @@ def test_fingerprint_is_of_all_but_the_length(parts):
   assert parts.fingerprint | longer == parts.fingerprint
   assert parts.fingerprint | other != parts.fingerprint
   for name in ("seed", "data", "vocab_size", "child_hidden_size",
-               "controller_lr"):  # fmt: skip
+               "controller_lstm_size"):  # fmt: skip
     assert name in parts.fingerprint
+  for name in ("child_lr", "child_grad_bound", "controller_lr"):
+    assert name not in parts.fingerprint  # These may change.
 
 
 def test_text_that_is_too_short_is_refused_at_once():
@@ -171,19 +178,25 @@ class Terminal(terminals.Terminal):
 def train(family, folder, last_words=None):
   """Trains a child; returns what was said."""
   terminal = Terminal(last_words)
-  family.train(ARC, folder, terminal)
+  family.train(ARC, context.make(folder, family.experiment, terminal)[0])
   return terminal.screen.getvalue()
 
 
+def place(folder):
+  """Returns the folder of the child."""
+  (found,) = (folder / "final").iterdir()
+  return found
+
+
 def rows(folder):
-  with open(folder / fit.FOLDER / "metrics.csv", newline="") as file:
+  with open(place(folder) / "metrics.csv", newline="") as file:
     return list(csv.DictReader(file))
 
 
 def saved(folder):
   """Returns (step, arrays) of the newest checkpoint."""
-  step, _, arrays = checkpoints.load(folder / fit.FOLDER / "checkpoints")
-  return step, arrays
+  found = checkpoints.load(place(folder) / "checkpoints")
+  return found.step, found.arrays
 
 
 @pytest.fixture(scope="module")
@@ -202,15 +215,14 @@ def test_trains_all_epochs(family, trained):
       "child/grad_norm", "child/learning_rate", "child/perplexity",
   ]  # fmt: skip
   step, arrays = saved(trained)
-  assert step == NUM_EPOCHS
   words = len(family._text.train) // CHILD["batch_size"]
   steps = (words - 1) // CHILD["bptt_steps"]
-  assert arrays["num_steps"] == NUM_EPOCHS * steps
+  assert step == arrays["num_steps"] == NUM_EPOCHS * steps
 
 
 def test_tensorboard_shows_what_the_table_has(trained):
   found = collections.defaultdict(dict)
-  for path in (trained / fit.FOLDER / "tensorboard").glob("events*"):
+  for path in (place(trained) / "tensorboard").glob("events*"):
     for event in tf.compat.v1.train.summary_iterator(str(path)):
       for value in event.summary.value:
         found[event.step][value.tag] = float(tf.make_ndarray(value.tensor))
@@ -221,7 +233,7 @@ def test_tensorboard_shows_what_the_table_has(trained):
 
 
 def test_child_is_better_than_a_guess(family, trained):
-  model, description = fit.load(trained)
+  model, description = fit.load(place(trained), str(ARC))
   results = family.evaluate(model, description)
   assert results["test_perplexity"] < 0.7 * VOCAB
   assert results["test_words"] == len(family._text.test)
@@ -232,7 +244,7 @@ def test_child_is_better_than_a_guess(family, trained):
 
 
 def test_description_tells_how_to_read(family, trained):
-  _, description = fit.load(trained)
+  _, description = fit.load(place(trained), str(ARC))
   assert description["arc_string"] == str(ARC)
   assert SPACE.from_json(description["arc"]) == ARC
   assert tuple(description["vocabulary"]) == family._text.vocabulary
@@ -240,7 +252,7 @@ def test_description_tells_how_to_read(family, trained):
 
 
 def test_other_texts_are_refused(family, trained):
-  model, description = fit.load(trained)
+  model, description = fit.load(place(trained), str(ARC))
   words = ["other", *description["vocabulary"][1:]]
   with pytest.raises(errors.DataError, match="of other words"):
     family.evaluate(model, description | {"vocabulary": words})
@@ -253,7 +265,8 @@ def test_killed_training_goes_on(family, trained, tmp_path, epoch):
     train(family, tmp_path, f"Epoch {epoch}/")
   assert len(rows(tmp_path)) == epoch
   said = train(family, tmp_path)
-  assert ("Resuming the training at epoch 2." in said) == (epoch == 2)
+  # Every step is saved, but for the last of an epoch.
+  assert f"Resuming the training at epoch {epoch}, step " in said
   assert rows(tmp_path) == rows(trained)
   (_, found), (_, expected) = saved(tmp_path), saved(trained)
   assert found.keys() == expected.keys()
@@ -276,16 +289,16 @@ def test_the_best_epoch_is_kept(family, tmp_path, monkeypatch):
   )
   with pytest.raises(PowerCut):
     train(family, tmp_path, "Epoch 3/")
-  # The best epoch is the newest with a checkpoint.
-  step, arrays = saved(tmp_path)
-  assert step == 2
-  assert arrays["best"] == 30.0
+  assert saved(tmp_path)[1]["best"] == 30.0
+  # The second epoch is the best.
+  words = len(family._text.train) // CHILD["batch_size"]
+  end = 2 * ((words - 1) // CHILD["bptt_steps"])
+  arrays = checkpoints.load(place(tmp_path) / "checkpoints", end).arrays
   scores = iter([40.0])
   train(family, tmp_path)
-  step, last = saved(tmp_path)
-  assert step == 3
+  _, last = saved(tmp_path)
   assert last["best"] == 30.0
-  model, _ = fit.load(tmp_path)
+  model, _ = fit.load(place(tmp_path), str(ARC))
   for variable in model.trainable_variables:
     name = f"supernet/{variable.path}"
     np.testing.assert_array_equal(variable, arrays[name], name)
@@ -311,7 +324,6 @@ def test_averaged_weights_are_kept(tmp_path, monkeypatch):
   scores = [50.0, 60.0, 55.0, 40.0]
   train_to_scores(monkeypatch, whole, scores)
   train_to_scores(monkeypatch, killed, scores, "Epoch 4/")
-  assert saved(killed)[0] == 3
   train_to_scores(monkeypatch, killed, scores[3:])
   _, arrays = saved(whole)
   for name, value in saved(killed)[1].items():
@@ -320,7 +332,7 @@ def test_averaged_weights_are_kept(tmp_path, monkeypatch):
   counts = [int(row["averaged_steps"]) for row in rows(whole)]
   assert counts == [0, 0, 0, 1 + arrays["num_steps"] // 4]
   for folder in (whole, killed):
-    model, _ = fit.load(folder)
+    model, _ = fit.load(place(folder), str(ARC))
     for i, variable in enumerate(model.trainable_variables):
       np.testing.assert_array_equal(variable, arrays[f"average/mean/{i}"])
       assert np.any(variable.numpy() != arrays[f"supernet/{variable.path}"])
@@ -349,18 +361,19 @@ def test_diverged_training_saves_nothing(tmp_path):
     train(families.get(experiment(final=settings)), tmp_path)
   with pytest.raises(errors.CheckpointError):
     saved(tmp_path)
-  with pytest.raises(errors.CheckpointError, match="no trained child"):
-    fit.load(tmp_path)
+  with pytest.raises(errors.CheckpointError, match="0 of 3 epochs"):
+    fit.load(place(tmp_path), str(ARC))
 
 
 def test_export(family, trained, tmp_path):
-  model, description = fit.load(trained)
+  model, description = fit.load(place(trained), str(ARC))
   family.export(model, description, tmp_path)
-  exported = tf.saved_model.load(str(tmp_path / "saved_model"))
+  exported = tf.saved_model.load(str(tmp_path / "export" / "saved_model"))
   answer = exported.score(tf.constant(["the default value"]))
   assert answer["words"].numpy() == [4]
   assert 1 < answer["perplexity"].numpy()[0] < 10 * VOCAB
-  loaded = keras.saving.load_model(tmp_path / "child.keras", compile=False)
+  loaded = keras.saving.load_model(
+    tmp_path / "export" / "child.keras", compile=False)
   assert counts.parameters(loaded) == counts.parameters(model)
 
 
@@ -368,7 +381,7 @@ def test_rows_are_replaced_whole(tmp_path):
   """Readers, and a run that is killed, never see half a table."""
   path = tmp_path / "metrics.csv"
   for epoch in (1, 2, 3, 2):
-    rnn._append(path, {"epoch": epoch, "value": 10 * epoch})
+    rnn_training._append(path, {"epoch": epoch, "value": 10 * epoch})
   with open(path, newline="") as file:
     found = [(row["epoch"], row["value"]) for row in csv.DictReader(file)]
   assert found == [("1", "10"), ("2", "20")]

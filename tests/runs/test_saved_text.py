@@ -81,7 +81,7 @@ def exported(model, tmp_path_factory):
   folder = tmp_path_factory.mktemp("export")
   for _ in range(2):
     saved_text.export(model, DESCRIPTION, folder / "first")
-  return (folder / "first").rename(folder / "moved")
+  return (folder / "first" / "export").rename(folder / "moved")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,3 @@
-import io
 import json
 from typing import NamedTuple
 
@@ -8,9 +7,9 @@ import tensorflow as tf
 
 from enas_tf import checkpoints, config
 from enas_tf.controllers import random_search
-from enas_tf.report import terminal as terminals
 from enas_tf.runs import family, search
 from enas_tf.spaces import micro
+from tests.runs import context
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
 PLAN = search.Plan(
@@ -35,6 +34,11 @@ class Controller(random_search.RandomSearch):
     self._calls.append(f"propose {n}")
     return super().propose(n)
 
+  def take_back(self, n):
+    if n:
+      self._calls.append(f"take back {n}")
+    super().take_back(n)
+
   def update(self, arcs, rewards):
     self._calls.append(f"update {len(arcs)}")
     self._learned.assign_add(tf.reduce_sum(rewards))
@@ -50,16 +54,23 @@ class Child:
   def __init__(self, calls, last_step=None):
     self._calls = calls
     self._last_step = last_step
+    self.stop_at = None
     self._weight = tf.Variable(1.0)
     self._step = tf.Variable(0)
 
-  def run(self, arcs):
+  @property
+  def num_steps(self):
+    return int(self._step)
+
+  def run(self, arcs, stop):
     self._calls.append(f"run {len(arcs)}")
     for arc in arcs.numpy():
       if int(self._step) == self._last_step:
         raise PowerCut
       self._weight.assign(0.9 * self._weight + float(arc @ range(1, 9)))
       self._step.assign_add(1)
+      if stop():
+        break
     return {"child/loss": float(self._weight)}
 
   def flush(self):
@@ -244,24 +255,29 @@ class Family(NamedTuple):
   parts: family.SearchParts
 
 
-def run(parts, folder, num_epochs=3, save_minutes=0.0):
+def run(parts, folder, num_epochs=3, save_minutes=0.0, stop_at=None, **kwargs):
   """Runs the verb on parts; returns what was said."""
   experiment = config.ExperimentConfig(
-      run=config.RunConfig(log_every=2, save_minutes=save_minutes),
+      run=config.RunConfig(
+          log_every=2, save_minutes=save_minutes, **kwargs
+      ),
       search=config.ChildConfig(num_epochs=num_epochs),
       controller=config.ControllerConfig(
           train_steps=2, train_every=2, num_aggregate=3
       ),
   )  # fmt: skip
-  screen = io.StringIO()
-  search.run(Family(experiment, parts), folder, terminals.Terminal(screen))
+  command, screen = context.make(folder, experiment)
+  if stop_at is not None:
+    command.stop.requested = lambda: parts.child.num_steps >= stop_at
+  search.run(Family(experiment, parts), command)
+  assert command.records == 1
   return screen.getvalue()
 
 
 def saved(folder):
   """Returns (step, arrays) of the newest checkpoint."""
-  step, _, arrays = checkpoints.load(folder / search.FOLDER)
-  return step, arrays
+  found = checkpoints.load(folder / search.FOLDER)
+  return found.step, found.arrays
 
 
 def test_run_saves_and_logs(tmp_path):
@@ -324,3 +340,35 @@ def test_run_that_is_done_does_nothing(tmp_path):
   assert calls == []
   after = saved(tmp_path)[0], (tmp_path / "metrics.jsonl").read_bytes()
   assert after == before
+
+
+@pytest.mark.parametrize("stop_at", range(1, 15))
+def test_stopped_run_goes_on(tmp_path, stop_at):
+  """It stops at once, and ends with the arrays of one that was not stopped."""
+  whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+  for folder in (whole, stopped):
+    folder.mkdir()
+  run(make_parts()[0], whole)
+  parts, _ = make_parts()
+  with pytest.raises(SystemExit):
+    run(parts, stopped, save_minutes=60.0, stop_at=stop_at)
+  assert saved(stopped)[1]["child/step"] == stop_at
+  said = run(make_parts()[0], stopped)
+  assert "Resuming the search" in said
+  arrays, others = saved(whole)[1], saved(stopped)[1]
+  for each in arrays.keys() - {"position/tick"}:
+    np.testing.assert_array_equal(others[each], arrays[each], each)
+
+
+def test_goes_back_to_an_older_checkpoint(tmp_path):
+  whole, other = tmp_path / "whole", tmp_path / "other"
+  for folder in (whole, other):
+    folder.mkdir()
+    run(make_parts()[0], folder, max_checkpoints_to_keep=9)
+  before = (other / "metrics.jsonl").read_bytes()
+  step = checkpoints.steps(other / search.FOLDER)[2]
+  said = run(make_parts()[0], other, resume_from=step)
+  assert "Resuming the search" in said
+  assert (other / "metrics.jsonl").read_bytes() == before
+  for each, value in saved(whole)[1].items():
+    np.testing.assert_array_equal(saved(other)[1][each], value, each)

@@ -24,6 +24,14 @@ OTHER = SPACE.parse("0 0 0 3")
 TEXT = np.random.default_rng(0).integers(VOCAB, size=(ROWS, 13), dtype=np.int32)
 
 
+def take_steps(trainer, steps):
+  """Takes steps of the one cell; returns the means of the metrics."""
+  means = supernet.Means()
+  trainer.run_steps(steps, means)
+  assert means.count == steps
+  return recurrent.with_perplexity(means.result())
+
+
 def schedule(step):
   return 0.5 / (1 + tf.cast(step, tf.float32))
 
@@ -161,7 +169,7 @@ def test_steps_of_one_cell_by_hand():
   trainer = build_trainer(model, lambda start: iter(WINDOWS[start:]))
   for number, each in enumerate(WINDOWS):
     reference.step(each, number)
-    assert_metrics(trainer.run_steps(1), reference, number)
+    assert_metrics(take_steps(trainer, 1), reference, number)
     assert_alike(trainer, model, reference)
   assert trainer.num_traces == 1
 
@@ -253,7 +261,7 @@ def run_steps(trainer, steps):
   """Takes steps, of arcs where the trainer's network takes them."""
   if "supernet/language/bank" in trainer.state():
     return trainer.run(rows(*([ARC, OTHER] * steps)[:steps]))
-  return trainer.run_steps(steps)
+  return take_steps(trainer, steps)
 
 
 @pytest.mark.parametrize("build", [build_net, build_child])
@@ -291,7 +299,7 @@ def test_averages_the_weights_after_each_step():
     average.observe(perplexity)
   passed = [[w.numpy() for w in weights]]
   for _ in range(2):
-    trainer.run_steps(1)
+    take_steps(trainer, 1)
     passed.append([w.numpy() for w in weights])
   expected = np.mean([each[0] for each in passed], 0)
   found = average.state()["mean/0"]
@@ -303,7 +311,7 @@ def test_divergence_names_the_step():
   trainer = build_trainer(net)
   trainer.run(rows(ARC, OTHER))
   net.language.embedding.assign(np.nan * net.language.embedding)
-  with pytest.raises(errors.DivergenceError, match="at step 3.*child_lr"):
+  with pytest.raises(errors.DivergenceError, match="at step 3"):
     trainer.run(rows(ARC, OTHER))
 
 
