@@ -11,6 +11,7 @@ from absl import app
 from absl import flags as absl_flags
 
 from enas_tf import config, errors, flags, manifest, startup
+from enas_tf.report import terminal
 
 _VERBS = {
   "search": ("search", "derive"),
@@ -46,6 +47,8 @@ def _run(experiment: config.ExperimentConfig) -> None:
 
 def run() -> None:
   """The console command; a user's error is a line, not a traceback."""
+  sys.stdout = terminal.LastingStream(sys.stdout)
+  sys.stderr = terminal.LastingStream(sys.stderr)
   flags.define()
   # Unless it is ignored, as in the background of a shell.
   if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -37,7 +37,8 @@ def run(family: family_lib.Family, folder, terminal) -> None:
   for rank, row in enumerate(family.rank(parts, arcs), start=1):
     size = family.child_size(row["arc"])
     rows.append({"rank": rank, **row, **size._asdict()})
-  _write(folder, rows)
+  with loggers.writing(folder):
+    _write(folder, rows)
   _log(folder, position.tick, rows[0])
   terminal.table(*tables.leaderboard([_printable(row) for row in rows]))
 

@@ -239,7 +239,8 @@ class _Report:
     self._num_epochs = num_epochs
 
   def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-    _append(self._table, {"epoch": epoch} | metrics)
+    with loggers.writing(self._table):
+      _append(self._table, {"epoch": epoch} | metrics)
     self._logger.scalars(epoch, metrics)
     self._terminal.say(
       f"Epoch {epoch}/{self._num_epochs}: perplexity "
