@@ -106,6 +106,14 @@ def test_a_damaged_line_of_the_metrics_stops_a_resumed_search(copied):
   assert path.read_text() == "".join(lines)
 
 
+def test_a_folder_in_the_place_of_a_file_is_an_error_of_the_user(copied):
+  pytest.importorskip("matplotlib")
+  (copied / "best_arc.png").unlink()
+  (copied / "best_arc.png").mkdir()
+  process = run("--mode=derive", f"--output_dir={copied}")
+  check_is_one_error(process, "what stands in its place", "best_arc.png")
+
+
 def test_a_disk_that_fills_up_is_an_error_of_the_user(tmp_path):
   limit = 30_000  # The picture of an arc is larger.
   process = run(
