@@ -4,6 +4,8 @@ python -m enas_tf.main --search_for=micro --data=cifar10
 """
 
 
+import sys
+
 from absl import app
 from absl import flags as absl_flags
 
@@ -16,6 +18,7 @@ from enas_tf import (
   startup,
   stopping,
 )
+from enas_tf.report import terminal
 
 _VERBS = {
   "search": ("search", "derive"),
@@ -61,6 +64,8 @@ _stop = stopping.Stop()
 
 def run() -> None:
   """The console command; an error is a line, not a traceback."""
+  sys.stdout = terminal.LastingStream(sys.stdout)
+  sys.stderr = terminal.LastingStream(sys.stderr)
   flags.define()
   _stop.install()
   with failures.told():

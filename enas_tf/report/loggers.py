@@ -3,13 +3,14 @@
 Metric names are paths: child/loss, controller/entropy_nats, reward/mean.
 """
 
+import contextlib
 import dataclasses
 import importlib.util
 import json
 import math
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -56,34 +57,25 @@ class JsonLinesLogger(Logger):
       for they will be written again. None begins a new file.
 
   Raises:
-    OutputDirError: if the file cannot be written (`scalars` too).
+    OutputDirError: if the file cannot be written (by every method), or if a
+      line of what was restored is damaged.
   """
 
   def __init__(self, path: pathlib.Path, resume_step: int | None = None):
     self._path = path
-    try:
+    with writing(path):
       _keep_lines(path, resume_step)
       self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
-    except OSError as error:
-      raise self._unwritable(error) from error
 
   def scalars(self, step: int, values: Mapping[str, float]) -> None:
     line = {"step": step} | {name: _number(v) for name, v in values.items()}
-    try:
+    with writing(self._path):
       self._file.write(json.dumps(line, allow_nan=False) + "\n")
       self._file.flush()
-    except OSError as error:
-      raise self._unwritable(error) from error
 
   def close(self) -> None:
-    self._file.close()
-
-  def _unwritable(self, error: OSError) -> errors.OutputDirError:
-    return errors.OutputDirError(
-      "The metrics of the run cannot be written: make room or give another "
-      "--output_dir; the same command goes on from the last checkpoint. "
-      f"Received: path={self._path} ({error})"
-    )
+    with writing(self._path):
+      self._file.close()
 
 
 class TensorBoardLogger(Logger):
@@ -93,11 +85,15 @@ class TensorBoardLogger(Logger):
   that the newer one writes again (its default loader does; with
   `--load_fast=false` it shows both).
 
+  A tag belongs to one of TensorBoard's plugins, so the picture of an arc has
+  another name than its text.
+
   Args:
     folder: to give to `tensorboard --logdir`.
 
   Raises:
     ConfigError: if the package tensorboard is missing: `tf.summary` needs it.
+    OutputDirError: if the files cannot be written (by every method).
   """
 
   def __init__(self, folder: pathlib.Path):
@@ -107,43 +103,50 @@ class TensorBoardLogger(Logger):
         "write its logs without it: pip install tensorboard. Received: "
         f"folder={folder}"
       )
-    self._writer = tf.summary.create_file_writer(str(folder))
+    self._folder = folder
+    with writing(folder):
+      self._writer = tf.summary.create_file_writer(str(folder))
 
   def scalars(self, step: int, values: Mapping[str, float]) -> None:
-    with self._writer.as_default(step):
+    with self._writing(step):
       for name, value in values.items():
         tf.summary.scalar(name, float(value))
-    self._writer.flush()
 
   def text(self, step: int, name: str, text: str) -> None:
-    with self._writer.as_default(step):
+    with self._writing(step):
       # TensorBoard reads Markdown: four spaces keep the lines apart.
       tf.summary.text(name, "\n".join(f"    {t}" for t in text.splitlines()))
-    self._writer.flush()
 
   def arc(self, step: int, name: str, arc: base.Arc, note: str = "") -> None:
     self.text(step, name, f"{arc}\n{note}".rstrip())
     picture = draw.draw(arc)
     if picture is not None:
-      with self._writer.as_default(step):
-        tf.summary.image(name, picture[None])
-      self._writer.flush()
+      with self._writing(step):
+        tf.summary.image(f"{name}_picture", picture[None])
 
   def hparams(self, values: Mapping[str, Any]) -> None:
     from tensorboard.plugins.hparams import api  # The check comes first.
 
     shown = (bool, int, float, str)  # What its tab HPARAMS can show.
-    with self._writer.as_default():
+    with self._writing():
       api.hparams(
         {
           name: value if isinstance(value, shown) else str(value)
           for name, value in values.items()
         }
       )
-    self._writer.flush()
 
   def close(self) -> None:
-    self._writer.close()
+    with writing(self._folder):
+      self._writer.close()
+
+  @contextlib.contextmanager
+  def _writing(self, step: int | None = None) -> Iterator[None]:
+    """What is logged within it is in the file behind it."""
+    with writing(self._folder):
+      with self._writer.as_default(step):
+        yield
+      self._writer.flush()
 
 
 class CompositeLogger(Logger):
@@ -169,8 +172,9 @@ class CompositeLogger(Logger):
       logger.hparams(values)
 
   def close(self) -> None:
-    for logger in self._loggers:
-      logger.close()
+    with contextlib.ExitStack() as stack:  # All, even if one fails.
+      for logger in self._loggers:
+        stack.callback(logger.close)
 
 
 def open_loggers(
@@ -202,6 +206,26 @@ def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
   return flat
 
 
+@contextlib.contextmanager
+def writing(path: pathlib.Path) -> Iterator[None]:
+  """Makes an error of the user of a file that cannot be written within it.
+
+  Args:
+    path: of the file, or of the folder of several.
+
+  Raises:
+    OutputDirError: for what the system or TensorFlow's file system refuses.
+  """
+  try:
+    yield
+  except (OSError, tf.errors.OpError) as error:
+    raise errors.OutputDirError(
+      "What the run found cannot be written: make room, take away what stands "
+      "in its place, or give another --output_dir; the same command goes on "
+      f"from the last checkpoint. Received: path={path} ({error})"
+    ) from error
+
+
 def _number(value: float) -> float | None:
   value = float(value)
   return value if math.isfinite(value) else None
@@ -214,15 +238,34 @@ def _keep_lines(path: pathlib.Path, last_step: int | None) -> None:
   kept = []
   if last_step is not None:
     with open(path, encoding="utf-8", errors="replace") as file:
-      kept = [line for line in file if _is_kept(line, last_step)]
+      kept = [
+        f"{line.rstrip()}\n"
+        for number, line in enumerate(file, start=1)
+        if _is_kept(line, last_step, f"{path}, line {number}")
+      ]
   temporary = path.with_name(f".{path.name}.tmp")
-  with open(temporary, "w", encoding="utf-8") as file:
-    file.writelines(kept)
-    file.flush()
-    os.fsync(file.fileno())
-  os.replace(temporary, path)
+  try:
+    with open(temporary, "w", encoding="utf-8") as file:
+      file.writelines(kept)
+      file.flush()
+      os.fsync(file.fileno())
+    os.replace(temporary, path)
+  except OSError:
+    temporary.unlink(missing_ok=True)
+    raise
 
 
-def _is_kept(line: str, last_step: int) -> bool:
-  # A killed process leaves half a line, without its end.
-  return line.endswith("\n") and json.loads(line)["step"] <= last_step
+def _is_kept(line: str, last_step: int, where: str) -> bool:
+  try:
+    return json.loads(line)["step"] <= last_step
+  except (ValueError, TypeError, KeyError) as error:
+    # A killed process leaves half a line, without its end, and it is the last.
+    # Its step is after that of any checkpoint, and will be repeated.
+    if not line.endswith("\n"):
+      return False
+    raise errors.OutputDirError(
+      "A line of the run's metrics is damaged, and the others were left as "
+      "they are: mend or delete it, or move the file away to begin a new one, "
+      "and start again. Received: "
+      f"{where}: {line.strip()[:80]!r} ({error!r})"
+    ) from error

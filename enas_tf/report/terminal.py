@@ -1,14 +1,74 @@
-"""The terminal: the only place of the package that prints."""
+"""The terminal: the only place of the package that prints.
 
+What is printed is the least of what a run leaves: a reader that has gone away
+(`| head`) or a full disk (`> log.txt`) silences it, and the run goes on.
+"""
+
+import contextlib
+import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from typing import TextIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TextIO
 
 _BAR = 20  # Characters.
 _LINE_SECONDS = 30
 _CLEAR = "\r\x1b[K"  # Back to the start of the line, and erase it.
+
+
+class LastingStream:
+  """A stream that falls silent when it can no longer be written.
+
+  It takes the place of `sys.stdout` and `sys.stderr` for a whole process, since
+  Keras prints too, and the interpreter writes out the rest at its end.
+
+  Args:
+    stream: to write to; None, as for a closed `sys.stdout`, is nowhere.
+  """
+
+  def __init__(self, stream: TextIO | None):
+    self._stream = stream or open(os.devnull, "w")  # noqa: SIM115
+
+  def write(self, text: str) -> int:
+    with self._lasting():
+      try:
+        self._stream.write(text)
+      except UnicodeEncodeError:  # A terminal of few letters.
+        self._stream.write(text.encode("ascii", "backslashreplace").decode())
+    return len(text)
+
+  def flush(self) -> None:
+    with self._lasting():
+      self._stream.flush()
+
+  def isatty(self) -> bool:
+    with self._lasting():
+      return self._stream.isatty()
+    return False
+
+  def __getattr__(self, name: str) -> Any:
+    return getattr(self._stream, name)
+
+  @contextlib.contextmanager
+  def _lasting(self) -> Iterator[None]:
+    try:
+      yield
+    except (OSError, ValueError) as error:  # The latter if it is closed.
+      self._fall_silent()
+      if not isinstance(error, BrokenPipeError):  # Nobody reads: nobody asks.
+        print(
+          "What is printed cannot be written, and is left out from now on; "
+          f"the run goes on, and its files are whole. Received: {error}",
+          file=sys.stderr,
+        )
+
+  def _fall_silent(self) -> None:
+    nowhere = open(os.devnull, "w")  # noqa: SIM115
+    # What the stream still holds goes there too, when it is closed.
+    with contextlib.suppress(OSError, ValueError):
+      os.dup2(nowhere.fileno(), self._stream.fileno())
+    self._stream = nowhere
 
 
 class Terminal:
@@ -22,7 +82,7 @@ class Terminal:
   """
 
   def __init__(self, stream: TextIO | None = None):
-    self._stream = sys.stdout if stream is None else stream
+    self._stream = LastingStream(sys.stdout if stream is None else stream)
     self._is_tty = self._stream.isatty()
     self._has_bar = False
     self._last_line = None  # (its unit, when it was printed).

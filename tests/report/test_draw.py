@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from enas_tf.report import draw
-from enas_tf.spaces import macro_channels, micro
+from enas_tf.spaces import base, macro_channels, micro, published
 
 SPACE = micro.MicroSpace()
 PUBLISHED = SPACE.published["enas_micro"]
@@ -17,16 +17,40 @@ DEEP = SPACE.parse(
 
 def _arcs():
   rng = np.random.default_rng(0)
-  ranges = macro_channels.MacroChannelsSpace(3, 256).random(rng)
-  return [PUBLISHED, DEEP, ranges, *(SPACE.random(rng) for _ in range(9))]
+  long = ("dilated_separable_conv_11x11", "identity")
+  return {
+    "micro": PUBLISHED,
+    "micro_deep": DEEP,
+    # Node i reads node i - 1 and the first input.
+    "micro_wrapped": micro.MicroSpace(9).decode(
+      2 * [x for i in range(9) for x in (i + 1, 0, 0, 0)]
+    ),
+    "micro_long_words": micro.MicroSpace(2, long).random(rng),
+    "macro": published.MACRO["enas_macro"],
+    "ranges": macro_channels.MacroChannelsSpace(12, 36).random(rng),
+    "many_channels": macro_channels.MacroChannelsSpace(3, 4096).random(rng),
+    "rnn": published.RNN["enas_lm"],
+    "rnn_first_function": published.RNN["enas_ptb"],
+  } | {f"random_{i}": SPACE.random(rng) for i in range(4)}
+
+
+each_arc = pytest.mark.parametrize("arc", _arcs().values(), ids=_arcs())
 
 
 def test_draw_is_a_picture_that_is_not_empty():
   pytest.importorskip("matplotlib")
   picture = draw.draw(PUBLISHED)
   assert picture.dtype == np.uint8 and picture.shape[2] == 4
-  assert 200 < picture.shape[0] < picture.shape[1] < 4000
   assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 50
+
+
+@each_arc
+def test_pictures_fit_a_screen(arc):
+  pytest.importorskip("matplotlib")
+  height, width, _ = draw.draw(arc).shape
+  assert max(height, width) < 1700
+  # A thumbnail that is scaled to a width is not a thin strip.
+  assert height > width / 5
 
 
 def test_draw_tells_arcs_apart_and_repeats():
@@ -48,7 +72,7 @@ def test_draw_shows_every_node_and_operation():
   assert shown == sorted(expected)
 
 
-@pytest.mark.parametrize("arc", _arcs(), ids=str)
+@each_arc
 def test_labels_lie_in_boxes_and_none_overlaps_or_is_cut_off(arc):
   patches = pytest.importorskip("matplotlib.patches")
   canvas = draw._canvas(arc.graphs())
@@ -63,10 +87,17 @@ def test_labels_lie_in_boxes_and_none_overlaps_or_is_cut_off(arc):
     for patch in axes.patches
     if isinstance(patch, patches.FancyBboxPatch)
   ]
-  titles = [graph.title for graph in arc.graphs()]
+  # Titles, and the names of what was cut, stand beside no box.
+  outside = [graph.title for graph in arc.graphs()]
+  outside += [name for graph in arc.graphs() for name in graph.nodes]
+  inside = 0
   for text, label in zip(texts, axes.texts, strict=True):
-    if label.get_text() not in titles:
-      assert any(is_inside(text, box) for box in boxes), label
+    is_in_box = any(is_inside(text, box) for box in boxes)
+    inside += is_in_box
+    assert is_in_box or label.get_text() in outside, label
+    # What is beside the boxes touches none.
+    assert is_in_box or not any(text.overlaps(box) for box in boxes), label
+  assert inside == len(boxes)
 
 
 def is_inside(inner, outer) -> bool:
@@ -75,15 +106,36 @@ def is_inside(inner, outer) -> bool:
   )
 
 
-@pytest.mark.parametrize("arc", _arcs(), ids=str)
+@each_arc
+def test_boxes_do_not_overlap(arc):
+  patches = pytest.importorskip("matplotlib.patches")
+  canvas = draw._canvas(arc.graphs())
+  canvas.draw()
+  boxes = [
+    patch.get_window_extent().padded(-1)
+    for patch in canvas.figure.axes[0].patches
+    if isinstance(patch, patches.FancyBboxPatch)
+  ]
+  for i, box in enumerate(boxes):
+    assert is_inside(box, canvas.figure.bbox)
+    assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+@each_arc
 def test_layout_leads_from_left_to_right_without_collisions(arc):
   for graph in arc.graphs():
-    columns, ys, _ = draw._layout(graph)
+    layout = draw._layout(graph, 0.0)
+    columns, ys = layout.columns, layout.ys
     for edge in graph.edges:
       assert columns[edge.start] < columns[edge.end]
       for column in range(columns[edge.start], columns[edge.end]):
         assert (column, edge.start) in ys
-    for column in set(columns):
+    for column in range(1, max(columns) + 1):
+      row = layout.rows[column]
+      if row == layout.rows[column - 1]:
+        assert layout.xs[column - 1] < layout.xs[column]
+      else:
+        assert row == layout.rows[column - 1] + 1
       items = sorted(
         (y, node) for (place, node), y in ys.items() if place == column
       )
@@ -92,7 +144,22 @@ def test_layout_leads_from_left_to_right_without_collisions(arc):
           draw._height(graph, node) if columns[node] == column else draw._LANE
           for node in (below, above)
         ]
-        assert high - low >= sum(heights) / 2 + draw._GAP - 1e-9
+        assert high - low >= sum(heights) / 2 - 1e-9
+
+
+def test_a_chain_is_wrapped_into_rows_that_name_what_goes_on():
+  pytest.importorskip("matplotlib")
+  names = tuple(f"layer {i}" for i in range(20))
+  edges = tuple(base.Edge(i, i + 1, "conv_3x3") for i in range(19))
+  graph = base.Graph("chain", names, (*edges, base.Edge(0, 19)))
+  layout = draw._layout(graph, 0.0)
+  texts = draw._canvas([graph]).figure.axes[0].texts
+  shown = [text.get_text() for text in texts]
+  cut = [i - 1 for i in range(20) if layout.begins_row(i)]
+  assert len(cut) >= 2
+  assert sorted(text for text in shown if text in names) == sorted(
+    [f"layer {i}" for i in cut] + ["layer 0"] * len(cut)
+  )
 
 
 def test_save_png_writes_a_picture(tmp_path):

@@ -2,6 +2,8 @@ import dataclasses
 import importlib.util
 import json
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from enas_tf import config, errors
-from enas_tf.report import loggers
+from enas_tf.report import draw, loggers
 from enas_tf.spaces import micro
+from tests.report import tensorboard_reader
 
 ARC = micro.MicroSpace(num_cells=1).parse("0 2 1 4 1 0 0 3")
 
@@ -84,6 +87,39 @@ def test_json_lines_that_cannot_be_written(tmp_path):
     loggers.JsonLinesLogger(tmp_path / "missing" / "m.jsonl")
 
 
+def test_json_lines_with_a_folder_in_their_place(tmp_path):
+  path = tmp_path / "m.jsonl"
+  path.mkdir()
+  for resume_step in (None, 3):
+    with pytest.raises(errors.OutputDirError, match="what stands in its place"):
+      loggers.JsonLinesLogger(path, resume_step)
+    assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize(
+  "damaged", ['{"step": 1, "child/', "\0\0\0", '{"a": 1}', "3", '{"step": "1"}']
+)
+def test_a_damaged_line_is_named_and_nothing_is_lost(damaged, tmp_path):
+  path = tmp_path / "m.jsonl"
+  lines = ['{"step": 0}', damaged, '{"step": 2}', '{"step": 3}', ""]
+  path.write_text("\n".join(lines))
+  with pytest.raises(errors.OutputDirError, match="m.jsonl, line 2: ") as info:
+    loggers.JsonLinesLogger(path, resume_step=2)
+  assert "mend or delete it" in str(info.value)
+  assert path.read_text() == "\n".join(lines)
+  # As the error says.
+  path.write_text("\n".join(lines[:1] + lines[2:]))
+  _log(path, [3], resume_step=2).close()
+  assert [line["step"] for line in _lines(path)] == [0, 2, 3]
+
+
+def test_a_whole_last_line_without_its_end_is_kept(tmp_path):
+  path = tmp_path / "m.jsonl"
+  path.write_text('{"step": 0}\n{"step": 1}')  # An editor can leave it so.
+  _log(path, [2], resume_step=1).close()
+  assert [line["step"] for line in _lines(path)] == [0, 1, 2]
+
+
 @pytest.mark.skipif(
   not pathlib.Path("/dev/full").exists(), reason="needs /dev/full"
 )
@@ -127,14 +163,20 @@ def test_tensorboard_hyper_parameters(tmp_path):
   assert found == settings | {"ops": "('a', 'b')", "fixed_arc": "None"}
 
 
-def test_tensorboard_arc_is_text_and_a_picture(tmp_path):
+def test_tensorboard_shows_an_arc_as_text_and_as_a_picture(tmp_path):
   pytest.importorskip("matplotlib")
-  logger = loggers.TensorBoardLogger(tmp_path)
+  logger = loggers.TensorBoardLogger(tmp_path / "run")
   logger.arc(2, "arcs/best", ARC, "reward 0.5")
+  logger.arc(4, "arcs/best", ARC)
   logger.close()
-  text, picture = [value for _, tag, value in _events(tmp_path)]
-  assert text.item() == b"    0 2 1 4 1 0 0 3\n    reward 0.5"
-  assert picture[2].startswith(b"\x89PNG")
+  board = tensorboard_reader.Reader(tmp_path)
+  assert board.texts("run") == {
+    "arcs/best": ["    0 2 1 4 1 0 0 3\n    reward 0.5", "    0 2 1 4 1 0 0 3"]
+  }
+  pictures = board.pictures("run")
+  assert list(pictures) == ["arcs/best_picture"]
+  for picture in pictures["arcs/best_picture"]:
+    np.testing.assert_array_equal(picture, draw.draw(ARC))
 
 
 def test_tensorboard_arc_without_matplotlib(tmp_path, monkeypatch):
@@ -151,6 +193,48 @@ def test_tensorboard_missing_says_what_to_install(tmp_path, monkeypatch):
   monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
   with pytest.raises(errors.ConfigError, match="pip install tensorboard"):
     loggers.TensorBoardLogger(tmp_path)
+
+
+_CALLS = {
+  "scalars": lambda logger: logger.scalars(0, {"a": 1.0}),
+  "text": lambda logger: logger.text(0, "t", "words"),
+  "arc": lambda logger: logger.arc(0, "best", ARC),
+  "hparams": lambda logger: logger.hparams({"seed": 0}),
+}
+
+
+# A file that may not grow is like a full disk.
+_FULL = """
+import pathlib, resource, sys
+from enas_tf import errors
+from enas_tf.report import loggers
+from tests.report import test_loggers
+opened = []
+for name, call in test_loggers._CALLS.items():
+  logger = loggers.TensorBoardLogger(pathlib.Path(sys.argv[1]) / name)
+  call(logger)
+  opened.append((name, logger, call))
+resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))
+for name, logger, call in opened:
+  try:
+    call(logger)
+    sys.exit(f"{name} did not notice.")
+  except errors.OutputDirError as error:
+    assert f"Received: path={sys.argv[1]}/{name} (" in str(error), error
+"""
+
+
+def test_tensorboard_on_a_full_disk(tmp_path):
+  process = subprocess.run(
+    [sys.executable, "-c", _FULL, tmp_path], capture_output=True, text=True
+  )
+  assert process.returncode == 0, process.stderr
+
+
+def test_tensorboard_with_a_file_in_the_place_of_its_folder(tmp_path):
+  (tmp_path / "file").write_text("")
+  with pytest.raises(errors.OutputDirError, match="what stands in its place"):
+    loggers.TensorBoardLogger(tmp_path / "file" / "tensorboard")
 
 
 class _Recorder(loggers.Logger):

@@ -125,6 +125,77 @@ def test_verbosity_is_what_keras_fit_takes():
   assert terminal.Terminal(io.StringIO()).verbosity == 2
 
 
+class _Full(io.StringIO):
+  def write(self, text):
+    raise OSError(28, "No space left on device")
+
+
+class _Broken(io.StringIO):
+  def flush(self):
+    raise BrokenPipeError(32, "Broken pipe")
+
+
+def _closed():
+  stream = io.StringIO()
+  stream.close()
+  return stream
+
+
+@pytest.mark.parametrize(
+  ("make", "words"),
+  [(_Full, "No space left"), (_Broken, ""), (_closed, "closed")],
+)
+def test_a_stream_that_fails_silences_the_terminal(make, words, capsys):
+  term = terminal.Terminal(make())
+  for _ in range(3):
+    term.say("Hello.")
+    _progress(term)
+  out, err = capsys.readouterr()
+  assert out == ""
+  # It is said once, but for a reader who has gone away.
+  assert words in err and err.count("\n") == (1 if words else 0)
+
+
+def test_a_closed_standard_output_is_nowhere():
+  stream = terminal.LastingStream(None)
+  assert stream.write("Hello.") == 6 and not stream.isatty()
+  stream.flush()
+
+
+def test_letters_that_a_stream_lacks_are_written_as_numbers():
+  raw = io.BytesIO()
+  stream = io.TextIOWrapper(raw, encoding="ascii")
+  terminal.Terminal(stream).say("a \u2501 b")
+  assert raw.getvalue() == b"a \\u2501 b\n"
+
+
+_PRINTS = """
+import sys
+from enas_tf.report import terminal
+for name in ("stdout", "stderr"):
+  setattr(sys, name, terminal.LastingStream(getattr(sys, name)))
+for _ in range(3000):
+  print("Not by the terminal, and so much that it does not fit into a pipe.")
+print("Not written out before the end.", end="")
+print("This neither.", end="", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+  "redirected", ["> /dev/full", "> /dev/full 2>&1", ">&-", "| head -1"]
+)
+def test_process_ends_well_wherever_its_output_goes(redirected):
+  process = subprocess.run(
+    ["bash", "-c", f'set -o pipefail; "$0" -c "$1" {redirected}']
+    + [sys.executable, _PRINTS],
+    capture_output=True,
+    text=True,
+  )
+  assert process.returncode == 0, process.stderr
+  assert "Traceback" not in process.stderr
+  assert "Exception" not in process.stderr
+
+
 def test_import_loads_no_tensorflow():
   code = (
     "import sys; from enas_tf.report import terminal, tables, draw; "

@@ -393,3 +393,12 @@ def test_settings_of_the_experiment_are_left_alone():
   before = dataclasses.asdict(given)
   families.get(given)
   assert dataclasses.asdict(given) == before
+
+
+def test_a_table_that_cannot_be_written_is_an_error_of_the_user(tmp_path):
+  (tmp_path / "metrics.csv").mkdir()
+  terminal = terminals.Terminal(io.StringIO())
+  report = rnn._Report(tmp_path, terminal, num_epochs=1)
+  scores = {"child/perplexity": 2.0, "valid_perplexity": 2.0}
+  with pytest.raises(errors.OutputDirError, match="Received: path=.*metrics"):
+    report.on_epoch(1, scores)

@@ -8,7 +8,7 @@ from enas_tf import errors
 from enas_tf.data import text_windows
 from enas_tf.networks import rnn_child, rnn_supernet
 from enas_tf.spaces import rnn
-from enas_tf.training import averaging, recurrent
+from enas_tf.training import averaging, recurrent, supernet
 
 SPACE = rnn.RnnSpace(2)
 VOCAB, UNITS, ROWS, STEPS = 7, 8, 3, 4
