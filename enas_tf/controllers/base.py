@@ -35,7 +35,11 @@ class Controller(abc.ABC):
 
   @abc.abstractmethod
   def propose(self, n: int) -> tf.Tensor:
-    """Returns n arcs, int32 [n, num_decisions]."""
+    """Returns n arcs, int32 [n, num_decisions].
+
+    As long as nothing is learnt in between, the arcs of several calls are
+    those of one call for all of them.
+    """
 
   @abc.abstractmethod
   def update(self, arcs: tf.Tensor, rewards: tf.Tensor) -> dict[str, float]:

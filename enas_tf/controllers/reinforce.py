@@ -5,6 +5,9 @@ import tensorflow as tf
 
 from enas_tf.controllers import base
 
+# Arcs that are drawn together; see `propose`.
+_BLOCK = 32
+
 
 class Reinforce(base.Controller):
   """Trains a policy so that it proposes arcs with higher rewards.
@@ -42,9 +45,15 @@ class Reinforce(base.Controller):
     self._optimizer.build(list(self._variables.values()))
 
   def propose(self, n):
-    seed = tf.stack([self._seed, self._num_proposals])
-    self._num_proposals.assign_add(1)
-    return self._policy.sample(n, seed)
+    # Arc number k is always row k % _BLOCK of a block of one size, whose seed
+    # is k // _BLOCK: neither its random numbers nor the rounding of the
+    # policy's matrix products depend on how many arcs are asked for.
+    first = int(self._num_proposals)
+    self._num_proposals.assign_add(n)
+    skipped = first % _BLOCK
+    blocks = range(first // _BLOCK, -(-(first + n) // _BLOCK))
+    arcs = [self._policy.sample(_BLOCK, (self._seed, each)) for each in blocks]
+    return tf.concat(arcs, 0)[skipped : skipped + n]
 
   def update(self, arcs, rewards):
     metrics = self._update(arcs, tf.cast(rewards, tf.float32))
