@@ -26,6 +26,7 @@ def run(
 ) -> None:
   """Runs the verbs in order, in the run's folder."""
   logging.set_verbosity(logging.WARNING)  # TensorFlow's notes on saving.
+  # Ours have seeds by name; this is for layers of others that have none.
   keras.utils.set_random_seed(experiment.run.seed)
   if experiment.run.deterministic:
     tf.config.experimental.enable_op_determinism()
