@@ -112,7 +112,7 @@ def test_full_disk_keeps_the_last(tmp_path, monkeypatch):
   assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_full_disk_at_the_first_checkpoint_does_not_boast(tmp_path, monkeypatch):
+def test_full_disk_at_the_first_checkpoint(tmp_path, monkeypatch):
   saver, _ = build(tmp_path)
 
   def fail(*_, **__):

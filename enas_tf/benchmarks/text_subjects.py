@@ -72,7 +72,7 @@ class Subjects:
     rng = np.random.default_rng(options.seed)
     arcs = [space.random(rng) for _ in range(options.arcs)]
     rows = [tf.constant([space.encode(arc)]) for arc in arcs]
-    sizes = self._family.sizes(child)
+    sizes = self._family.sizes(child) | {"seed": options.seed}
     network = rnn_supernet.RnnSupernet(space, **sizes)
     larger = rnn_supernet.RnnSupernet(
       rnn.RnnSpace(child.num_nodes, _EIGHT), **sizes

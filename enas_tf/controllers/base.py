@@ -35,9 +35,14 @@ class Controller(abc.ABC):
 
   @abc.abstractmethod
   def propose(self, n: int) -> tf.Tensor:
-    """Returns n arcs, int32 [n, num_decisions]."""
+    """Returns n arcs, int32 [n, num_decisions].
 
-  def take_back(self, n: int) -> None:  # noqa: B027
+    As long as nothing is learnt in between, the arcs of several calls are
+    those of one call for all of them.
+    """
+
+  @abc.abstractmethod
+  def take_back(self, n: int) -> None:
     """Takes the last n proposals back: they will come again."""
 
   @abc.abstractmethod

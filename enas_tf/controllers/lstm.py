@@ -3,12 +3,21 @@
 import keras
 import tensorflow as tf
 
+from enas_tf import seeds
+
 # ENAS, section 3; the original draws every weight of a controller from it.
 INITIAL_RANGE = 0.1
 
 
 def uniform(shape: tuple[int, ...], name: str, seed: int) -> tf.Variable:
-  """Returns a variable that is drawn from U(-0.1, 0.1)."""
+  """Returns a variable that is drawn from U(-0.1, 0.1).
+
+  Args:
+    shape: of the variable.
+    name: of the variable; no other of the policy has it.
+    seed: of the policy.
+  """
+  seed = seeds.derive(seed, name)
   value = keras.random.uniform(shape, -INITIAL_RANGE, INITIAL_RANGE, seed=seed)
   return tf.Variable(value, name=name)
 
@@ -25,7 +34,7 @@ class StackedLSTM(tf.Module):
   Args:
     units: of each layer; also the length of the input.
     num_layers: how many layers.
-    seed: of the initial weights.
+    seed: of the policy.
 
   Attributes:
     weights: one [2 * units, 4 * units] for each layer.
@@ -35,7 +44,7 @@ class StackedLSTM(tf.Module):
     super().__init__()
     self._units = units
     self.weights = [
-      uniform((2 * units, 4 * units), f"lstm/layer_{i}/w", seed + i)
+      uniform((2 * units, 4 * units), f"lstm/layer_{i}/w", seed)
       for i in range(num_layers)
     ]
 
@@ -60,14 +69,14 @@ class Attention(tf.Module):
 
   Args:
     units: length of anchors and queries.
-    seed: of the initial weights.
+    seed: of the policy.
   """
 
   def __init__(self, units: int, seed: int):
     super().__init__()
     self.w_1 = uniform((units, units), "attention/w_1", seed)
-    self.w_2 = uniform((units, units), "attention/w_2", seed + 1)
-    self.v = uniform((units, 1), "attention/v", seed + 2)
+    self.w_2 = uniform((units, units), "attention/w_2", seed)
+    self.v = uniform((units, 1), "attention/v", seed)
 
   def key(self, anchor):
     """Returns what `__call__` needs of an anchor, [n, units]."""

@@ -22,18 +22,18 @@ class MacroChannelsPolicy(macro_policy.LayerPolicy):
   def _make_weights(self, lstm_size, seed):
     filters = self.space.out_filters
 
-    def make(shape, name, first):
+    def make(shape, name):
       return [
-        lstm.uniform(shape, name.format(i), first + 4 * i)
+        lstm.uniform(shape, name.format(i), seed)
         for i in range(len(self.space.ops))
       ]
 
     shape = (filters, lstm_size)
-    self.emb_start = make(shape, "emb/branch_{}/w_start", seed)
-    self.emb_count = make(shape, "emb/branch_{}/w_count", seed + 1)
+    self.emb_start = make(shape, "emb/branch_{}/w_start")
+    self.emb_count = make(shape, "emb/branch_{}/w_count")
     shape = (lstm_size, filters)
-    self.softmax_start = make(shape, "softmax/branch_{}/w_start", seed + 2)
-    self.softmax_count = make(shape, "softmax/branch_{}/w_count", seed + 3)
+    self.softmax_start = make(shape, "softmax/branch_{}/w_start")
+    self.softmax_count = make(shape, "softmax/branch_{}/w_count")
 
   def _decide_layer(self, x, state, decide):
     filters = self.space.out_filters

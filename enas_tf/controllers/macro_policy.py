@@ -48,8 +48,8 @@ class LayerPolicy(policy.Policy):
       seed=seed,
     )
     self._log_targets = tf.math.log([1 - skip_target, skip_target])
-    self.g_emb = lstm.uniform((1, lstm_size), "g_emb", seed + 200)
-    self._make_weights(lstm_size, seed + 201)
+    self.g_emb = lstm.uniform((1, lstm_size), "g_emb", seed)
+    self._make_weights(lstm_size, seed)
     num_skips = space.num_layers * (space.num_layers - 1) // 2
     num_others = (space.num_decisions - num_skips) // space.num_layers
     # How many decisions are made at once, in the order of the arc.
@@ -60,7 +60,7 @@ class LayerPolicy(policy.Policy):
       self._places_of_skips.append(len(self._sizes) - 1)
 
   def _make_weights(self, lstm_size: int, seed: int) -> None:
-    """Makes the weights of `_decide_layer`; draws from `seed` and later."""
+    """Makes the weights of `_decide_layer`; `seed` is the policy's."""
     raise NotImplementedError
 
   def _decide_layer(self, x, state, decide):
@@ -128,7 +128,7 @@ class MacroPolicy(LayerPolicy):
   def _make_weights(self, lstm_size, seed):
     num_ops = len(self.space.ops)
     self.emb = lstm.uniform((num_ops, lstm_size), "emb/w", seed)
-    self.softmax_w = lstm.uniform((lstm_size, num_ops), "softmax/w", seed + 1)
+    self.softmax_w = lstm.uniform((lstm_size, num_ops), "softmax/w", seed)
 
   def _decide_layer(self, x, state, decide):
     h, state = self.lstm(x, state)

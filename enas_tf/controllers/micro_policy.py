@@ -48,9 +48,9 @@ class MicroPolicy(policy.Policy):
     )
     self._op_tanh_reduce = op_tanh_reduce
     num_ops = len(space.ops)
-    self.g_emb = lstm.uniform((1, lstm_size), "g_emb", seed + 200)
-    self.emb = lstm.uniform((num_ops, lstm_size), "emb/w", seed + 201)
-    self.softmax_w = lstm.uniform((lstm_size, num_ops), "softmax/w", seed + 202)
+    self.g_emb = lstm.uniform((1, lstm_size), "g_emb", seed)
+    self.emb = lstm.uniform((num_ops, lstm_size), "emb/w", seed)
+    self.softmax_w = lstm.uniform((lstm_size, num_ops), "softmax/w", seed)
     separable = np.isin(space.ops, _SEPARABLE)
     bias = np.where(separable, _LEARNT_BIAS, 0)[None]
     self.softmax_b = tf.Variable(bias.astype(np.float32), name="softmax/b")

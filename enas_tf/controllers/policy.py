@@ -50,7 +50,7 @@ class Policy(tf.Module, abc.ABC):
     self._temperature = temperature
     self._faithful = faithful
     self.lstm = lstm.StackedLSTM(lstm_size, num_layers, seed)
-    self.attention = lstm.Attention(lstm_size, seed + 100)
+    self.attention = lstm.Attention(lstm_size, seed)
 
   @abc.abstractmethod
   def run(self, n, decide) -> None:

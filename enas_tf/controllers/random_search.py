@@ -20,10 +20,17 @@ class RandomSearch(base.Controller):
     self._num_proposals = tf.Variable(0, trainable=False)
 
   def propose(self, n):
-    rng = np.random.default_rng([self._seed, int(self._num_proposals)])
-    self._num_proposals.assign_add(1)
-    arcs = [self.space.random(rng) for _ in range(n)]
+    first = int(self._num_proposals)
+    self._num_proposals.assign_add(n)
+    # A stream for each arc, so that it matters not how many are asked for.
+    arcs = [
+      self.space.random(np.random.default_rng([self._seed, number]))
+      for number in range(first, first + n)
+    ]
     return tf.constant([self.space.encode(arc) for arc in arcs], tf.int32)
+
+  def take_back(self, n):
+    self._num_proposals.assign_sub(n)
 
   def update(self, arcs, rewards):
     return {}

@@ -1,9 +1,15 @@
 """REINFORCE with a moving-average baseline (ENAS, section 2.2)."""
 
+import math
+
 import keras
 import tensorflow as tf
 
+from enas_tf import errors
 from enas_tf.controllers import base
+
+# Arcs that are drawn together; see `propose`.
+_BLOCK = 32
 
 
 class Reinforce(base.Controller):
@@ -42,13 +48,31 @@ class Reinforce(base.Controller):
     self._optimizer.build(list(self._variables.values()))
 
   def propose(self, n):
-    seed = tf.stack([self._seed, self._num_proposals])
-    self._num_proposals.assign_add(1)
-    return self._policy.sample(n, seed)
+    # Arc number k is always row k % _BLOCK of a block of one size, whose seed
+    # is k // _BLOCK: neither its random numbers nor the rounding of the
+    # policy's matrix products depend on how many arcs are asked for.
+    first = int(self._num_proposals)
+    self._num_proposals.assign_add(n)
+    skipped = first % _BLOCK
+    blocks = range(first // _BLOCK, -(-(first + n) // _BLOCK))
+    arcs = [self._policy.sample(_BLOCK, (self._seed, each)) for each in blocks]
+    return tf.concat(arcs, 0)[skipped : skipped + n]
+
+  def take_back(self, n):
+    self._num_proposals.assign_sub(n)
 
   def update(self, arcs, rewards):
     metrics = self._update(arcs, tf.cast(rewards, tf.float32))
-    return {name: float(value) for name, value in metrics.items()}
+    metrics = {name: float(value) for name, value in metrics.items()}
+    for name in ("controller/loss", "controller/grad_norm"):
+      if not math.isfinite(metrics[name]):
+        raise errors.DivergenceError(
+          f"The {name.replace('/', ' ')} is not finite",
+          f"{name}={metrics[name]}, rewards={tf.reduce_min(rewards):.4g} to "
+          f"{tf.reduce_max(rewards):.4g}",
+          is_of_controller=True,
+        )
+    return metrics
 
   @tf.function(autograph=False, reduce_retracing=True)
   def _update(self, arcs, rewards):
@@ -92,7 +116,9 @@ class Reinforce(base.Controller):
 
   def state(self):
     optimizer = {
-      f"optimizer/{i}": v.value for i, v in enumerate(self._optimizer.variables)
+      f"optimizer/{i}": v.value
+      for i, v in enumerate(self._optimizer.variables)
+      if v.name != "learning_rate"  # A setting, which may change on resume.
     }
     policy = {f"policy/{name}": v for name, v in self._variables.items()}
     own = {"baseline": self._baseline, "num_proposals": self._num_proposals}

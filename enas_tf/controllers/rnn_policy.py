@@ -47,8 +47,8 @@ class RnnPolicy(policy.Policy):
       seed=seed,
     )
     functions = (len(space.functions), lstm_size)
-    self.g_emb = lstm.uniform((1, lstm_size), "embedding/g", seed + 200)
-    self.emb = lstm.uniform(functions, "embedding/w", seed + 201)
+    self.g_emb = lstm.uniform((1, lstm_size), "embedding/g", seed)
+    self.emb = lstm.uniform(functions, "embedding/w", seed)
     for variable in self.trainable_variables:
       variable.assign(variable * (_INITIAL_RANGE / lstm.INITIAL_RANGE))
 

@@ -5,6 +5,8 @@ Each kernel is a function of given random numbers; `augment` draws them.
 
 import tensorflow as tf
 
+from enas_tf import seeds
+
 
 def crop(images, offsets, padding: int):
   """Pads with zeros and crops back to the size.
@@ -54,30 +56,37 @@ def cutout(images, starts, size: int):
   return tf.where(mask[..., None], 0.0, images)
 
 
-def augment(images, kind: str, seed, cutout_size=None, faithful=False):
+def augment(
+  images, kind: str, seed: int, step, cutout_size=None, faithful=False
+):
   """Returns normalized images, augmented.
 
   Args:
     images: [batch, height, width, channels].
     kind: "none", "crop" or "crop_flip".
-    seed: int32 [2], of the random numbers.
+    seed: of the random numbers.
+    step: which of the batches it is, int32.
     cutout_size: side of the square that is blanked, or None.
     faithful: the square's corner, not its middle, is drawn from the image, as
       in the original; it is smaller on average.
   """
   batch = tf.shape(images)[0]
   height, width = images.shape[1:3]
+
+  def stream(name):
+    return tf.stack([seeds.derive(seed, name), step])
+
   if kind != "none":
     padding = max(1, min(height, width) // 8)
     offsets = tf.random.stateless_uniform(
-      (batch, 2), seed, 0, 2 * padding + 1, tf.int32
+      (batch, 2), stream("crop"), 0, 2 * padding + 1, tf.int32
     )
     images = crop(images, offsets, padding)
   if kind == "crop_flip":
-    mask = tf.random.stateless_uniform((batch,), seed + [1, 0]) < 0.5
+    mask = tf.random.stateless_uniform((batch,), stream("flip")) < 0.5
     images = flip(images, mask)
   if cutout_size is not None:
-    uniform = tf.random.stateless_uniform((batch, 2), seed + [2, 0])
+    uniform = tf.random.stateless_uniform((batch, 2), stream("cutout"))
     starts = tf.cast(uniform * [float(height), float(width)], tf.int32)
     if not faithful:
       starts -= cutout_size // 2

@@ -9,7 +9,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import errors
+from enas_tf import errors, seeds
 from enas_tf.data import augment as augmentation
 from enas_tf.data import base
 
@@ -66,8 +66,8 @@ def train_batches(
   @tf.autograph.experimental.do_not_convert  # Would cost half a second.
   def read(step, rows):
     batch = normalize(tf.gather(images, rows))
-    step_seed = tf.stack([seed, tf.cast(step, tf.int32)])
-    batch = augmentation.augment(batch, kind, step_seed, cutout_size, faithful)
+    step = tf.cast(step, tf.int32)
+    batch = augmentation.augment(batch, kind, seed, step, cutout_size, faithful)
     return batch, tf.gather(labels, rows)
 
   epochs = tf.data.Dataset.range(start_step // num_batches, np.iinfo("i8").max)
@@ -82,7 +82,8 @@ def _epoch_rows(num_images, batch_size, seed, start_step, epoch):
   """Returns (step, which images) of the batches of an epoch."""
   num_batches = batches_per_epoch(num_images, batch_size)
   order = tf.random.experimental.stateless_shuffle(
-    tf.range(num_images), tf.stack([seed, tf.cast(epoch, tf.int32)])
+    tf.range(num_images),
+    tf.stack([seeds.derive(seed, "order"), tf.cast(epoch, tf.int32)]),
   )
   order = tf.concat([order, order], 0)[: num_batches * batch_size]
   first = tf.where(

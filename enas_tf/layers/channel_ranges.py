@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from enas_tf import seeds
 from enas_tf.layers import norm, operations
 
 
@@ -34,17 +35,17 @@ class ChannelRanges(keras.layers.Layer):
   def build(self, input_shape):
     for i, operation in enumerate(self._operations):
       for j, weight in enumerate(operation.weights(self._filters)):
-        initial = weight.initialize(1, self._filters, self._seed + 100 * i + j)
-        self._add(f"op_{i}_{j}", weight.shape, initial)
+        self._add(f"op_{i}_{j}", weight)
     rows = self._filters * len(self._operations)
     weight = operations.Weight((1, 1, rows, self._filters), "he")
-    initial = weight.initialize(1, self._filters, self._seed + 99)
-    self._add("kernel", weight.shape, initial)
+    self._add("kernel", weight)
     self.norm.build((*input_shape[:3], self._filters))
 
-  def _add(self, name: str, shape, initial):
+  def _add(self, name: str, weight: operations.Weight) -> None:
+    seed = seeds.derive(self._seed, name)
+    initial = weight.initialize(1, self._filters, seed)
     variable = self.add_weight(
-      shape=shape,
+      shape=weight.shape,
       initializer=lambda shape, dtype: tf.reshape(initial, shape),
       name=name,
     )

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from enas_tf.layers import initial
+
 
 @keras.saving.register_keras_serializable("enas_tf")
 class FactorizedReduction(keras.layers.Layer):
@@ -18,9 +20,10 @@ class FactorizedReduction(keras.layers.Layer):
 
   Args:
     filters: output channels, even.
+    seed: of the initial weights.
   """
 
-  def __init__(self, filters: int, **kwargs):
+  def __init__(self, filters: int, seed: int = 0, **kwargs):
     super().__init__(**kwargs)
     if filters % 2:
       raise ValueError(
@@ -28,11 +31,14 @@ class FactorizedReduction(keras.layers.Layer):
         f"filters must be even. Received: filters={filters}"
       )
     self.filters = filters
+    self.seed = seed
 
   def build(self, input_shape):
     shape = (1, 1, input_shape[-1], self.filters // 2)
     for name in ("path1", "path2"):
-      weight = self.add_weight(shape=shape, initializer="he_normal", name=name)
+      weight = self.add_weight(
+        shape=shape, initializer=initial.he_normal(self.seed, name), name=name
+      )
       setattr(self, name, weight)
 
   def kernel(self):
@@ -55,4 +61,4 @@ class FactorizedReduction(keras.layers.Layer):
     )
 
   def get_config(self):
-    return super().get_config() | {"filters": self.filters}
+    return super().get_config() | {"filters": self.filters, "seed": self.seed}

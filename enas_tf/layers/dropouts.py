@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from enas_tf import seeds
+
 
 class Rates(NamedTuple):
   """What share is dropped, in [0, 1) each.
@@ -68,8 +70,8 @@ def draw(rates: Rates, vocab_size: int, batch, units: int, seed) -> Masks:
   )
   return Masks(
     *(
-      _mask(rate, shape, (seed, len(shapes) * step + i))
-      for i, (rate, shape) in enumerate(zip(rates, shapes, strict=True))
+      _mask(rate, shape, (seeds.derive(seed, f"dropout/{name}"), step))
+      for name, rate, shape in zip(Rates._fields, rates, shapes, strict=True)
     )
   )
 

@@ -2,19 +2,22 @@
 
 import keras
 
-from enas_tf.layers import norm
+from enas_tf.layers import initial, norm
 
 # Weight of the auxiliary head's loss in the loss of the training.
 AUX_WEIGHT = 0.4
 
 
-def classifier(x, num_classes: int, dropout: keras.Layer, *, relu: bool = True):
+def classifier(
+  x, num_classes: int, dropout: keras.Layer, seed: int, *, relu: bool = True
+):
   """Returns the logits of the last layer's output.
 
   Args:
     x: [batch, height, width, channels].
     num_classes: logits per image.
     dropout: a layer that is put before the last one.
+    seed: of the network.
     relu: whether a ReLU comes first.
 
   Returns:
@@ -23,15 +26,16 @@ def classifier(x, num_classes: int, dropout: keras.Layer, *, relu: bool = True):
   if relu:
     x = keras.layers.ReLU(name="head_relu")(x)
   x = keras.layers.GlobalAveragePooling2D(name="head_pool")(x)
-  return _logits(dropout(x), num_classes, "head_dense")
+  return _logits(dropout(x), num_classes, seed, "head_dense")
 
 
-def auxiliary(x, num_classes: int, *, trainable: bool = True):
+def auxiliary(x, num_classes: int, seed: int, *, trainable: bool = True):
   """Returns the logits of a classifier on a cell in the middle.
 
   Args:
     x: [batch, height, width, channels], the output of the cell.
     num_classes: logits per image.
+    seed: of the network.
     trainable: whether its weights are trained; if not, they stay random, as
       in the original, and pass the gradient on.
 
@@ -53,7 +57,7 @@ def auxiliary(x, num_classes: int, *, trainable: bool = True):
       kernel_size,
       padding="same",
       use_bias=False,
-      kernel_initializer="he_normal",
+      kernel_initializer=initial.he_normal(seed, f"{name}_conv"),
       trainable=trainable,
       name=f"{name}_conv",
     )(x)
@@ -62,14 +66,14 @@ def auxiliary(x, num_classes: int, *, trainable: bool = True):
     )(x)
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
   x = keras.layers.GlobalAveragePooling2D(name="aux_mean")(x)
-  return _logits(x, num_classes, "aux_dense", trainable)
+  return _logits(x, num_classes, seed, "aux_dense", trainable)
 
 
-def _logits(x, num_classes: int, name: str, trainable: bool = True):
+def _logits(x, num_classes: int, seed: int, name: str, trainable: bool = True):
   return keras.layers.Dense(
     num_classes,
     use_bias=False,
-    kernel_initializer="he_normal",
+    kernel_initializer=initial.he_normal(seed, name),
     trainable=trainable,
     name=name,
   )(x)

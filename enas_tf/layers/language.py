@@ -9,14 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import errors
+from enas_tf import errors, seeds
 from enas_tf.layers import dropouts, highway
 
 OUTPUTS = ("all", "loose")
 # Initial weights are uniform within this distance of 0.
 INITIAL_RANGE = 0.04
-# Apart from the seeds of the dropouts.
-_SEED_OF_WEIGHTS = 1000
 
 
 class Language(keras.layers.Layer):
@@ -61,16 +59,15 @@ class Language(keras.layers.Layer):
   def build(self, *shapes, **named_shapes):
     del shapes, named_shapes  # The arguments give all sizes.
     units = self.units
-    self.embedding = self._weight("embedding", (self.vocab_size, units), 0)
-    self.w_prev = self._weight("w_prev", (2 * units, 2 * units), 1)
+    self.embedding = self._weight("embedding", (self.vocab_size, units))
+    self.w_prev = self._weight("w_prev", (2 * units, 2 * units))
     self.step = self.add_weight(
       shape=(), dtype="int32", initializer="zeros", trainable=False, name="step"
     )
 
-  def _weight(self, name: str, shape, number: int):
-    """Returns a new variable, with random numbers of its own `number`."""
-    seed = self.seed + _SEED_OF_WEIGHTS * (number + 1)
-    seed = tf.constant([seed, 0], tf.int64)
+  def _weight(self, name: str, shape):
+    """Returns a new variable, with random numbers of its own."""
+    seed = tf.constant([seeds.derive(self.seed, name), 0], tf.int64)
 
     def initialize(shape, dtype):
       del dtype
@@ -176,7 +173,7 @@ class SharedLanguage(Language):
   def build(self, *shapes, **named_shapes):
     super().build(*shapes, **named_shapes)
     shape = (self.num_blocks, self.units, 2 * self.units)
-    self.bank = self._weight("bank", shape, 2)
+    self.bank = self._weight("bank", shape)
 
   @property
   def num_blocks(self) -> int:
@@ -231,8 +228,7 @@ class FixedLanguage(Language):
     super().build(*shapes, **named_shapes)
     shape = (self.units, 2 * self.units)
     self.node_kernels = [
-      self._weight(f"node_{i}", shape, i + 1)
-      for i in range(1, len(self.nodes) + 1)
+      self._weight(f"node_{i}", shape) for i in range(1, len(self.nodes) + 1)
     ]
 
   def kernels(self, arc=None) -> list:

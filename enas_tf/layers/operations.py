@@ -21,8 +21,8 @@ from typing import ClassVar, NamedTuple
 import keras
 import tensorflow as tf
 
-from enas_tf import errors
-from enas_tf.layers import conv, norm
+from enas_tf import errors, seeds
+from enas_tf.layers import conv, initial, norm
 
 _REGISTRY = {}
 _STRIDES = [1, 1, 1, 1]
@@ -81,8 +81,10 @@ class Stage(abc.ABC):
     return ()
 
   @abc.abstractmethod
-  def layer(self, filters: int, stride: int, name: str) -> keras.Layer:
-    """Returns the same stage as a Keras layer."""
+  def layer(
+    self, filters: int, stride: int, name: str, seed: int
+  ) -> keras.Layer:
+    """Returns the same stage as a Keras layer; `seed` is the network's."""
 
 
 class Relu(Stage):
@@ -95,7 +97,7 @@ class Relu(Stage):
   def input_gradient(self, dy, weights, saved):
     return tf.raw_ops.ReluGrad(gradients=dy, features=saved[0]), ()
 
-  def layer(self, filters, stride, name):
+  def layer(self, filters, stride, name, seed):
     return keras.layers.ReLU(name=f"{name}_relu")
 
 
@@ -137,14 +139,14 @@ class Conv(Stage):
     )
     return (dw,)
 
-  def layer(self, filters, stride, name):
+  def layer(self, filters, stride, name, seed):
     return keras.layers.Conv2D(
       filters,
       self.kernel_size,
       strides=stride,
       padding="same",
       use_bias=False,
-      kernel_initializer="he_normal",
+      kernel_initializer=initial.he_normal(seed, f"{name}_conv"),
       name=f"{name}_conv",
     )
 
@@ -188,14 +190,14 @@ class Depthwise(Stage):
     weight = weights[0]
     return (self._gradient(weight, saved[0], weight, saved_back[0]),)
 
-  def layer(self, filters, stride, name):
+  def layer(self, filters, stride, name, seed):
     return keras.layers.DepthwiseConv2D(
       self.kernel_size,
       strides=stride,
       padding="same",
       dilation_rate=self.dilation if stride == 1 else 1,
       use_bias=False,
-      depthwise_initializer="he_normal",
+      depthwise_initializer=initial.he_normal(seed, f"{name}_depthwise"),
       name=f"{name}_depthwise",
     )
 
@@ -241,7 +243,7 @@ class Normalize(Stage):
   def weight_gradient(self, weights, saved, saved_back):
     return saved_back
 
-  def layer(self, filters, stride, name):
+  def layer(self, filters, stride, name, seed):
     return norm.BatchNorm(epsilon=self.epsilon, name=f"{name}_bn")
 
 
@@ -278,7 +280,7 @@ class Pool(Stage):
       )
     return dx, ()
 
-  def layer(self, filters, stride, name):
+  def layer(self, filters, stride, name, seed):
     layer = (
       keras.layers.AveragePooling2D
       if self.kind == "avg"
@@ -310,7 +312,7 @@ class Operation:
   def initialize(self, copies: int, filters: int, seed: int):
     """Returns initial weights, float32 [copies, num_rows, filters]."""
     parts = [
-      weight.initialize(copies, filters, seed + i)
+      weight.initialize(copies, filters, seeds.derive(seed, f"weight_{i}"))
       for i, weight in enumerate(self.weights(filters))
     ]
     return tf.concat(parts, 1) if parts else tf.zeros([copies, 0, filters])
@@ -377,7 +379,7 @@ class Operation:
     ]
 
   def layers(
-    self, filters: int, stride: int = 1, name: str = ""
+    self, filters: int, stride: int = 1, name: str = "", seed: int = 0
   ) -> list[keras.Layer]:
     """Returns the operation as Keras layers, to be called in turn.
 
@@ -385,12 +387,12 @@ class Operation:
       filters: channels of the input and of the output.
       stride: of the first stage that can have one.
       name: a prefix of the layers' names.
+      seed: of the network.
     """
     layers = []
     for i, stage in enumerate(self.stages):
-      layers.append(
-        stage.layer(filters, stride if stage.spatial else 1, f"{name}stage_{i}")
-      )
+      here = stride if stage.spatial else 1
+      layers.append(stage.layer(filters, here, f"{name}stage_{i}", seed))
       if stage.spatial:
         stride = 1
     return layers
@@ -468,12 +470,13 @@ class MaxPool3x3(Operation):
 class Identity(Operation):
   """The input itself; with stride 2 a child puts a factorized reduction."""
 
-  def layers(self, filters, stride=1, name=""):
+  def layers(self, filters, stride=1, name="", seed=0):
     if stride == 1:
       return []
+    name = f"{name}reduce"
     return [
-      conv.FactorizedReduction(filters, name=f"{name}reduce"),
-      norm.BatchNorm(name=f"{name}reduce_bn"),
+      conv.FactorizedReduction(filters, seeds.derive(seed, name), name=name),
+      norm.BatchNorm(name=f"{name}_bn"),
     ]
 
 

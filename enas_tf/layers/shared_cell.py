@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from enas_tf import seeds
 from enas_tf.layers import dataflow, mixed, norm, operations, shared
 
 
@@ -45,8 +46,8 @@ class SharedCell(keras.layers.Layer):
     )
     self._first_edges, edges = edges_before[:-1], edges_before[-1]
     initial = [
-      operation.initialize(edges, filters, seed + 1000 * i)
-      for i, operation in enumerate(catalogue)
+      operation.initialize(edges, filters, seeds.derive(seed, operation.word))
+      for operation in catalogue
     ]
     self.bank = shared.Bank(
       [operation.num_rows(filters) for operation in catalogue] * edges,
@@ -59,7 +60,9 @@ class SharedCell(keras.layers.Layer):
       [filters] * (num_nodes + 2),
       filters,
       tf.reshape(
-        project.initialize(num_nodes + 2, filters, seed + 999),
+        project.initialize(
+          num_nodes + 2, filters, seeds.derive(seed, "output_bank")
+        ),
         [-1, filters],
       ),
       name="output_bank",

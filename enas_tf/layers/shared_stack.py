@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from enas_tf import seeds
 from enas_tf.layers import conv, dataflow, mixed, norm, operations, shared
 
 _NORMALIZE = operations.Normalize()
@@ -49,8 +50,10 @@ class SharedStack(keras.layers.Layer):
     self.pool_layers = pool_layers
     catalogue = [operations.get(word) for word in words]
     initial = [
-      operation.initialize(num_layers, filters, seed + 1000 * i)
-      for i, operation in enumerate(catalogue)
+      operation.initialize(
+        num_layers, filters, seeds.derive(seed, operation.word)
+      )
+      for operation in catalogue
     ]
     self.bank = shared.Bank(
       [operation.num_rows(filters) for operation in catalogue] * num_layers,
@@ -64,7 +67,8 @@ class SharedStack(keras.layers.Layer):
     for layer in pool_layers:
       for tensor in range(layer + 2):
         name = f"layer_{layer}_pool_{tensor}"
-        setattr(self, name, _Reduction(filters, name=name))
+        reduction = _Reduction(filters, seeds.derive(seed, name), name=name)
+        setattr(self, name, reduction)
 
   @property
   def banks(self) -> list[shared.Bank]:
@@ -139,9 +143,9 @@ class SharedStack(keras.layers.Layer):
 class _Reduction(keras.layers.Layer):
   """The weights of one halving: a factorized reduction, normalized."""
 
-  def __init__(self, filters: int, **kwargs):
+  def __init__(self, filters: int, seed: int, **kwargs):
     super().__init__(**kwargs)
-    self.reduce = conv.FactorizedReduction(filters, name="reduce")
+    self.reduce = conv.FactorizedReduction(filters, seed, name="reduce")
     self.bn = norm.BatchNorm(moving_statistics=False, name="bn")
 
   def build(self, input_shape):

@@ -32,7 +32,7 @@ def build(
   )
 
 
-def _ranges(arc, layer, filters: int, searched: bool, name: str, x):
+def _ranges(arc, layer, filters: int, searched: bool, name: str, seed: int, x):
   """Returns the concatenated ranges of all operations of a layer."""
   parts = []
   for op, (_, count) in zip(arc.ops, layer.ranges, strict=True):
@@ -42,7 +42,7 @@ def _ranges(arc, layer, filters: int, searched: bool, name: str, x):
     y = x
     for i, stage in enumerate(operation.stages):
       each = stage.layer(
-        channels if i >= last else filters, 1, f"{name}_{op}_stage_{i}"
+        channels if i >= last else filters, 1, f"{name}_{op}_stage_{i}", seed
       )
       y = each(y)
     parts.append(y)
@@ -51,7 +51,7 @@ def _ranges(arc, layer, filters: int, searched: bool, name: str, x):
     x = keras.layers.Concatenate(name=f"{name}_concat_ranges")(parts)
   if not searched:
     x = keras.layers.ReLU(name=f"{name}_ranges_relu")(x)
-  x = operations.Conv(1).layer(filters, 1, f"{name}_ranges")(x)
+  x = operations.Conv(1).layer(filters, 1, f"{name}_ranges", seed)(x)
   x = norm.BatchNorm(name=f"{name}_ranges_bn")(x)
   return (
     keras.layers.ReLU(name=f"{name}_ranges_last_relu")(x) if searched else x
@@ -64,7 +64,8 @@ class _SearchedLayers(macro_child.SearchedLayers):
     self._arc = arc
 
   def operate(self, number, layer, x):
-    return _ranges(self._arc, layer, self.filters, True, f"layer_{number}", x)
+    name = f"layer_{number}"
+    return _ranges(self._arc, layer, self.filters, True, name, self.seed, x)
 
 
 class _FinalLayers(macro_child.FinalLayers):
@@ -73,4 +74,5 @@ class _FinalLayers(macro_child.FinalLayers):
     self._arc = arc
 
   def operate(self, number, layer, x):
-    return _ranges(self._arc, layer, self.filters, False, f"layer_{number}", x)
+    name = f"layer_{number}"
+    return _ranges(self._arc, layer, self.filters, False, name, self.seed, x)

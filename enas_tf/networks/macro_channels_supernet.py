@@ -6,6 +6,7 @@ names, so that all weights but those of other channels are used at every step.
 
 import keras
 
+from enas_tf import seeds
 from enas_tf.layers import channel_ranges, heads, norm, regularize
 from enas_tf.networks import macro_skeleton
 from enas_tf.spaces import macro_channels
@@ -39,13 +40,14 @@ class MacroChannelsSupernet(keras.Model):
     )
     filters = space.out_filters
     words = tuple(f"macro/{word}" for word in space.ops)
-    x = macro_skeleton.stem(images, filters, moving_statistics=False)
+    x = macro_skeleton.stem(images, filters, seed, moving_statistics=False)
     tensors = [x]
     first = 0
     for layer in range(space.num_layers):
       name = f"layer_{layer}"
+      ranges = f"{name}_ranges"
       y = channel_ranges.ChannelRanges(
-        words, filters, first, seed + 10_000 * layer, name=f"{name}_ranges"
+        words, filters, first, seeds.derive(seed, ranges), name=ranges
       )(tensors[-1], arc=arc)
       first += 2 * len(words)
       if layer:
@@ -58,12 +60,16 @@ class MacroChannelsSupernet(keras.Model):
       if layer in macro_skeleton.pool_layers(space.num_layers):
         tensors = [
           macro_skeleton.halve(
-            x, filters, f"{name}_pool_{i}", moving_statistics=False
+            x, filters, f"{name}_pool_{i}", seed, moving_statistics=False
           )
           for i, x in enumerate(tensors)
         ]
-    dropout = regularize.Dropout(keep_prob, seed, name="head_dropout")
-    logits = heads.classifier(tensors[-1], num_classes, dropout, relu=False)
+    dropout = regularize.Dropout(
+      keep_prob, seeds.derive(seed, "head_dropout"), name="head_dropout"
+    )
+    logits = heads.classifier(
+      tensors[-1], num_classes, dropout, seed, relu=False
+    )
     super().__init__({"images": images, "arc": arc}, {"logits": logits})
     self.space = space
 

@@ -7,7 +7,7 @@ halving. `--child_as_searched` builds the child as the supernet computes it.
 
 import keras
 
-from enas_tf import config, errors
+from enas_tf import config, errors, seeds
 from enas_tf.layers import heads, norm, operations, regularize
 from enas_tf.networks import macro_skeleton
 from enas_tf.spaces import macro
@@ -28,7 +28,7 @@ def build(
     child: the other sizes.
     image_shape: (height, width, channels).
     num_classes: logits per image.
-    seed: of weights and dropout.
+    seed: of the initial weights and the dropout.
 
   Returns:
     A functional model of images, float32 [batch, height, width, channels],
@@ -55,10 +55,10 @@ def build_from(
   layers, body, child: config.ChildConfig, *, image_shape, num_classes, seed
 ) -> keras.Model:
   """Returns a child of layers that `body` makes; see `build`."""
-  keras.utils.set_random_seed(seed)
+  body.seed = seed
   body.filters = child.out_filters * child.out_filters_scale
   images = keras.Input(image_shape, name="images")
-  x = macro_skeleton.stem(images, body.filters, moving_statistics=True)
+  x = macro_skeleton.stem(images, body.filters, seed, moving_statistics=True)
   tensors = [x]
   pool_layers = macro_skeleton.pool_layers(len(layers))
   for number, layer in enumerate(layers):
@@ -69,8 +69,10 @@ def build_from(
     tensors.append(x)
     if number in pool_layers:
       tensors = body.halve(number, tensors)
-  dropout = regularize.Dropout(child.keep_prob, seed, name="head_dropout")
-  logits = heads.classifier(tensors[-1], num_classes, dropout, relu=False)
+  dropout = regularize.Dropout(
+    child.keep_prob, seeds.derive(seed, "head_dropout"), name="head_dropout"
+  )
+  logits = heads.classifier(tensors[-1], num_classes, dropout, seed, relu=False)
   return keras.Model(images, {"logits": logits}, name="macro_child")
 
 
@@ -84,15 +86,17 @@ class SearchedLayers:
 
   Attributes:
     filters: channels, everywhere.
+    seed: of the network.
   """
 
   filters: int
+  seed: int
 
   def operate(self, number: int, layer: macro.Layer, x):
     """Returns what a layer computes of the one before it."""
     operation = operations.get(f"macro/{layer.op}")
     name = f"layer_{number}_{layer.op}_"
-    for each in operation.layers(self.filters, name=name):
+    for each in operation.layers(self.filters, 1, name, self.seed):
       x = each(x)
     return x
 
@@ -106,7 +110,11 @@ class SearchedLayers:
     """Halves height and width of all tensors behind a layer."""
     return [
       macro_skeleton.halve(
-        x, self.filters, f"layer_{number}_pool_{i}", moving_statistics=True
+        x,
+        self.filters,
+        f"layer_{number}_pool_{i}",
+        self.seed,
+        moving_statistics=True,
       )
       for i, x in enumerate(tensors)
     ]
@@ -120,9 +128,11 @@ class FinalLayers:
 
   Attributes:
     filters: channels, here and now.
+    seed: of the network.
   """
 
   filters: int
+  seed: int
 
   def __init__(self, faithful: bool = False):
     self._faithful = faithful
@@ -135,7 +145,7 @@ class FinalLayers:
     if not stages:
       return x
     if isinstance(stages[0], operations.Pool):
-      return stages[0].layer(self.filters, 1, name)(x)
+      return stages[0].layer(self.filters, 1, name, self.seed)(x)
     size = stages[0].kernel_size
     return self._convolve(x, stages, f"{name}_conv_{size}x{size}")
 
@@ -150,7 +160,11 @@ class FinalLayers:
     self.filters *= 2
     return [
       macro_skeleton.halve(
-        x, self.filters, f"layer_{number}_pool_{i}", moving_statistics=True
+        x,
+        self.filters,
+        f"layer_{number}_pool_{i}",
+        self.seed,
+        moving_statistics=True,
       )
       for i, x in enumerate(tensors)
     ]
@@ -175,5 +189,5 @@ class FinalLayers:
     """Returns relu, convolution, normalization."""
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
     for stage in stages:
-      x = stage.layer(self.filters, 1, name)(x)
+      x = stage.layer(self.filters, 1, name, self.seed)(x)
     return norm.BatchNorm(name=f"{name}_bn")(x)

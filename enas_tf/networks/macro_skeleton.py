@@ -2,7 +2,8 @@
 
 import keras
 
-from enas_tf.layers import conv, norm
+from enas_tf import seeds
+from enas_tf.layers import conv, initial, norm
 
 
 def pool_layers(num_layers: int) -> tuple[int, ...]:
@@ -15,14 +16,14 @@ def pool_layers(num_layers: int) -> tuple[int, ...]:
   return (third - 1, 2 * third - 1) if third else ()
 
 
-def stem(images, filters: int, *, moving_statistics: bool):
-  """Returns a 3x3 convolution, normalized, without ReLU."""
+def stem(images, filters: int, seed: int, *, moving_statistics: bool):
+  """Returns a 3x3 convolution, normalized; `seed` is the network's."""
   x = keras.layers.Conv2D(
     filters,
     3,
     padding="same",
     use_bias=False,
-    kernel_initializer="he_normal",
+    kernel_initializer=initial.he_normal(seed, "stem_conv"),
     name="stem_conv",
   )(images)
   return norm.BatchNorm(
@@ -30,9 +31,12 @@ def stem(images, filters: int, *, moving_statistics: bool):
   )(x)
 
 
-def halve(x, filters: int, name: str, *, moving_statistics: bool):
+def halve(x, filters: int, name: str, seed: int, *, moving_statistics: bool):
   """Returns half the height and width: a factorized reduction, normalized."""
-  x = conv.FactorizedReduction(filters, name=f"{name}_reduce")(x)
+  reduction = f"{name}_reduce"
+  x = conv.FactorizedReduction(
+    filters, seeds.derive(seed, reduction), name=reduction
+  )(x)
   return norm.BatchNorm(moving_statistics=moving_statistics, name=f"{name}_bn")(
     x
   )

@@ -5,6 +5,7 @@ ENAS, section 2.3; the sizes are those of the original's general_child.py.
 
 import keras
 
+from enas_tf import seeds
 from enas_tf.layers import heads, regularize, shared, shared_stack
 from enas_tf.networks import macro_skeleton
 from enas_tf.spaces import macro
@@ -36,17 +37,19 @@ class MacroSupernet(keras.Model):
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"
     )
-    x = macro_skeleton.stem(images, out_filters, moving_statistics=False)
+    x = macro_skeleton.stem(images, out_filters, seed, moving_statistics=False)
     x = shared_stack.SharedStack(
       space.num_layers,
       tuple(f"macro/{word}" for word in space.ops),
       out_filters,
       macro_skeleton.pool_layers(space.num_layers),
-      seed,
+      seeds.derive(seed, "body"),
       name="body",
     )(x, arc=arc)
-    dropout = regularize.Dropout(keep_prob, seed, name="head_dropout")
-    logits = heads.classifier(x, num_classes, dropout, relu=False)
+    dropout = regularize.Dropout(
+      keep_prob, seeds.derive(seed, "head_dropout"), name="head_dropout"
+    )
+    logits = heads.classifier(x, num_classes, dropout, seed, relu=False)
     super().__init__({"images": images, "arc": arc}, {"logits": logits})
     self.space = space
 

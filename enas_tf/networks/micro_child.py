@@ -6,7 +6,7 @@ builds the child as the supernet computes it instead.
 
 import keras
 
-from enas_tf import config
+from enas_tf import config, seeds
 from enas_tf.layers import heads, operations, regularize
 from enas_tf.networks import micro_skeleton
 from enas_tf.spaces import micro
@@ -31,7 +31,7 @@ def build(
     image_shape: (height, width, channels).
     num_classes: logits per image.
     total_steps: of the whole training; drop path reaches its end there.
-    seed: of the dropout.
+    seed: of the initial weights and the dropout.
 
   Returns:
     A functional model of images, float32 [batch, height, width, channels]. Its
@@ -39,7 +39,6 @@ def build(
     head, "aux_logits". `inference(model)` is the same network without that
     head.
   """
-  keras.utils.set_random_seed(seed)
   return _Builder(arc, child, image_shape, num_classes, total_steps, seed).model
 
 
@@ -58,7 +57,7 @@ class _Builder:
     self._child = child
     self._total_steps = total_steps
     self._seed = seed
-    self._glue = micro_skeleton.Glue(moving_statistics=True)
+    self._glue = micro_skeleton.Glue(seed, moving_statistics=True)
     images = keras.Input(image_shape, name="images")
     x = self._glue.stem(images, 3 * child.out_filters)
     previous = [x, x]
@@ -72,10 +71,12 @@ class _Builder:
       if child.use_aux_heads and cell.feeds_aux_head:
         # Differs from the original, which leaves the head random.
         outputs["aux_logits"] = heads.auxiliary(
-          x, num_classes, trainable=not child.faithful
+          x, num_classes, seed, trainable=not child.faithful
         )
-    dropout = regularize.Dropout(child.keep_prob, seed, name="head_dropout")
-    outputs["logits"] = heads.classifier(x, num_classes, dropout)
+    dropout = regularize.Dropout(
+      child.keep_prob, seeds.derive(seed, "head_dropout"), name="head_dropout"
+    )
+    outputs["logits"] = heads.classifier(x, num_classes, dropout, seed)
     self.model = keras.Model(images, outputs, name="micro_child")
 
   def _nodes(self, cell) -> tuple[micro.Node, ...]:
@@ -128,15 +129,17 @@ class _Builder:
     return values
 
   def _apply(self, op, x, cell, name, stride):
-    layers = operations.get(op).layers(cell.filters, stride, f"{name}_")
+    layers = operations.get(op).layers(
+      cell.filters, stride, f"{name}_", self._seed
+    )
     for layer in layers:
       x = layer(x)
     keep_prob = self._child.drop_path_keep_prob
     if op == "identity" or keep_prob == 1 or self._child.as_searched:
       return x
-    self._seed += 1
+    name = f"{name}_drop_path"
     ratio = (cell.index + 1) / (self._child.num_layers + 2)
     return regularize.DropPath(
-        keep_prob, ratio, self._total_steps, self._seed,
-        name=f"{name}_drop_path",
+        keep_prob, ratio, self._total_steps, seeds.derive(self._seed, name),
+        name=name,
     )(x)  # fmt: skip

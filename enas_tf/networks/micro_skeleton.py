@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import keras
 
-from enas_tf.layers import conv, norm
+from enas_tf import seeds
+from enas_tf.layers import conv, initial, norm
 
 
 class Cell(NamedTuple):
@@ -45,11 +46,13 @@ class Glue:
   """The layers between the cells, under the names of the original's scopes.
 
   Args:
+    seed: of the network.
     moving_statistics: whether the normalization keeps moving averages (a
       child) or takes the statistics of the batch always (a supernet).
   """
 
-  def __init__(self, *, moving_statistics: bool):
+  def __init__(self, seed: int, *, moving_statistics: bool):
+    self._seed = seed
     self._moving_statistics = moving_statistics
 
   def norm(self, x, name: str):
@@ -64,7 +67,7 @@ class Glue:
       3,
       padding="same",
       use_bias=False,
-      kernel_initializer="he_normal",
+      kernel_initializer=initial.he_normal(self._seed, "stem_conv"),
       name="stem_conv",
     )(images)
     return self.norm(x, "stem_conv")
@@ -76,7 +79,7 @@ class Glue:
       filters,
       1,
       use_bias=False,
-      kernel_initializer="he_normal",
+      kernel_initializer=initial.he_normal(self._seed, f"{name}_conv"),
       name=f"{name}_conv",
     )(x)
     return self.norm(x, name)
@@ -85,7 +88,10 @@ class Glue:
     """Returns [relu], factorized reduction, normalization."""
     if relu:
       x = keras.layers.ReLU(name=f"{name}_relu")(x)
-    x = conv.FactorizedReduction(filters, name=f"{name}_reduce")(x)
+    reduction = f"{name}_reduce"
+    x = conv.FactorizedReduction(
+      filters, seeds.derive(self._seed, reduction), name=reduction
+    )(x)
     return self.norm(x, name)
 
   def calibrate(self, x0, x1, filters: int, name: str):

@@ -5,6 +5,7 @@ ENAS, section 2.3 and 2.4; the sizes are those of the original's micro_child.py.
 
 import keras
 
+from enas_tf import seeds
 from enas_tf.layers import heads, regularize, shared, shared_cell
 from enas_tf.networks import micro_skeleton
 from enas_tf.spaces import micro
@@ -43,31 +44,35 @@ class MicroSupernet(keras.Model):
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"
     )
-    glue = micro_skeleton.Glue(moving_statistics=False)
+    glue = micro_skeleton.Glue(seed, moving_statistics=False)
     x = glue.stem(images, 3 * out_filters)
     previous = [x, x]
     outputs = {}
     for cell in micro_skeleton.cells(num_layers, out_filters):
       inputs, older = glue.search_inputs(previous, cell, faithful)
+      name = f"layer_{cell.index}_cell"
       x = shared_cell.SharedCell(
         space.num_cells,
         space.ops,
         cell.filters,
         first=4 * space.num_cells * cell.is_reduction,
-        seed=seed + 100_000 * cell.index,
-        name=f"layer_{cell.index}_cell",
+        seed=seeds.derive(seed, name),
+        name=name,
       )(*inputs, arc=arc)
       previous = [older, x]
       if use_aux_heads and cell.feeds_aux_head:
         # Differs from the original, which leaves the head random.
         outputs["aux_logits"] = heads.auxiliary(
-          x, num_classes, trainable=not faithful
+          x, num_classes, seed, trainable=not faithful
         )
     # Differs from the original, whose rewards have the noise of dropout.
     dropout = regularize.Dropout(
-      keep_prob, seed, always=faithful, name="head_dropout"
+      keep_prob,
+      seeds.derive(seed, "head_dropout"),
+      always=faithful,
+      name="head_dropout",
     )
-    outputs["logits"] = heads.classifier(x, num_classes, dropout)
+    outputs["logits"] = heads.classifier(x, num_classes, dropout, seed)
     super().__init__({"images": images, "arc": arc}, outputs)
     self.space = space
 

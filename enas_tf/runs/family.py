@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from enas_tf import config
+from enas_tf import config, seeds
 from enas_tf.controllers import base as controllers
 from enas_tf.controllers import policy as policies
 from enas_tf.controllers import random_search, reinforce
@@ -22,8 +22,6 @@ from enas_tf.runs import run as runs
 from enas_tf.spaces import base as spaces
 
 FINAL_FOLDER = "final"
-# Consumers of random numbers, so that no two streams are the same.
-CHILD, REWARD, PROPOSE, FINAL = range(4)
 
 
 class SearchParts(NamedTuple):
@@ -93,7 +91,7 @@ class Family(abc.ABC):
 
   def make_controller(self) -> controllers.Controller:
     """Returns the controller that the settings ask for."""
-    settings, seed = self.experiment.controller, self.seed(PROPOSE)
+    settings, seed = self.experiment.controller, self.seed("proposals")
     if settings.kind == "random":
       return random_search.RandomSearch(self.space, seed=seed)
     return reinforce.Reinforce(
@@ -107,9 +105,13 @@ class Family(abc.ABC):
       seed=seed,
     )
 
-  def seed(self, consumer: int) -> int:
-    """Returns the seed of a consumer of random numbers."""
-    return (self.experiment.run.seed * 4 + consumer) % 2**31
+  def seed(self, consumer: str) -> int:
+    """Returns the seed of a consumer of random numbers, by its name.
+
+    They are "supernet", "policy" and "final child", the networks; "proposals";
+    "search batches", "reward batches" and "final batches".
+    """
+    return seeds.derive(self.experiment.run.seed, consumer)
 
   def fingerprint(self) -> dict[str, Any]:
     """Returns the settings that a checkpoint of a search depends on."""

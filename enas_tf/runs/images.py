@@ -55,7 +55,7 @@ class ImageFamily(family.Family):
     network = self.make_supernet(dataset)
     steps = pipeline.batches_per_epoch(len(dataset.train), child.batch_size)
     batches = functools.partial(
-      self._batches, dataset.train, dataset, child, family.CHILD
+      self._batches, dataset.train, dataset, child, "search batches"
     )
     # So that a batch that does not fit is refused before the search begins.
     batches(0)
@@ -99,7 +99,7 @@ class ImageFamily(family.Family):
       dataset,
       # A small validation split is one batch.
       batch_size=min(child.batch_size, len(dataset.valid)),
-      seed=self.seed(family.REWARD),
+      seed=self.seed("reward batches"),
       start_step=start_step,
       augment=False,
     )
@@ -138,7 +138,7 @@ class ImageFamily(family.Family):
     folder = self.final_folder(run.folder, arc)
     description = self._description(arc, dataset)
     batches = functools.partial(
-      self._batches, dataset.train, dataset, child, family.FINAL
+      self._batches, dataset.train, dataset, child, "final batches"
     )
     try:
       batches(0)  # So that a batch that does not fit is refused at once.

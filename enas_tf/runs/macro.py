@@ -39,7 +39,7 @@ class MacroFamily(images.ImageFamily):
       temperature=controller.temperature,
       skip_target=controller.skip_target,
       faithful=self.experiment.search.faithful,
-      seed=self.experiment.run.seed,
+      seed=self.seed("policy"),
     )
 
   def make_supernet(self, dataset):
@@ -50,7 +50,7 @@ class MacroFamily(images.ImageFamily):
       image_shape=dataset.image_shape,
       num_classes=dataset.num_classes,
       keep_prob=child.keep_prob,
-      seed=self.experiment.run.seed,
+      seed=self.seed("supernet"),
     )
 
   def make_child(self, arc, dataset, total_steps):
@@ -60,7 +60,7 @@ class MacroFamily(images.ImageFamily):
       self.experiment.final,
       image_shape=dataset.image_shape,
       num_classes=dataset.num_classes,
-      seed=self.experiment.run.seed,
+      seed=self.seed("final child"),
     )
 
   def inherit(self, model, arc, supernet_variables):

@@ -27,7 +27,7 @@ class MacroChannelsFamily(macro.MacroFamily):
       image_shape=dataset.image_shape,
       num_classes=dataset.num_classes,
       keep_prob=child.keep_prob,
-      seed=self.experiment.run.seed,
+      seed=self.seed("supernet"),
     )
 
   def inherit(self, model, arc, supernet_variables):

@@ -21,7 +21,7 @@ class MicroFamily(images.ImageFamily):
       tanh_constant=controller.tanh_constant,
       op_tanh_reduce=controller.op_tanh_reduce,
       temperature=controller.temperature,
-      seed=self.experiment.run.seed,
+      seed=self.seed("policy"),
     )
 
   def make_supernet(self, dataset):
@@ -34,7 +34,7 @@ class MicroFamily(images.ImageFamily):
       num_classes=dataset.num_classes,
       use_aux_heads=child.use_aux_heads,
       keep_prob=child.keep_prob,
-      seed=self.experiment.run.seed,
+      seed=self.seed("supernet"),
       faithful=child.faithful,
     )
 
@@ -45,7 +45,7 @@ class MicroFamily(images.ImageFamily):
       image_shape=dataset.image_shape,
       num_classes=dataset.num_classes,
       total_steps=total_steps,
-      seed=self.experiment.run.seed,
+      seed=self.seed("final child"),
     )
 
   def inherit(self, model, arc, supernet_variables):

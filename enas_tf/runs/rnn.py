@@ -43,9 +43,9 @@ class RnnFamily(family.Family):
 
   def search_parts(self):
     child, settings = self.experiment.search, self.experiment.controller
-    network = rnn_supernet.RnnSupernet(self.space, **self.sizes(child))
+    network = self.make_supernet()
     rows = text_windows.batched(self._text.train, child.batch_size)
-    windows = self._windows(rows, child, family.CHILD)
+    windows = self._windows(rows, child, "search batches")
     windows(0)  # So that a text that is too short is refused at once.
     valid = text_windows.batched(self._text.valid, child.batch_size)
     reward_windows = functools.partial(
@@ -76,11 +76,10 @@ class RnnFamily(family.Family):
     names = ("hidden_size", "output", "drop_e", "drop_i", "drop_x", "drop_l",
              "drop_o")  # fmt: skip
     return {name: getattr(child, name) for name in names} | {
-      "vocab_size": len(self._text.vocabulary),
-      "seed": self.experiment.run.seed,
+      "vocab_size": len(self._text.vocabulary)
     }
 
-  def _windows(self, rows, child, consumer: int):
+  def _windows(self, rows, child, consumer: str):
     """Returns the function from a step to the windows of a training."""
     if child.random_bptt:
       return functools.partial(
@@ -117,7 +116,19 @@ class RnnFamily(family.Family):
       tanh_constant=controller.tanh_constant,
       temperature=controller.temperature,
       faithful=self.experiment.search.faithful,
-      seed=self.experiment.run.seed,
+      seed=self.seed("policy"),
+    )
+
+  def make_supernet(self):
+    return rnn_supernet.RnnSupernet(
+      self.space,
+      seed=self.seed("supernet"),
+      **self.sizes(self.experiment.search),
+    )
+
+  def make_child(self, arc):
+    return rnn_child.build(
+      arc, seed=self.seed("final child"), **self.sizes(self.experiment.final)
     )
 
   def rank(self, parts, arcs):
@@ -147,10 +158,10 @@ class RnnFamily(family.Family):
 
   def train(self, arc, run):
     child = self.experiment.final
-    model = rnn_child.build(arc, **self.sizes(child))
+    model = self.make_child(arc)
     rows = text_windows.batched(self._text.train, child.batch_size)
     steps = text_windows.windows_per_epoch(rows, child.bptt_steps)
-    windows = self._windows(rows, child, family.FINAL)
+    windows = self._windows(rows, child, "final batches")
     windows(0)  # So that a text that is too short is refused at once.
     average = averaging.AveragedWeights(
       [v.value for v in model.trainable_variables], child.average_after

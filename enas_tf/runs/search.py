@@ -53,7 +53,7 @@ class Position:
 
   def advance(self, name: str, by: int = 1) -> None:
     self._counters[name].assign_add(by)
-    self._counters["tick"].assign_add(1)
+    self._counters["tick"].assign_add(by)
 
   def next_epoch(self) -> None:
     self.advance("epoch")

@@ -33,6 +33,7 @@ def run(
   logging.set_verbosity(logging.WARNING)  # TensorFlow's notes on saving.
   terminal = terminals.Terminal()
   terminal.say(f"The run's folder is {_shown(folder)}.")
+  # Ours have seeds by name; this is for layers of others that have none.
   keras.utils.set_random_seed(experiment.run.seed)
   if experiment.run.deterministic:
     tf.config.experimental.enable_op_determinism()

@@ -74,6 +74,22 @@ def test_proposes_arcs_of_its_space(make, space):
       space.check(arc)
 
 
+@pytest.mark.parametrize("sizes", [(3, 4), (1,) * 7, (5, 30, 41)])
+def test_how_many_are_asked_for_does_not_matter(make, sizes):
+  parts, whole = make(0), make(0)
+  found = np.concatenate([parts.propose(n) for n in sizes])
+  np.testing.assert_array_equal(found, whole.propose(sum(sizes)))
+  np.testing.assert_array_equal(parts.propose(4), whole.propose(4))
+
+
+def test_nor_does_it_after_learning(make):
+  parts, whole = make(0), make(0)
+  learn(parts, 2)
+  learn(whole, 2)
+  found = np.concatenate([parts.propose(n) for n in (9, 2)])
+  np.testing.assert_array_equal(found, whole.propose(11))
+
+
 def test_proposals_differ(make):
   controller = make(0)
   first, second = controller.propose(20).numpy(), controller.propose(20).numpy()

@@ -31,15 +31,15 @@ def test_proposals_do_not_depend_on_rewards():
 
 
 def test_proposals_by_hand():
-  """The first, and those after a restart, are a function of seed and number."""
+  """An arc is a function of the seed and its number, after a restart too."""
   controller = random_search.RandomSearch(SPACE, seed=5)
   (variable,) = controller.state().values()
   for number in (0, 1, 7):
     variable.assign(number)
-    rng = np.random.default_rng([5, number])
-    expected = [SPACE.encode(SPACE.random(rng)) for _ in range(3)]
+    rngs = [np.random.default_rng([5, number + i]) for i in range(3)]
+    expected = [SPACE.encode(SPACE.random(rng)) for rng in rngs]
     np.testing.assert_array_equal(controller.propose(3), expected)
-    assert int(variable) == number + 1
+    assert int(variable) == number + 3
 
 
 def test_options_may_depend_on_earlier_decisions():

@@ -12,7 +12,7 @@ def images(size=4, channels=3):
 
 def test_classifier_by_numpy():
   inputs = keras.Input((4, 4, 3))
-  outputs = heads.classifier(inputs, 5, keras.layers.Identity())
+  outputs = heads.classifier(inputs, 5, keras.layers.Identity(), seed=0)
   model = keras.Model(inputs, outputs)
   (kernel,) = model.get_weights()  # No bias.
   expected = np.maximum(images(), 0).mean((1, 2)) @ kernel
@@ -21,7 +21,7 @@ def test_classifier_by_numpy():
 
 def test_classifier_drops_the_pooled_features():
   inputs = keras.Input((4, 4, 3))
-  outputs = heads.classifier(inputs, 5, keras.layers.Rescaling(0.0))
+  outputs = heads.classifier(inputs, 5, keras.layers.Rescaling(0.0), seed=0)
   np.testing.assert_array_equal(keras.Model(inputs, outputs)(images()), 0)
 
 
@@ -31,7 +31,7 @@ def test_classifier_drops_the_pooled_features():
 )
 def test_auxiliary_sizes(size, pooled):
   inputs = keras.Input((size, size, 3))
-  model = keras.Model(inputs, heads.auxiliary(inputs, 5))
+  model = keras.Model(inputs, heads.auxiliary(inputs, 5, seed=0))
   assert model(images(size)).shape == (2, 5)
   assert {w.path: tuple(w.shape) for w in model.weights} == {
     "aux_proj_conv/kernel": (1, 1, 3, 128),
@@ -46,7 +46,7 @@ def test_auxiliary_sizes(size, pooled):
 
 def test_auxiliary_by_numpy():
   inputs = keras.Input((4, 4, 3))
-  model = keras.Model(inputs, heads.auxiliary(inputs, 5))
+  model = keras.Model(inputs, heads.auxiliary(inputs, 5, seed=0))
   weights = {w.path: w.numpy() for w in model.weights}
   x = np.maximum(images(), 0).mean((1, 2))
   for name in ("aux_proj", "aux_full"):

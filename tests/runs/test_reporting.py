@@ -106,7 +106,7 @@ def test_lines_by_hand(open_report, tmp_path):
     play(report, position, controller_event([0.25, 0.75, 0.5]))
   assert lines(tmp_path) == [
     {
-      "step": 1,
+      "step": 2,
       "epoch": 1,
       "child/loss": 2.0,
       "child/accuracy": 0.25,
@@ -116,7 +116,7 @@ def test_lines_by_hand(open_report, tmp_path):
       "arcs/distinct": 1.0,
     },
     {
-      "step": 3,
+      "step": 4,  # Two child steps, the end of an epoch, a step.
       "epoch": 2,
       "controller/entropy_nats": 3.5,
       "reward/mean": 0.5,
@@ -161,8 +161,8 @@ def test_samples_of_an_epoch(open_report, tmp_path):
     play(report, search.Position(), child_event(arcs=arcs), epoch_event())
   found = {tag: (tick, x) for tick, tag, x in texts(tmp_path)}
   expected = [TEXTS[2], *TEXTS, *TEXTS, *TEXTS]  # The last ten.
-  assert found["arcs/sampled"] == (2, expected)
-  assert found["arcs/sampled_last"] == (2, [TEXTS[2]])
+  assert found["arcs/sampled"] == (13, expected)
+  assert found["arcs/sampled_last"] == (13, [TEXTS[2]])
 
 
 def test_epoch_that_begins_with_its_end(open_report, tmp_path):
@@ -190,10 +190,10 @@ def test_resuming_drops_the_lines_that_will_be_repeated(open_report, tmp_path):
     play(report, position, *[child_event(loss) for loss in (4.0, 3.0, 2.0)])
   position = search.Position()
   position.advance("child_steps", 2)
-  with open_report(resume_tick=1) as report:
+  with open_report(resume_tick=2) as report:
     play(report, position, child_event(1.0))
   found = [(line["step"], line["child/loss"]) for line in lines(tmp_path)]
-  assert found == [(1, 4.0), (2, 1.0)]
+  assert found == [(2, 4.0), (4, 1.0)]
 
 
 def test_terminal_shows_the_latest_of_all(open_report):

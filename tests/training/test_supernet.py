@@ -219,7 +219,7 @@ def test_divergence_names_the_step():
   good = next(random_batches(0))
   bad = good[0] * np.nan, good[1]
   trainer = build_trainer(net, lambda start: iter([good, good, bad, good]))
-  with pytest.raises(errors.DivergenceError, match="loss is not finite at step 3"):
+  with pytest.raises(errors.DivergenceError, match="not finite at step 3"):
     trainer.run(random_arcs(net.space, 4))
 
 

@@ -1,0 +1,171 @@
+"""No two streams of random numbers are alike, of one seed or of neighbours."""
+
+import dataclasses
+import doctest
+import types
+
+import keras
+import numpy as np
+import pytest
+
+from enas_tf import config, seeds
+from enas_tf.report import terminal as terminals
+from enas_tf.runs import families, fit
+
+RUN_SEEDS = range(5)
+IMAGES = types.SimpleNamespace(image_shape=(8, 8, 3), num_classes=4)
+OPS = ("sep_conv_3x3", "conv_3x3", "identity", "sep_conv_5x5")
+MACRO_OPS = ("conv_3x3", "sep_conv_3x3", "sep_conv_5x5", "max_pool_3x3")
+# Sizes are multiples of four, see `fours`. A macro network of three layers is
+# halved twice, and a micro network has two reductions.
+SIZES = {
+  "micro": dict(num_layers=1, num_cells=2, out_filters=4, ops=OPS),
+  "macro": dict(num_layers=3, out_filters=8, ops=MACRO_OPS),
+  "rnn": dict(num_nodes=3, hidden_size=8, batch_size=2, bptt_steps=4,
+              random_bptt=True),
+}  # fmt: skip
+SIZES["macro_channels"] = SIZES["macro"]
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+  words = [f"word{i}" for i in np.random.default_rng(0).permutation(400) % 15]
+  path = tmp_path_factory.mktemp("text") / "text.txt"
+  path.write_text("\n".join(" ".join(words[i::40]) for i in range(40)))
+  return path
+
+
+@pytest.fixture(params=SIZES)
+def make(request, text):
+  """A function from a seed, and settings of the final child, to a family."""
+
+  def make(seed, **final):
+    recipe = config.RECIPES[request.param.split("_")[0]]
+    sizes = SIZES[request.param]
+    changed = {
+      part: dataclasses.replace(getattr(recipe, part), **sizes)
+      for part in ("search", "final")
+    }
+    changed["final"] = dataclasses.replace(changed["final"], **final)
+    if request.param == "macro_channels":
+      changed["controller"] = dataclasses.replace(
+        recipe.controller, search_whole_channels=False
+      )
+    data = dict(data="digits")
+    if request.param == "rnn":
+      data = dict(data="text", data_path=str(text))
+    changed["data"] = config.DataConfig(**data)
+    run = dataclasses.replace(recipe.run, seed=seed)
+    return families.get(dataclasses.replace(recipe, run=run, **changed))
+
+  return make
+
+
+def build(family):
+  """Returns the policy, the supernet and the final child of a random arc."""
+  arc = family.space.random(np.random.default_rng(7))
+  policy = family.make_policy()
+  if family.space.name == "rnn":
+    return policy, family.make_supernet(), family.make_child(arc)
+  return (
+    policy,
+    family.make_supernet(IMAGES),
+    family.make_child(arc, IMAGES, 10),
+  )
+
+
+def arrays(family):
+  """Yields (name, array) of all initial weights."""
+  policy, *networks = build(family)
+  yield from policy.named_variables.items()
+  for network in networks:
+    for variable in network.variables:
+      yield f"{type(network).__name__}/{variable.path}", variable
+
+
+def fours(array):
+  """Returns each four numbers in a row, as a direction; constants are none.
+
+  Those of one stream are the same in all shapes, whatever their deviation.
+  """
+  flat = np.asarray(array, np.float64).ravel()
+  rows = flat[: len(flat) // 4 * 4].reshape(-1, 4)
+  rows = rows[np.ptp(rows, 1) > 0]
+  return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("final", [{}, {"as_searched": True}])
+def test_no_two_initial_weights_are_alike(make, final):
+  names, rows = [], []
+  if final and make(0).space.name == "rnn":
+    pytest.skip("An RNN child is as searched always.")
+  for seed in RUN_SEEDS:
+    keras.utils.set_random_seed(0)  # Nothing comes of the global seed.
+    for name, array in arrays(make(seed, **final)):
+      if name != "softmax/b":  # Of constants.
+        rows.append(fours(array))
+        names += [f"{name} of seed {seed}"] * len(rows[-1])
+  rows = np.round(np.concatenate(rows), 4)
+  order = np.lexsort(rows.T)
+  same = (rows[order][1:] == rows[order][:-1]).all(1)
+  pairs = zip(order[1:][same], order[:-1][same], strict=True)
+  assert len(rows) > 1000
+  assert not [(names[i], names[j]) for i, j in pairs]
+
+
+def test_the_seed_repeats_all_weights(make):
+  for (name, one), (_, other) in zip(
+    arrays(make(3)), arrays(make(3)), strict=True
+  ):
+    np.testing.assert_array_equal(one, other, name)
+
+
+def draw_everything(family, folder):
+  """Asks for all that a search and a final training draw, once."""
+  family.search_parts()
+  arc = family.space.random(np.random.default_rng(7))
+  if family.space.name == "rnn":
+    network = family.make_child(arc)
+    tokens = {"tokens": np.zeros((2, 4), int), "state": np.zeros((2, 8))}
+    network(tokens, training=True)
+  else:
+    family.train(arc, folder, terminals.Terminal())
+
+
+def test_every_stream_has_a_name_of_its_own(make, monkeypatch, tmp_path):
+  """Weights, dropouts, data, proposals: each asks for another seed."""
+  # Of a training nothing is wanted but its first batches.
+  monkeypatch.setattr(fit, "fit", lambda *_, batches, **__: batches(0))
+  monkeypatch.setattr(fit, "save", lambda *_: None)
+  asked = []
+  derive = seeds.derive
+
+  def record(seed, name):
+    asked.append((seed, name))
+    return derive(seed, name)
+
+  monkeypatch.setattr(seeds, "derive", record)
+  for seed in RUN_SEEDS:
+    draw_everything(make(seed), tmp_path)
+  assert len(asked) > 15 * len(RUN_SEEDS)
+  assert len(set(asked)) == len(asked)
+  assert len({derive(*each) for each in asked}) == len(asked)
+
+
+def test_examples():
+  result = doctest.testmod(seeds)
+  assert result.attempted and not result.failed
+
+
+def test_derived_seeds_are_int32():
+  found = [seeds.derive(seed, "x") for seed in (0, 1, 2**31 - 1)]
+  found += [seeds.derive(found[0], name) for name in ("", "x", "ö/y_1")]
+  assert len(set(found)) == len(found)
+  assert all(type(seed) is int and 0 <= seed < 2**31 for seed in found)
+
+
+def test_derived_seeds_by_hand():
+  """The first word of NumPy's generator, without its last bit."""
+  # The CRC-32 of "123456789" is its check value, 0xCBF43926.
+  words = np.random.SeedSequence([6, 0xCBF43926]).generate_state(1)
+  assert seeds.derive(6, "123456789") == words[0] // 2
