@@ -6,6 +6,19 @@ traceback, and exits with a code that is not 0.
 """
 
 
+def shorten(value: object, most: int = 300) -> str:
+  """Returns the value as text on one line, without its middle if it is long.
+
+  >>> shorten("a" * 30 + "z" * 30, most=20)
+  'aaaaaaa ... zzzzzzzz'
+  """
+  text = str(value)
+  if len(text) > most:
+    kept = most - len(" ... ")
+    text = f"{text[: kept // 2]} ... {text[-(kept - kept // 2) :]}"
+  return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 class UserError(ValueError):
   """Something the user can mend; the parent of every error below."""
 
