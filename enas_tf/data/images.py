@@ -75,8 +75,8 @@ def _read(data: config.DataConfig):
   if data.data == "folder":
     if not path.is_dir():
       raise errors.DataError(
-        "--data=folder needs a folder with a subfolder for each class. "
-        f"Received: data_path={errors.shorten(path)}"
+        "--data=folder needs a folder with a subfolder for each class: correct "
+        f"--data_path. Received: data_path={errors.shorten(path)}"
       )
     return folder.read(path, data.image_size)
   if path is None:
