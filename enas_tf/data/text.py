@@ -2,6 +2,7 @@
 
 import array
 import dataclasses
+import os
 import pathlib
 import re
 from collections.abc import Iterable, Iterator
@@ -196,11 +197,11 @@ def _lines(texts: list[pathlib.Path]) -> Iterator[str]:
   for text in texts:
     try:
       with files.open_regular(text) as file:
+        left -= os.fstat(file.fileno()).st_size
+        if left < 0:
+          raise _refusal(text, f"at most {_MOST_BYTES:,} bytes in all")
         start = 0
-        for raw in iter(lambda: file.readline(_MOST_LINE_BYTES), b""):  # noqa: B023
-          left -= len(raw)
-          if left < 0:
-            raise _refusal(text, f"at most {_MOST_BYTES:,} bytes in all")
+        while raw := file.readline(_MOST_LINE_BYTES):
           yield from _decoded(text, raw, start)
           start += len(raw)
     except OSError as error:
