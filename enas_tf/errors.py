@@ -6,16 +6,20 @@ traceback, and exits with a code that is not 0.
 """
 
 
-_LONGEST = 1900  # Characters of a message.
+_LONGEST = 1_900  # Characters of a message.
 
 
-def shorten(message: str, longest: int = _LONGEST) -> str:
-  """Returns a message on one line, its middle left out if it is long."""
-  line = " ".join(message.split())
-  if len(line) <= longest:
-    return line
-  head, tail = longest * 2 // 3, longest // 3 - 7
-  return f"{line[:head]} [...] {line[-tail:]}"
+def shorten(value: object, most: int = 300) -> str:
+  """Returns the value as text on one line, without its middle if it is long.
+
+  >>> shorten("a" * 30 + "z" * 30, most=20)
+  'aaaaaaa ... zzzzzzzz'
+  """
+  text = str(value)
+  if len(text) > most:
+    kept = most - len(" ... ")
+    text = f"{text[: kept // 2]} ... {text[-(kept - kept // 2) :]}"
+  return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class UserError(ValueError):
@@ -26,7 +30,7 @@ class UserError(ValueError):
   """
 
   def __init__(self, message: str):
-    super().__init__(shorten(message))
+    super().__init__(shorten(" ".join(message.split()), _LONGEST))
 
 
 class ConfigError(UserError):

@@ -1,6 +1,8 @@
 """Images in memory: what every data set is read into."""
 
+import collections
 import dataclasses
+import unicodedata
 
 import numpy as np
 
@@ -8,6 +10,10 @@ from enas_tf import errors
 
 # Smaller images leave nothing to pool twice.
 MIN_SIZE = 4
+# As long as a name of a folder may be.
+_LONGEST_NAME = 255
+# Control characters, ends of lines and what is no character.
+_UNFIT = {"Cc", "Zl", "Zp", "Cs"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +68,28 @@ class ImageDataset:
     return len(self.class_names)
 
 
+def check_names(class_names: tuple[str, ...], where: str) -> None:
+  """Raises DataError if the words of the classes are no two or more words."""
+  if len(class_names) < 2:
+    raise errors.DataError(
+      f"{where} must have at least two classes: add another. Received: "
+      f"classes={errors.shorten(class_names)}"
+    )
+  wrong = [
+    name
+    for name, count in collections.Counter(class_names).items()
+    if count > 1
+    or not 0 < len(name) <= _LONGEST_NAME
+    or any(unicodedata.category(letter) in _UNFIT for letter in name)
+  ]
+  if wrong:
+    raise errors.DataError(
+      f"The names of the classes of {where} must differ, be UTF-8 without "
+      f"control characters, and have at most {_LONGEST_NAME} letters: rename "
+      f"those that do not. Received: {errors.shorten(wrong)}"
+    )
+
+
 def checked(images, labels, class_names, where: str) -> Split:
   """Returns a Split of arrays that come from outside.
 
@@ -79,14 +107,19 @@ def checked(images, labels, class_names, where: str) -> Split:
     raise errors.DataError(
       f"The images of {where} must be whole numbers from 0 to 255: convert "
       "them, for example (images * 255).round().astype('uint8'). Received: "
-      f"dtype={images.dtype}"
+      f"dtype={errors.shorten(images.dtype)}"
     )
   if images.ndim == 3:
     images = images[..., None]
-  if images.ndim != 4 or min(images.shape[1:3]) < MIN_SIZE:
+  if (
+    images.ndim != 4
+    or min(images.shape[1:3]) < MIN_SIZE
+    or not images.shape[3]
+  ):
     raise errors.DataError(
       f"The images of {where} must have the shape [images, height, width, "
-      f"channels], at least {MIN_SIZE} pixels high and wide. Received: "
+      f"channels], at least {MIN_SIZE} pixels high and wide: correct or resize "
+      "them, those of --data=folder by --image_size. Received: "
       f"shape={images.shape}"
     )
   if not len(images) or len(images) != len(labels):
@@ -97,7 +130,8 @@ def checked(images, labels, class_names, where: str) -> Split:
   if not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
     raise errors.DataError(
       f"The labels of {where} must be whole numbers from 0. Received: "
-      f"dtype={labels.dtype}, first labels={labels[:5].tolist()}"
+      f"dtype={errors.shorten(labels.dtype)}, first labels="
+      f"{errors.shorten(labels[:5].tolist())}"
     )
   if labels.max() >= len(class_names):
     raise errors.DataError(

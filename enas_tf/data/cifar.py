@@ -1,26 +1,13 @@
 """CIFAR-10 and CIFAR-100, as downloaded or as the official Python batches."""
 
-import io
 import pathlib
-import pickle
 import tarfile
-import zlib
 
 import numpy as np
 
 from enas_tf import errors
+from enas_tf.data import files, pickles
 
-# Everything that a pickle of the batches needs; nothing else is ever called.
-_ADMITTED = {
-  (module, name)
-  for module, name in (
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),
-  )
-}
 _FILES = {
     "cifar10": (
         [f"data_batch_{i}" for i in range(1, 6)],
@@ -35,13 +22,10 @@ _FILES = {
 _FOLDERS = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
 
 
-class _Unpickler(pickle.Unpickler):
-  """Reads the batches and refuses to run anything else."""
-
-  def find_class(self, module, name):
-    if (module, name) not in _ADMITTED:
-      raise pickle.UnpicklingError(f"it asks to run {module}.{name}")
-    return super().find_class(module, name)
+# The largest file has 155 MB, all of a data set have 187 MB. An archive of
+# more, or of more members than this, is another one.
+_MOST_BYTES, _MOST_MEMBERS = 2**28, 1000
+_MOST_CLASSES = 256
 
 
 def read(name: str, path: pathlib.Path):
@@ -57,12 +41,19 @@ def read(name: str, path: pathlib.Path):
   read_bytes = _archive(name, path) if path.is_file() else _folder(name, path)
   train, test, meta, label_key, names_key = _FILES[name]
   splits = []
-  for files in (train, test):
-    parts = [_batch(file, read_bytes(file), label_key) for file in files]
+  for names in (train, test):
+    parts = [_batch(file, read_bytes(file), label_key) for file in names]
     images, labels = zip(*parts, strict=True)
     splits.append((np.concatenate(images), np.concatenate(labels)))
-  names = _unpickle(meta, read_bytes(meta)).get(names_key, ())
-  return (*splits, tuple(each.decode(errors="replace") for each in names))
+  names = _unpickle(meta, read_bytes(meta)).get(names_key)
+  if not isinstance(names, list) or not all(
+    isinstance(name, bytes) for name in names
+  ):
+    raise errors.DataError(
+      f"The file {meta} must hold a list of names, {names_key.decode()}: give "
+      f"the official Python batches. Received: data_path={errors.shorten(path)}"
+    )
+  return (*splits, tuple(name.decode(errors="replace") for name in names))
 
 
 def _folder(name, path):
@@ -70,57 +61,67 @@ def _folder(name, path):
 
   def read_bytes(file):
     try:
-      return (folder / file).read_bytes()
+      return files.read_bytes(folder / file, _MOST_BYTES)
     except OSError as error:
       raise errors.DataError(
-        f"A file of {name} is missing: --data_path must be the folder with "
-        f"{', '.join(sum(_FILES[name][:2], []))}, or the official archive. "
-        f"Received: data_path={path} ({error})"
+        f"A file of {name} is missing or cannot be read: --data_path must be "
+        f"the folder with {', '.join(sum(_FILES[name][:2], []))}, or the "
+        f"official archive. Received: data_path={errors.shorten(path)}, "
+        f"{file} ({error.strerror})"
       ) from error
 
   return read_bytes
 
 
 def _archive(name, path):
-  train, test, meta, *_ = _FILES[name]
-  wanted = {*train, *test, meta}
   try:
-    with tarfile.open(path) as archive:
-      contents = {
-        pathlib.PurePosixPath(member.name).name: archive.extractfile(
-          member
-        ).read()
-        for member in archive
-        if member.isfile() and pathlib.PurePosixPath(member.name).name in wanted
-      }
-      archive.fileobj.read()  # To the end, where a .gz has its checksum.
-  except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    contents = _members(name, path)
+  except Exception as error:  # A damaged archive can raise anything.
     raise errors.DataError(
-      "The archive is damaged or of another format: download it again. "
-      f"Received: data_path={path} ({error})"
+      "The archive is damaged or of another format: download it again, and "
+      f"give the official Python archive of {name}. Received: "
+      f"data_path={errors.shorten(path)} ({errors.shorten(error)})"
     ) from error
 
   def read_bytes(file):
     if file not in contents:
       raise errors.DataError(
         f"The archive has no file {file}: give the official Python archive "
-        f"of {name}. Received: data_path={path}"
+        f"of {name}. Received: data_path={errors.shorten(path)}"
       )
     return contents[file]
 
   return read_bytes
 
 
+def _members(name, path) -> dict[str, bytes]:
+  """Returns the files of an archive, by name; nothing is written to disk."""
+  train, test, meta, *_ = _FILES[name]
+  contents = {}
+  with files.unpacked(path, _MOST_BYTES) as stream:
+    with tarfile.open(fileobj=stream, mode="r|", bufsize=2**20) as archive:
+      for number, member in enumerate(archive):
+        if number >= _MOST_MEMBERS:
+          raise ValueError(f"it has more than {_MOST_MEMBERS} members")
+        file = pathlib.PurePosixPath(member.name).name
+        # A sparse file is larger than what is stored of it.
+        if file in (*train, *test, meta) and member.isreg():
+          if member.issparse() or member.size > _MOST_BYTES:
+            raise ValueError(f"{file} unpacks to {member.size:,} bytes")
+          contents[file] = archive.extractfile(member).read()
+    while stream.read(2**20):  # To the end, where a .gz has its checksum.
+      pass
+  return contents
+
+
 def _unpickle(file: str, content: bytes) -> dict:
   try:
-    value = _Unpickler(io.BytesIO(content), encoding="bytes").load()
-    if not isinstance(value, dict):
-      raise pickle.UnpicklingError("it holds no dictionary")
-    return value
+    return pickles.load(content)
   except Exception as error:  # A damaged pickle can raise anything.
     raise errors.DataError(
       f"The file {file} is not a CIFAR batch, or it is damaged: download it "
-      f"again. Received: {file} ({error})"
+      f"again, or correct --data_path. Received: {file} "
+      f"({errors.shorten(error)})"
     ) from error
 
 
@@ -129,16 +130,18 @@ def _batch(file: str, content: bytes, label_key: bytes):
   pixels, labels = value.get(b"data"), value.get(label_key)
   if (
     not isinstance(pixels, np.ndarray)
-    or pixels.dtype != np.uint8
     or pixels.ndim != 2
     or pixels.shape[1] != 3072
     or not isinstance(labels, list)
     or len(labels) != len(pixels)
-    or not all(isinstance(label, int) for label in labels)
+    or not all(
+      isinstance(label, int) and 0 <= label < _MOST_CLASSES for label in labels
+    )
   ):
     raise errors.DataError(
       f"The file {file} must hold uint8 pixels [n, 3072] and n labels: give "
-      f"the official Python batches. Received: keys={list(value)}"
+      "the official Python batches. Received: keys="
+      f"{errors.shorten([k for k in value if isinstance(k, bytes | str)])}"
     )
   images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
   return images, np.array(labels)

@@ -1,17 +1,22 @@
 """A folder with a subfolder of images for each class."""
 
+import math
+import os
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors
+from enas_tf.data import files
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif"}
 # Of every class of a folder without train/ and test/, one in so many is test.
 _TEST_STRIDE = 5
 # Decoded at once: many small images, for speed, or few large ones.
 _BATCH_BYTES = 2**22
+# Of an image file. TensorFlow refuses what unpacks to more than 2**30 bytes.
+_MOST_FILE_BYTES = 2**28
 
 
 def read(path: pathlib.Path, image_size: int | None):
@@ -29,13 +34,16 @@ def read(path: pathlib.Path, image_size: int | None):
   if len(train) < 2 or not all(train.values()):
     raise errors.DataError(
       "There must be at least two classes, with at least two images each. "
-      f"Received: { {name: len(each) for name, each in train.items()} }"
+      f"Received: data_path={errors.shorten(path)}, training images: "
+      f"{errors.shorten({name: len(each) for name, each in train.items()})}"
     )
   if image_size is None:
-    shape = _decode_one(next(iter(train.values()))[0]).shape
+    shape = _decode_one(os.fsencode(next(iter(train.values()))[0])).shape
   else:
     shape = (image_size, image_size, 3)
   resizes = image_size is not None
+  num_images = sum(map(len, (*train.values(), *test.values())))
+  _check_memory(shape, num_images, resizes)
   return (
     _split(train, shape, resizes),
     _split(test, shape, resizes),
@@ -50,50 +58,81 @@ def _classes(path: pathlib.Path):
     if list(train) != list(test):
       raise errors.DataError(
         "train/ and test/ must have the same class subfolders: add or rename "
-        f"those that differ. Received: data_path={path}, only in one of "
-        f"them: {sorted(set(train) ^ set(test))}"
+        f"those that differ. Received: data_path={errors.shorten(path)}, only "
+        f"in one of them: {errors.shorten(sorted(set(train) ^ set(test)))}"
       )
     return train, test
-  files = _list(path)
-  test = {name: each[::_TEST_STRIDE] for name, each in files.items()}
+  images = _list(path)
+  test = {name: each[::_TEST_STRIDE] for name, each in images.items()}
   train = {
     name: [file for i, file in enumerate(each) if i % _TEST_STRIDE]
-    for name, each in files.items()
+    for name, each in images.items()
   }
   return train, test
 
 
-def _list(folder: pathlib.Path) -> dict[str, list[pathlib.Path]]:
+def _check_memory(shape, num_images: int, resizes: bool) -> None:
+  remedy, received = "add --image_size=N, a small one", f"shape={tuple(shape)}"
+  if resizes:
+    remedy, received = "lower --image_size", f"image_size={shape[0]}"
+  files.check_memory(
+    math.prod(shape) * num_images,
+    f"{num_images} images of this size",
+    f"{remedy}, or give fewer images",
+    received,
+  )
+
+
+def _list(folder: pathlib.Path) -> dict[str, list[str]]:
+  """Returns the paths of the images of each class."""
   classes = {
-    each.name: sorted(
-      file
-      for file in each.iterdir()
-      if file.suffix.lower() in _SUFFIXES and not file.name.startswith(".")
-    )
-    for each in sorted(folder.iterdir())
-    if each.is_dir() and not each.name.startswith(".")
+    each.name: [
+      _checked_file(file)
+      for file in files.entries(pathlib.Path(each))
+      if os.path.splitext(file.name)[1].lower() in _SUFFIXES
+    ]
+    for each in files.entries(folder)
+    if each.is_dir()
   }
   if not classes or not all(classes.values()):
-    empty = [name for name, files in classes.items() if not files]
+    empty = [name for name, images in classes.items() if not images]
     raise errors.DataError(
       "--data_path must have a subfolder for each class, with .jpg, .png, "
       ".bmp or .gif images in it; or train/ and test/ with such subfolders. "
-      f"Received: {folder}, classes without images: {empty}"
+      f"Received: {errors.shorten(folder)}, classes without images: "
+      f"{errors.shorten(empty)}"
     )
   return classes
 
 
+def _checked_file(file: os.DirEntry) -> str:
+  """Returns the path of an image; a device or a pipe may never end."""
+  try:
+    size = file.stat().st_size
+    reason = None if file.is_file() else "it is no regular file"
+    if size > _MOST_FILE_BYTES:
+      reason = f"it has {size:,} bytes, more than {_MOST_FILE_BYTES:,}"
+  except OSError as error:  # A link to nothing, or in a circle.
+    reason = error.strerror
+  if reason:
+    raise errors.DataError(
+      "An image of --data_path cannot be read: replace or delete it. Received: "
+      f"{errors.shorten(file.path)} ({reason})"
+    )
+  return file.path
+
+
 def _split(classes, shape, resizes: bool):
   """Returns images uint8 [num_images, *shape] and their labels."""
-  files = [
-    (str(file), label)
+  pairs = [
+    (os.fsencode(file), label)  # A name need not be UTF-8.
     for label, each in enumerate(classes.values())
     for file in each
   ]
   # Classes interleave, so that any part of the images has all of them.
-  order = np.random.default_rng(0).permutation(len(files))
-  files, labels = zip(*(files[i] for i in order), strict=True)
-  images = np.empty((len(files), *shape), np.uint8)
+  order = np.random.default_rng(0).permutation(len(pairs))
+  names, labels = zip(*(pairs[i] for i in order), strict=True)
+  images = np.empty((len(names), *shape), np.uint8)
 
   def decode(file):
     image = _decode(file)
@@ -102,7 +141,7 @@ def _split(classes, shape, resizes: bool):
       image = tf.saturate_cast(tf.round(image), tf.uint8)
     return tf.ensure_shape(image, shape)
 
-  batches = tf.data.Dataset.from_tensor_slices(list(files))
+  batches = tf.data.Dataset.from_tensor_slices(list(names))
   batches = batches.map(decode, tf.data.AUTOTUNE)
   batches = batches.batch(max(1, _BATCH_BYTES // images[0].nbytes))
   done = 0
@@ -110,11 +149,15 @@ def _split(classes, shape, resizes: bool):
     for batch in batches.as_numpy_iterator():
       images[done : done + len(batch)] = batch
       done += len(batch)
-  except tf.errors.OpError:
+  except tf.errors.OpError as error:
     # It does not name the file, which is one of the next batch.
-    for file in files[done:]:
+    for file in names[done:]:
       _check(file, None if resizes else shape)
-    raise
+    raise errors.DataError(
+      "The images of --data_path cannot be read, though each alone can: give "
+      "smaller or fewer ones, and change none while they are read. Received: "
+      f"{errors.shorten(error)}"
+    ) from error
   return images, np.array(labels)
 
 
@@ -126,13 +169,14 @@ def _decode(file):
 
 def _decode_one(file):
   try:
-    return _decode(str(file))
+    return _decode(file)
   except tf.errors.OpError as error:
     # Without the name of the graph's node.
     reason = str(error).splitlines()[0].rpartition("}} ")[2]
     raise errors.DataError(
-      "An image cannot be read: it is damaged or of another format, so "
-      f"replace or delete it. Received: {file} ({reason})"
+      "An image of --data_path cannot be read: it is damaged, too large or of "
+      "another format, so replace or delete it. Received: "
+      f"{errors.shorten(os.fsdecode(file))} ({errors.shorten(reason)})"
     ) from error
 
 
@@ -142,6 +186,7 @@ def _check(file, shape):
   if shape is not None and image.shape != shape:
     raise errors.DataError(
       "The images have different sizes: add --image_size=N to resize all "
-      f"of them to N x N pixels. Received: {file} has "
+      "of them to N x N pixels. Received: "
+      f"{errors.shorten(os.fsdecode(file))} has "
       f"{tuple(image.shape[:2])}, the first image has {tuple(shape[:2])}"
     )

@@ -1,12 +1,10 @@
 """Reads the image data set that a configuration names."""
 
-import pathlib
-
 import keras
 import numpy as np
 
 from enas_tf import config, errors
-from enas_tf.data import base, cifar, folder, mnist
+from enas_tf.data import base, cifar, files, folder, mnist, npz
 
 _FASHION = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal",
             "shirt", "sneaker", "bag", "ankle boot")  # fmt: skip
@@ -35,9 +33,16 @@ def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
   """
   train, test, names = _read(data)
   names = names or _CLASS_NAMES[data.data]
-  where = data.data_path or data.data
+  where = errors.shorten(data.data_path or data.data)
+  base.check_names(names, where)
   train = base.checked(*train, names, f"{where} (training)")
   test = base.checked(*test, names, f"{where} (test)")
+  if train.labels.min() == train.labels.max():
+    raise errors.DataError(
+      f"All training images of {where} are of one class, so there is nothing "
+      "to learn: give images of two classes or more. Received: "
+      f"label={train.labels[0]}, images={len(train)}"
+    )
   if train.images.shape[1:] != test.images.shape[1:]:
     raise errors.DataError(
       f"The training and the test images of {where} must have one size. "
@@ -48,9 +53,10 @@ def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
     num_valid = int(len(train) * data.valid_fraction + 0.5)
     if not 0 < num_valid < len(train):
       raise errors.DataError(
-        f"{where} has too few training images to hold some out: change "
-        f"--valid_fraction. Received: images={len(train)}, "
-        f"valid_fraction={data.valid_fraction}"
+        f"Of the training images of {where}, --valid_fraction leaves none for "
+        "the validation or none for the training: change it, or give more "
+        f"images. Received: valid_fraction={data.valid_fraction}, "
+        f"images={len(train)}, for validation={num_valid}"
       )
     train, valid = train[:-num_valid], train[-num_valid:]
   mean, std = _moments(train.images)
@@ -63,27 +69,20 @@ def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
 
 
 def _read(data: config.DataConfig):
-  path = None if data.data_path is None else pathlib.Path(data.data_path)
-  if path is not None:
-    path = path.expanduser()
-    if not path.exists():
-      raise errors.DataError(
-        "--data_path does not exist: correct it, or leave it out to download "
-        f"the data. Received: data_path={path}"
-      )
+  path = None if data.data_path is None else files.existing(data.data_path)
   if data.data == "digits":
     return _digits()
   if data.data == "folder":
     if not path.is_dir():
       raise errors.DataError(
-        "--data=folder needs a folder with a subfolder for each class. "
-        f"Received: data_path={path}"
+        "--data=folder needs a folder with a subfolder for each class: correct "
+        f"--data_path. Received: data_path={errors.shorten(path)}"
       )
     return folder.read(path, data.image_size)
   if path is None:
     return *_download(data.data), None
   if path.suffix == ".npz":
-    return _npz(path)
+    return npz.read(path)
   if data.data.startswith("cifar"):
     return cifar.read(data.data, path)
   return *mnist.read(path), None
@@ -97,24 +96,8 @@ def _download(name: str):
       f"{name} could not be downloaded. Download it elsewhere (keras.datasets"
       f".{name} names the address) and add --data_path=PATH, its folder, "
       "archive or .npz file; or try --data=digits, which needs no download. "
-      f"Received: {str(error).splitlines()[0] if str(error) else error!r}"
+      f"Received: {errors.shorten(str(error) or repr(error))}"
     ) from error
-
-
-def _npz(path: pathlib.Path):
-  keys = ("x_train", "y_train", "x_test", "y_test")
-  try:
-    with np.load(path, allow_pickle=False) as arrays:
-      x_train, y_train, x_test, y_test = (arrays[key] for key in keys)
-      names = arrays["class_names"] if "class_names" in arrays else np.array(())
-      names = tuple(names.reshape(-1).astype(str).tolist())
-  except Exception as error:  # A damaged archive can raise anything.
-    raise errors.DataError(
-      f"The .npz file is damaged or lacks one of {', '.join(keys)}: write it "
-      "by numpy.savez, without object arrays. Received: "
-      f"data_path={path} ({error})"
-    ) from error
-  return (x_train, y_train), (x_test, y_test), names
 
 
 def _digits():

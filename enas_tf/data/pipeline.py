@@ -51,11 +51,18 @@ def train_batches(
 
   Raises:
     DataError: if a batch is larger than the split.
+    ConfigError: if the square of cutout is larger than the images.
   """
   if batch_size > len(split):
     raise errors.DataError(
       "A batch is larger than the data: lower --batch_size. Received: "
       f"batch_size={batch_size}, images={len(split)}"
+    )
+  side = max(dataset.image_shape[:2])
+  if cutout_size is not None and cutout_size > side:
+    raise errors.ConfigError(
+      "Cutout would blank whole images: lower --child_cutout_size. Received: "
+      f"child_cutout_size={cutout_size}, pixels of an image's side={side}"
     )
   num_batches = batches_per_epoch(len(split), batch_size)
   with tf.device("CPU"):  # Batches are cut there; a GPU needs no whole copy.
@@ -102,7 +109,7 @@ def eval_batches(
   """Returns all images in order, once; the last batch may be smaller."""
   normalize = _normalizer(dataset)
   batches = tf.data.Dataset.from_tensor_slices((split.images, split.labels))
-  batches = batches.batch(batch_size)
+  batches = batches.batch(min(batch_size, len(split)))
   return _ordered(batches.map(lambda x, y: (normalize(x), y), 2))
 
 

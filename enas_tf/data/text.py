@@ -1,15 +1,16 @@
 """Reads a text into ids of words."""
 
-import collections
+import array
 import dataclasses
-import itertools
+import os
 import pathlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from enas_tf import errors
+from enas_tf.data import files
 
 UNK, EOS = "<unk>", "<eos>"
 PARTS = ("train", "valid", "test")
@@ -26,6 +27,9 @@ TEXT_TOKEN = (
 # are valid.
 _PART_STRIDE = 10
 _MIN_VOCAB_SIZE = 3
+# Of all files, of a line and of the different words. A word takes 4 bytes of
+# memory wherever it stands, and some 100 once.
+_MOST_BYTES, _MOST_LINE_BYTES, _MOST_WORDS = 2**30, 2**28, 5_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,20 +94,21 @@ def load(
       f"--vocab_size. Received: vocab_size={vocab_size}"
     )
   token, read = _READERS[name]
-  parts = [_tokens(token, lines) for lines in read(_checked(name, path))]
-  for part, words in zip(PARTS, parts, strict=True):
-    if all(word == EOS for word in words):
+  index = _Index()
+  parts = [_ids(token, lines, index) for lines in read(_checked(name, path))]
+  parts = _split(*parts[0], path) if len(parts) == 1 else [p[0] for p in parts]
+  for part, ids in zip(PARTS, parts, strict=True):
+    if (ids == index[EOS]).all():
       raise errors.DataError(
-        f"The {part} part of the text has no words: give a longer text. "
-        f"Received: data={name}, data_path={path}"
+        f"The {part} part of the text has no words: give a longer text by "
+        "--data_path. Received: "
+        f"data={name}, data_path={errors.shorten(path)}"
       )
-  vocabulary = _vocabulary(parts[0], vocab_size)
-  index = {word: i for i, word in enumerate(vocabulary)}
-  ids = [
-    np.array([index.get(word, index[UNK]) for word in words], np.int32)
-    for words in parts
-  ]
-  return TextDataset(name, *ids, vocabulary, token)
+  vocabulary = _vocabulary(parts[0], index, vocab_size)
+  new_ids = np.full(len(index), vocabulary.index(UNK), np.int32)
+  for i, word in enumerate(vocabulary):
+    new_ids[index[word]] = i
+  return TextDataset(name, *(new_ids[ids] for ids in parts), vocabulary, token)
 
 
 def tokenize(token: str, line: str) -> list[str]:
@@ -123,46 +128,41 @@ def _checked(name: str, path: str | None) -> pathlib.Path | None:
       f"--data={name} reads a text of yours: add --data_path=PATH, or try "
       "--data=pydoc, which needs none. Received: data_path=None"
     )
-  checked = pathlib.Path(path).expanduser()
-  if not checked.exists():
-    raise errors.DataError(
-      f"--data_path does not exist: correct it. Received: data_path={path}"
-    )
-  return checked
+  return files.existing(path)
 
 
-def _read_ptb(path: pathlib.Path) -> list[list[str]]:
-  files = _part_files(path)
-  if files is None:
+def _read_ptb(path: pathlib.Path) -> list[Iterable[str]]:
+  parts = _part_files(path)
+  if parts is None:
     raise errors.DataError(
       "--data=ptb needs a folder with ptb.train.txt, ptb.valid.txt and "
       "ptb.test.txt, or train.txt, valid.txt and test.txt. Received: "
-      f"data_path={path}"
+      f"data_path={errors.shorten(path)}"
     )
-  return [_lines(file) for file in files]
+  return [_lines([file]) for file in parts]
 
 
-def _read_text(path: pathlib.Path) -> list[list[str]]:
-  files = _part_files(path)
-  if files is not None:
-    return [_without_blank(_lines(file)) for file in files]
+def _read_text(path: pathlib.Path) -> list[Iterable[str]]:
+  """Returns the lines of the three parts, or of one text that is not split."""
+  parts = _part_files(path)
+  if parts is not None:
+    return [_without_blank(_lines([file])) for file in parts]
+  texts = [path]
   if path.is_dir():
-    files = sorted(
-      each
-      for each in path.iterdir()
-      if each.suffix.lower() == ".txt" and not each.name.startswith(".")
-    )
-    if not files:
+    texts = [
+      path / each.name
+      for each in files.entries(path)
+      if pathlib.Path(each.name).suffix.lower() == ".txt"
+    ]
+    if not texts:
       raise errors.DataError(
         "--data=text needs a file, or a folder with .txt files in it. "
-        f"Received: data_path={path}"
+        f"Received: data_path={errors.shorten(path)}"
       )
-  else:
-    files = [path]
-  return _split(itertools.chain.from_iterable(map(_lines, files)), path)
+  return [_without_blank(_lines(texts))]
 
 
-def _read_pydoc(path: None) -> list[list[str]]:
+def _read_pydoc(path: None) -> list[Iterable[str]]:
   try:
     from pydoc_data import topics  # Not every system's Python brings it.
   except ImportError as error:
@@ -172,8 +172,7 @@ def _read_pydoc(path: None) -> list[list[str]]:
     ) from error
   text = "\n".join(topics.topics[key] for key in sorted(topics.topics))
   # Without what underlines headings and draws tables.
-  lines = [line for line in text.split("\n") if any(map(str.isalpha, line))]
-  return _split(lines, path)
+  return [[line for line in text.split("\n") if any(map(str.isalpha, line))]]
 
 
 _READERS = {
@@ -186,51 +185,124 @@ _READERS = {
 def _part_files(path: pathlib.Path) -> list[pathlib.Path] | None:
   """Returns the files of the three parts, if the folder has them all."""
   for prefix in ("ptb.", ""):
-    files = [path / f"{prefix}{part}.txt" for part in PARTS]
-    if all(file.is_file() for file in files):
-      return files
+    parts = [path / f"{prefix}{part}.txt" for part in PARTS]
+    if all(file.is_file() for file in parts):
+      return parts
   return None
 
 
-def _lines(file: pathlib.Path) -> list[str]:
+def _lines(texts: list[pathlib.Path]) -> Iterator[str]:
+  """Yields the lines of files, without their ends ("\\n", "\\r" or both)."""
+  left = _MOST_BYTES
+  for text in texts:
+    try:
+      with files.open_regular(text) as file:
+        left -= os.fstat(file.fileno()).st_size
+        if left < 0:
+          raise _refusal(text, f"at most {_MOST_BYTES:,} bytes in all")
+        start = 0
+        while raw := file.readline(_MOST_LINE_BYTES):
+          yield from _decoded(text, raw, start)
+          start += len(raw)
+    except OSError as error:
+      raise errors.DataError(
+        "The text cannot be read: correct --data_path. Received: "
+        f"{errors.shorten(text)} ({error.strerror})"
+      ) from error
+
+
+def _decoded(file: pathlib.Path, raw: bytes, start: int) -> list[str]:
+  """Returns the lines of bytes that end like a line of Unix.
+
+  Args:
+    file: the file, for messages.
+    raw: the bytes.
+    start: where in the file they begin.
+  """
+  if len(raw) == _MOST_LINE_BYTES:
+    raise _refusal(file, f"fewer than {_MOST_LINE_BYTES:,} bytes in a line")
   try:
-    text = file.read_text(encoding="utf-8-sig")
+    line = raw.decode("utf-8-sig" if start == 0 else "utf-8")
   except UnicodeDecodeError as error:
     raise errors.DataError(
       "The text is not UTF-8: convert it, for example by iconv -t UTF-8. "
-      f"Received: {file} (byte {error.start})"
+      f"Received: {errors.shorten(file)} (byte {start + error.start})"
     ) from error
-  except OSError as error:
+  if "\0" in line:
     raise errors.DataError(
-      f"The text cannot be read. Received: {file} ({error.strerror})"
-    ) from error
-  return text.removesuffix("\n").split("\n") if text else []
+      "The text has a byte that is 0, as binary files and UTF-16 have: give a "
+      "text in UTF-8 by --data_path. Received: "
+      f"{errors.shorten(file)} (line at byte {start})"
+    )
+  return line.removesuffix("\n").removesuffix("\r").split("\r")
 
 
-def _without_blank(lines: Iterable[str]) -> list[str]:
-  return [line for line in lines if line and not line.isspace()]
+def _refusal(file: pathlib.Path, expected: str) -> errors.DataError:
+  return errors.DataError(
+    f"The text is too large: it must have {expected}, so give a part of it by "
+    f"--data_path. Received: {errors.shorten(file)}"
+  )
 
 
-def _split(lines: Iterable[str], path) -> list[list[str]]:
-  lines = _without_blank(lines)
-  num = len(lines) // _PART_STRIDE
+def _without_blank(lines: Iterable[str]) -> Iterator[str]:
+  return (line for line in lines if line and not line.isspace())
+
+
+class _Index(dict[str, int]):
+  """Numbers words in the order in which they appear, the special ones first."""
+
+  def __init__(self):
+    super().__init__({UNK: 0, EOS: 1})
+
+  def __missing__(self, word: str) -> int:
+    if len(self) >= _MOST_WORDS:
+      raise errors.DataError(
+        f"The text has more than {_MOST_WORDS:,} different words, so it is no "
+        "text or too long: give another one, or a part of it, by --data_path. "
+        f"Received: a word {errors.shorten(word)!r}"
+      )
+    self[word] = number = len(self)
+    return number
+
+
+def _ids(token: str, lines: Iterable[str], index: _Index):
+  """Returns the numbers of the words, and where in them each line ends."""
+  ids, ends = array.array("i"), array.array("q")
+  find = re.compile(token).finditer
+  for line in lines:
+    words = map(re.Match.group, find(line))
+    ids.extend(map(index.__getitem__, words))
+    ids.append(index[EOS])
+    ends.append(len(ids))
+  return np.asarray(ids), np.asarray(ends)
+
+
+def _split(ids: np.ndarray, ends: np.ndarray, path) -> list[np.ndarray]:
+  """Cuts a text by its lines: the last tenth is test, that before it valid."""
+  num = len(ends) // _PART_STRIDE
   if num < 1:
     raise errors.DataError(
       f"The text must have at least {_PART_STRIDE} lines that are not blank, "
       "so that some are for validation and some for the test: give a longer "
-      f"one. Received: data_path={path}, lines={len(lines)}"
+      f"one. Received: data_path={errors.shorten(path)}, lines={len(ends)}"
     )
-  return [lines[: -2 * num], lines[-2 * num : -num], lines[-num:]]
+  return np.split(ids, ends[[-2 * num - 1, -num - 1]])
 
 
-def _tokens(token: str, lines: Iterable[str]) -> list[str]:
-  return [word for line in lines for word in (*tokenize(token, line), EOS)]
-
-
-def _vocabulary(words: list[str], size: int | None) -> tuple[str, ...]:
-  counts = collections.Counter(words)
+def _vocabulary(
+  ids: np.ndarray, index: _Index, size: int | None
+) -> tuple[str, ...]:
+  # In parts: NumPy makes 8 bytes of each number to count it.
+  counts = sum(
+    np.bincount(part, minlength=len(index))
+    for part in np.array_split(ids, -(-len(ids) // 2**22))
+  )
   special = {UNK, EOS}
-  ranked = sorted(counts.keys() | special, key=lambda w: (-counts[w], w))
+  counted = {word: int(counts[i]) for word, i in index.items()}
+  ranked = sorted(
+    (word for word, count in counted.items() if count or word in special),
+    key=lambda word: (-counted[word], word),
+  )
   if size is not None:
     others = [word for word in ranked if word not in special]
     dropped = set(others[size - len(special) :])

@@ -1,0 +1,135 @@
+"""Opens what users give: only regular files, and within bounds of memory."""
+
+import bz2
+import contextlib
+import gzip
+import lzma
+import os
+import pathlib
+import resource
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from enas_tf import errors
+
+# How compressed files begin, and what opens them.
+_OPENERS = {
+  b"\x1f\x8b": gzip.open,
+  b"BZh": bz2.open,
+  b"\xfd7zXZ\x00": lzma.open,
+  b"\x5d\x00\x00": lzma.open,
+}
+
+
+def existing(data_path: str) -> pathlib.Path:
+  """Returns the path, with ~ expanded.
+
+  Raises:
+    DataError: if there is nothing.
+  """
+  try:
+    path = pathlib.Path(data_path).expanduser()
+    if data_path and path.exists():
+      return path
+    reason = "there is no such file or folder"
+  except (OSError, ValueError, RuntimeError) as error:  # ~nobody, or too long.
+    reason = error
+  raise errors.DataError(
+    "--data_path does not exist: correct it, or choose data that need none, "
+    f"such as --data=digits or --data=pydoc. Received: "
+    f"data_path={errors.shorten(data_path)} ({errors.shorten(reason)})"
+  )
+
+
+def entries(folder: pathlib.Path) -> list[os.DirEntry]:
+  """Returns what is in a folder and not hidden, by name.
+
+  Raises:
+    DataError: if the folder cannot be read.
+  """
+  try:
+    with os.scandir(folder) as found:
+      return sorted(
+        (each for each in found if not each.name.startswith(".")),
+        key=lambda each: each.name,
+      )
+  except OSError as error:
+    raise errors.DataError(
+      "A folder of --data_path cannot be read: correct it, or its "
+      f"permissions. Received: {errors.shorten(folder)} ({error.strerror})"
+    ) from error
+
+
+def open_regular(path: pathlib.Path) -> BinaryIO:
+  """Opens a file for reading; a device or a pipe may never end.
+
+  Raises:
+    OSError: if it is no file, or cannot be read.
+  """
+  if path.exists() and not path.is_file():
+    raise OSError(0, "it is no regular file")
+  return open(path, "rb")
+
+
+def read_bytes(path: pathlib.Path, most: int) -> bytes:
+  """Returns the content of a file of at most `most` bytes.
+
+  Raises:
+    OSError: if it is no file, cannot be read or has more bytes.
+  """
+  with open_regular(path) as file:
+    content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
+  if len(content) > most:
+    raise OSError(0, f"it has more than {most:,} bytes")
+  return content
+
+
+@contextlib.contextmanager
+def unpacked(path: pathlib.Path, most: int) -> Iterator["Bounded"]:
+  """Opens a file, decompressed by gzip, bzip2 or xz if it is compressed."""
+  with open_regular(path) as file:
+    start = file.read(8)
+    file.seek(0)
+    for magic, opener in _OPENERS.items():
+      if start.startswith(magic):
+        with opener(file) as stream:
+          yield Bounded(stream, most)
+        return
+    yield Bounded(file, most)
+
+
+class Bounded:
+  """A stream that refuses to give more than `most` bytes."""
+
+  def __init__(self, stream: BinaryIO, most: int):
+    self._stream, self._most, self._given = stream, most, 0
+
+  def read(self, size: int) -> bytes:
+    content = self._stream.read(size)
+    self._given += len(content)
+    if self._given > self._most:
+      raise ValueError(f"it unpacks to more than {self._most:,} bytes")
+    return content
+
+
+def most_memory() -> int:
+  """Returns the bytes that data may take: half of the machine's memory.
+
+  The other half is for the copies of TensorFlow, and for the network.
+  """
+  memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+  limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+  if limit != resource.RLIM_INFINITY:
+    memory = min(memory, limit)
+  return memory // 2
+
+
+def check_memory(num_bytes: int, what: str, remedy: str, received: str) -> None:
+  """Raises DataError if so many bytes are too many for this machine."""
+  most = most_memory()
+  if num_bytes > most:
+    raise errors.DataError(
+      f"{what} would take {num_bytes / 2**30:,.1f} GiB of memory, more than "
+      f"{most / 2**30:,.1f} GiB, half of what this machine has: {remedy}. "
+      f"Received: {received}"
+    )
