@@ -82,5 +82,6 @@ def _keep_traceback() -> str:
 
 def _end(message: str) -> None:
   with contextlib.suppress(OSError):
-    os.write(2, f"error: {errors.shorten(" ".join(message.split()), 1_900)}\n".encode(errors="replace"))
+    line = errors.shorten(" ".join(message.split()), 1_900)
+    os.write(2, f"error: {line}\n".encode(errors="replace"))
   sys.exit(1)
