@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from enas_tf import config, errors
-from enas_tf.data import files, images
+from enas_tf.data import files, images, pipeline
 from tests.data import test_folder, test_images, test_mnist
 
 
@@ -468,3 +468,15 @@ def test_idx_files_that_are_folders(tmp_path):
   for name in test_mnist.NAMES:
     (tmp_path / name).mkdir()
   refused("--data_path must be", data="mnist", data_path=str(tmp_path))
+
+
+@pytest.mark.parametrize("batch_size", [5, 10**9, 10**30])
+def test_an_evaluation_takes_any_batch(tmp_path, batch_size):
+  path = tmp_path / "data.npz"
+  path.write_bytes(npz())
+  data = config.DataConfig(data_path=str(path), eval_batch_size=batch_size)
+  dataset = images.load(data, hold_out=True)
+  batches = pipeline.eval_batches(
+    dataset.test, dataset, batch_size=data.eval_batch_size
+  )
+  assert [len(labels) for _, labels in batches] == [4]
