@@ -8,15 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.data import files
+from enas_tf.data import files, gif
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif"}
 # Of every class of a folder without train/ and test/, one in so many is test.
 _TEST_STRIDE = 5
 # Decoded at once: many small images, for speed, or few large ones.
 _BATCH_BYTES = 2**22
-# Of an image file. TensorFlow refuses what unpacks to more than 2**30 bytes.
-_MOST_FILE_BYTES = 2**28
+# Of an image file, and of what it unpacks to: TensorFlow refuses more,
+# but for GIF.
+_MOST_FILE_BYTES, _MOST_BYTES = 2**28, 2**30
 
 
 def read(path: pathlib.Path, image_size: int | None):
@@ -112,6 +113,11 @@ def _checked_file(file: os.DirEntry) -> str:
     reason = None if file.is_file() else "it is no regular file"
     if size > _MOST_FILE_BYTES:
       reason = f"it has {size:,} bytes, more than {_MOST_FILE_BYTES:,}"
+    elif not reason and file.name.lower().endswith(".gif"):
+      content = files.read_bytes(pathlib.Path(file.path), _MOST_FILE_BYTES)
+      size = gif.unpacked_bytes(content)
+      if size > _MOST_BYTES:
+        reason = f"it unpacks to {size:,} bytes, more than {_MOST_BYTES:,}"
   except OSError as error:  # A link to nothing, or in a circle.
     reason = error.strerror
   if reason:
@@ -162,9 +168,12 @@ def _split(classes, shape, resizes: bool):
 
 
 def _decode(file):
-  return tf.io.decode_image(
-    tf.io.read_file(file), channels=3, expand_animations=False
-  )
+  content = tf.io.read_file(file)
+  # Only under its own name is the size of a GIF known to be bounded.
+  is_gif = tf.strings.substr(content, 0, 3) == b"GIF"
+  named_gif = tf.strings.lower(tf.strings.substr(file, -4, 4)) == b".gif"
+  content = tf.where(is_gif & ~named_gif, b"a GIF under another name", content)
+  return tf.io.decode_image(content, channels=3, expand_animations=False)
 
 
 def _decode_one(file):

@@ -53,17 +53,7 @@ def train_batches(
     DataError: if a batch is larger than the split.
     ConfigError: if the square of cutout is larger than the images.
   """
-  if batch_size > len(split):
-    raise errors.DataError(
-      "A batch is larger than the data: lower --batch_size. Received: "
-      f"batch_size={batch_size}, images={len(split)}"
-    )
-  side = max(dataset.image_shape[:2])
-  if cutout_size is not None and cutout_size > side:
-    raise errors.ConfigError(
-      "Cutout would blank whole images: lower --child_cutout_size. Received: "
-      f"child_cutout_size={cutout_size}, pixels of an image's side={side}"
-    )
+  _check_sizes(split, dataset, batch_size, cutout_size)
   num_batches = batches_per_epoch(len(split), batch_size)
   with tf.device("CPU"):  # Batches are cut there; a GPU needs no whole copy.
     images, labels = tf.constant(split.images), tf.constant(split.labels)
@@ -82,6 +72,20 @@ def train_batches(
     _epoch_rows, len(split), batch_size, seed, start_step
   )
   return _ordered(epochs.flat_map(order).map(read, 2))
+
+
+def _check_sizes(split, dataset, batch_size, cutout_size) -> None:
+  if batch_size > len(split):
+    raise errors.DataError(
+      "A batch is larger than the data: lower --batch_size. Received: "
+      f"batch_size={batch_size}, images={len(split)}"
+    )
+  side = max(dataset.image_shape[:2])
+  if cutout_size is not None and cutout_size > side:
+    raise errors.ConfigError(
+      "Cutout would blank whole images: lower --child_cutout_size. Received: "
+      f"child_cutout_size={cutout_size}, pixels of an image's side={side}"
+    )
 
 
 @tf.autograph.experimental.do_not_convert

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from enas_tf import config, errors
-from enas_tf.data import files, images
+from enas_tf.data import files, images, pipeline
 from tests.data import test_folder, test_images, test_mnist
 
 
@@ -132,6 +132,7 @@ FILES = {
   "BMP of -2**31 rows": bmp_of_size(8, -(2**31)),
   "half of a GIF": damaged_palette(),
   "TIFF": saved("TIFF"),
+  "GIF under another name": saved("GIF"),
 }
 
 
@@ -148,6 +149,29 @@ def test_image_files(tmp_path, kind, image_size):
 
 def empty_class(path):
   (path / "owl").mkdir()
+
+
+def gif(size, num_frames=1) -> bytes:
+  """Returns a GIF whose frames say that they have a size."""
+  palette = bytes(6)
+  frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, size, size, 0) + b"\x02\x01D\0"
+  comment = b"\x21\xfe\x03abc\0"
+  head = b"GIF89a" + struct.pack("<HHBBB", 8, 8, 0x80, 0, 0) + palette
+  return head + (comment + frame) * num_frames + b";"
+
+
+def gif_of_a_large_frame(path):
+  (path / "cat" / "x.gif").write_bytes(gif(40_000))
+
+
+def gif_of_many_frames(path):
+  (path / "cat" / "x.GIF").write_bytes(gif(2000, 500))
+
+
+def gif_of_a_large_canvas(path):
+  content = saved("GIF")
+  canvas = struct.pack("<HH", 50_000, 50_000)
+  (path / "cat" / "x.gif").write_bytes(content[:6] + canvas + content[10:])
 
 
 def link_to_nothing(path):
@@ -231,6 +255,9 @@ def no_class_is_readable(path):
 
 FOLDERS = {
   empty_class: r"classes without images: \['owl'\]",
+  gif_of_a_large_frame: "x.gif .*unpacks to 1,600,000,192 bytes",
+  gif_of_many_frames: "x.GIF .*unpacks to 2,000,000,192 bytes",
+  gif_of_a_large_canvas: "x.gif .*unpacks to 7,500,000,064 bytes",
   link_to_nothing: r"x.png \(No such file",
   link_to_itself: r"x.png \(Too many levels",
   class_that_is_its_parent: r"classes without images: \['owl'\]",
@@ -441,3 +468,15 @@ def test_idx_files_that_are_folders(tmp_path):
   for name in test_mnist.NAMES:
     (tmp_path / name).mkdir()
   refused("--data_path must be", data="mnist", data_path=str(tmp_path))
+
+
+@pytest.mark.parametrize("batch_size", [5, 10**9, 10**30])
+def test_an_evaluation_takes_any_batch(tmp_path, batch_size):
+  path = tmp_path / "data.npz"
+  path.write_bytes(npz())
+  data = config.DataConfig(data_path=str(path), eval_batch_size=batch_size)
+  dataset = images.load(data, hold_out=True)
+  batches = pipeline.eval_batches(
+    dataset.test, dataset, batch_size=data.eval_batch_size
+  )
+  assert [len(labels) for _, labels in batches] == [4]
