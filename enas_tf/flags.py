@@ -158,6 +158,8 @@ def _check_used(values, mode: str) -> None:
     unused += [f"final_{name}" for name in _FINAL]
   if mode in _SEARCHING:
     unused.append("child_fixed_arc")
+  if mode != "import":
+    unused.append("import_checkpoint")
   for name in unused:
     if values[name].present and not values[name].using_default_value:
       raise errors.ConfigError(

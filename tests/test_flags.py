@@ -49,6 +49,18 @@ def test_fixed_arc_means_training(parse):
   assert parse("--child_fixed_arc=enas_micro").run.mode == "train"
 
 
+def test_an_import_needs_its_checkpoint_and_arc(parse):
+  given = "--import_checkpoint=outputs/model.ckpt-310"
+  with pytest.raises(errors.ConfigError, match="add --import_checkpoint"):
+    parse("--mode=import", "--child_fixed_arc=enas_micro")
+  with pytest.raises(errors.ConfigError, match="add --child_fixed_arc"):
+    parse("--mode=import", given)
+  with pytest.raises(errors.ConfigError, match="no use in this mode"):
+    parse("--mode=train", given)
+  got = parse("--mode=import", given, "--child_fixed_arc=enas_micro")
+  assert got.run.import_checkpoint == "outputs/model.ckpt-310"
+
+
 def test_unused_flags_are_refused(parse):
   with pytest.raises(errors.ConfigError, match="no use in this mode"):
     parse("--mode=search", "--child_drop_path_keep_prob=0.5")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import checkpoints, errors
+from enas_tf import checkpoints, compat, errors
 from enas_tf.controllers import rnn_policy
 from enas_tf.data import text, text_windows
 from enas_tf.evaluators import perplexity
@@ -189,6 +189,15 @@ class RnnFamily(family.Family):
       if saver.due(run.save_minutes) or epoch == child.num_epochs:
         saver.save(epoch)
     report.close()
+
+  def import_child(self, arc, checkpoint):
+    loaded = compat.load_model(
+      checkpoint,
+      arc=arc,
+      output=self.experiment.final.output,
+      words=self._text.vocabulary,
+    )
+    return loaded.model, self._description(arc)
 
   def _eval_windows(self, ids):
     rows = text_windows.batched(ids, _EVAL_ROWS)

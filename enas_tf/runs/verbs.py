@@ -9,13 +9,22 @@ from absl import logging
 
 from enas_tf import config
 from enas_tf.report import terminal as terminals
-from enas_tf.runs import derive, evaluate, export, families, search, train
+from enas_tf.runs import (
+  derive,
+  evaluate,
+  export,
+  families,
+  import_original,
+  search,
+  train,
+)
 from enas_tf.training import graphs
 
 _VERBS = {
   "search": search.run,
   "derive": derive.run,
   "train": train.run,
+  "import": import_original.run,
   "evaluate": evaluate.run,
   "export": export.run,
 }
