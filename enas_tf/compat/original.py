@@ -99,8 +99,8 @@ def assign(
 
   Nothing is assigned unless every weight of the target is given, with its shape
   and with numbers, and every weight that is given has a place. Shapes do not
-  tell pools and identities of a micro arc apart, which have no weights; nor what
-  its nodes read, as long as the same ends are loose; nor, of a final macro
+  tell apart pools and identities of a micro arc, which have no weights; nor
+  what its nodes read, as long as as many ends are loose; nor, of a final macro
   child, which tensors a layer is joined with, but how many, and which of two
   operations of one kernel size it is. There the caller must know the arc.
 

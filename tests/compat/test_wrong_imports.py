@@ -100,6 +100,9 @@ def with_value(variables, name, value):
 # The arc of the golden, with its first separable convolution one node earlier.
 OTHER_ARC = "0 0 0 2 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1 1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1"  # noqa: E501
 
+# A node reads node 2, which so is no loose end.
+OTHER_ENDS = "0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 2 2 1 1 1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1"  # noqa: E501
+
 WRONG = {
   "nothing": (micro_net, dict, original, "missing=.*fc/w"),
   "nothing for a policy": (policy, dict, original, "missing=.*emb/w"),
@@ -126,6 +129,10 @@ WRONG = {
   "a swapped arc": (
     lambda: micro_net(arc=OTHER_ARC), micro_final, original,
     "missing=.*x_conv.*left over=.*y_conv",
+  ),
+  "other loose ends": (
+    lambda: micro_net(arc=OTHER_ENDS), micro_final, original,
+    r"the arc .*fc/w \(80, 10\) instead of \(64, 10\)",
   ),
   "an unknown weight": (
     micro_net, lambda: micro_final() | {"child/new/w": np.ones(2)}, original,
