@@ -13,7 +13,7 @@ from enas_tf import errors
 # No whole number is larger: TensorFlow and the files count on it.
 _LARGEST = 2**31 - 1
 
-MODES = ("search", "derive", "train", "evaluate", "export", "all")
+MODES = ("search", "derive", "train", "import", "evaluate", "export", "all")
 DATA_NAMES = (
   "cifar10",
   "cifar100",
@@ -662,6 +662,8 @@ class RunConfig:
     output_dir: the run's folder; by default one for each space and data set,
       such as outputs/micro_cifar10.
     reset_output_dir: delete the run that stands in `output_dir` first.
+    import_checkpoint: the checkpoint of a final child of the original, or of
+      enas_lm, that `--mode=import` takes in: "outputs/model.ckpt-310".
     seed: what all random numbers come from.
     deterministic: the same bits at every run (slower).
     save_minutes: minutes from one checkpoint within an epoch to the next.
@@ -679,6 +681,7 @@ class RunConfig:
   search_for: str = "micro"
   output_dir: str = "outputs/micro_cifar10"
   reset_output_dir: bool = False
+  import_checkpoint: str | None = None
   seed: int = 0
   deterministic: bool = False
   save_minutes: float = 5.0
@@ -721,6 +724,12 @@ class RunConfig:
         self.save_minutes >= 0, "--save_minutes must not be negative.",
         save_minutes=self.save_minutes,
     )  # fmt: skip
+    _require(
+      self.mode != "import" or bool(self.import_checkpoint),
+      "--mode=import takes in a checkpoint of the original: add "
+      "--import_checkpoint=PREFIX, as outputs/model.ckpt-310.",
+      import_checkpoint=self.import_checkpoint,
+    )
     _require(bool(self.output_dir), "--output_dir must name a folder.",
              output_dir=repr(self.output_dir))  # fmt: skip
 
@@ -754,6 +763,12 @@ class ExperimentConfig:
       "take images.",
       search_for=self.run.search_for,
       data=self.data.data,
+    )
+    _require(
+      self.run.mode != "import" or self.fixed_arc is not None,
+      "--mode=import needs the arc of the checkpoint, which its weights do not "
+      "tell: add --child_fixed_arc.",
+      child_fixed_arc=self.fixed_arc,
     )
 
 

@@ -44,8 +44,14 @@ _FINAL_ONLY = (
   "average_after",
 )
 # What a command asks for anew each time; the others go on from the run.
-_OF_THE_COMMAND = ("mode", "output_dir", "reset_output_dir", "resume_from",
-                   "debug")  # fmt: skip
+_OF_THE_COMMAND = (
+  "mode",
+  "output_dir",
+  "reset_output_dir",
+  "resume_from",
+  "import_checkpoint",
+  "debug",
+)
 _NONE = "none"  # Unsets a setting.
 # Flags of the original that ask for what always or never happens here.
 _DROPPED = {

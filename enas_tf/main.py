@@ -24,6 +24,7 @@ _VERBS = {
   "search": ("search", "derive"),
   "derive": ("derive",),
   "train": ("train",),
+  "import": ("import",),
   "evaluate": ("evaluate",),
   "export": ("export",),
   "all": ("search", "derive", "train", "evaluate", "export"),

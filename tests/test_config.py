@@ -128,6 +128,7 @@ INVALID = [
   (config.RunConfig, dict(mode="tran"), "mode"),
   (config.RunConfig, dict(search_for="nano"), "search_for"),
   (config.RunConfig, dict(output_dir=""), "output_dir"),
+  (config.RunConfig, dict(mode="import"), "import_checkpoint"),
   (config.RunConfig, dict(seed=-1), "seed"),
   (config.RunConfig, dict(seed=2**31), "seed"),
   (config.RunConfig, dict(save_minutes=-1.0), "save_minutes"),

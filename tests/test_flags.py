@@ -152,6 +152,16 @@ def test_an_error_of_the_final_child_names_its_flag(parse):
     parse("--mode=all", "--final_out_filters=7")
 
 
+def test_an_import_needs_its_checkpoint_and_arc(parse):
+  given = "--import_checkpoint=outputs/model.ckpt-310"
+  with pytest.raises(errors.ConfigError, match="add --import_checkpoint"):
+    parse("--mode=import", "--child_fixed_arc=enas_micro")
+  with pytest.raises(errors.ConfigError, match="add --child_fixed_arc"):
+    parse("--mode=import", given)
+  got = parse("--mode=import", given, "--child_fixed_arc=enas_micro")
+  assert got.run.import_checkpoint == "outputs/model.ckpt-310"
+
+
 @pytest.mark.parametrize("space", config.RECIPES)
 def test_search_for_alone_is_the_recipe(parse, space):
   got = parse(f"--search_for={space}")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from enas_tf import config, seeds
-from enas_tf.report import terminal as terminals
-from enas_tf.runs import families, fit
+from enas_tf.runs import families, fit, image_training
+from tests.runs import context
 
 RUN_SEEDS = range(5)
 IMAGES = types.SimpleNamespace(image_shape=(8, 8, 3), num_classes=4)
@@ -120,6 +120,17 @@ def test_the_seed_repeats_all_weights(make):
     np.testing.assert_array_equal(one, other, name)
 
 
+class FirstBatches:
+  """A training of which nothing is wanted but its first batches."""
+
+  def __init__(self, model, batches, **kwargs):
+    del model, kwargs
+    self._batches = batches
+
+  def run(self):
+    self._batches(0)
+
+
 def draw_everything(family, folder):
   """Asks for all that a search and a final training draw, once."""
   family.search_parts()
@@ -129,14 +140,13 @@ def draw_everything(family, folder):
     tokens = {"tokens": np.zeros((2, 4), int), "state": np.zeros((2, 8))}
     network(tokens, training=True)
   else:
-    family.train(arc, folder, terminals.Terminal())
+    family.train(arc, context.make(folder, family.experiment)[0])
 
 
 def test_every_stream_has_a_name_of_its_own(make, monkeypatch, tmp_path):
   """Weights, dropouts, data, proposals: each asks for another seed."""
-  # Of a training nothing is wanted but its first batches.
-  monkeypatch.setattr(fit, "fit", lambda *_, batches, **__: batches(0))
-  monkeypatch.setattr(fit, "save", lambda *_: None)
+  monkeypatch.setattr(image_training, "Training", FirstBatches)
+  monkeypatch.setattr(fit, "finish", lambda *_: None)
   asked = []
   derive = seeds.derive
 

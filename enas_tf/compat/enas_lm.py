@@ -1,17 +1,16 @@
 """Reads the language models of google-research's enas_lm.
 
-variables = original.read_checkpoint("output/model.ckpt-310")
+variables = files.read_checkpoint("output/model.ckpt-310")
 enas_lm.assign(supernet, variables)
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from enas_tf import errors
-from enas_tf.compat import original
+from enas_tf.compat import hints, matching
 from enas_tf.layers import language
 from enas_tf.spaces import rnn
 
@@ -50,9 +49,10 @@ def references(target) -> dict[str, Reference]:
     References by name, without the prefix "child/" or "language_model/".
 
   Raises:
-    CheckpointError: if enas_lm has not all functions of a supernet.
+    CheckpointError: if this is no language model, or enas_lm has not all
+      functions of a supernet.
   """
-  layer = target.get_layer("language")
+  layer = _language(target)
   found = {
     "embedding/w": Reference(layer.embedding),
     "rnn_cell/w_prev": Reference(layer.w_prev),
@@ -68,25 +68,107 @@ def references(target) -> dict[str, Reference]:
   return found
 
 
-def assign(target, variables: Mapping[str, np.ndarray]) -> None:
+def assign(
+  target, variables: Mapping[str, np.ndarray], *, allow_unused: bool = False
+) -> None:
   """Copies variables of enas_lm into a model of ours.
+
+  Nothing is assigned unless every weight of the target is given, with its shape
+  and with numbers, and every weight that is given has a place. Shapes tell
+  nothing of an arc but its number of nodes: that it is the right one is up to
+  the caller. (Policies are assigned by `original.assign`.)
 
   Args:
     target: an RNN supernet or child.
     variables: arrays by enas_lm's names, with or without the prefix "child/"
-      (search) or "language_model/" (fixed cell) and the suffix ":0". Those
-      that are not weights (averages, states, counters) are left aside.
+      (search) or "language_model/" (fixed cell) and the suffix ":0". What is no
+      weight (averages, states, counters) and the weights of the controller are
+      left aside.
+    allow_unused: leave any other weight aside too.
 
   Raises:
-    CheckpointError: if a weight is missing, or has another shape.
+    CheckpointError: if the target is no such network, or a weight is missing,
+      left over, of another shape or not a number.
   """
-  given = {
-    re.sub(r"^(child|language_model)/|:0$", "", name): value
-    for name, value in variables.items()
-  }
   wanted = references(target)
-  original.check(given, {k: v.shape for k, v in wanted.items()}, "enas_lm")
+  given = matching.weights(variables)
+  shapes = {name: each.shape for name, each in wanted.items()}
+  difference = matching.compare(shapes, given)
+  if allow_unused:
+    difference = difference._replace(unused=[])
+  hint = hints.hint(shapes, given, difference)
+  matching.check(shapes, given, difference, source="enas_lm", hint=hint)
   _copy(wanted, given)
+
+
+def averaged(variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+  """Returns the variables with the weights that enas_lm evaluates.
+
+  These are the averages, from when its training of a fixed cell has begun to
+  average; they are numbered in the order in which the weights were made.
+
+  Args:
+    variables: arrays by enas_lm's names.
+  """
+  variables = dict(variables)
+  if not variables.get("moving_avg_flag/flag"):
+    return variables
+  scope = "language_model"
+  names = [f"{scope}/embedding/w", f"{scope}/rnn_cell/w_prev"]
+  while (name := f"{scope}/rnn_cell/layer_{len(names) - 2}/w") in variables:
+    names.append(name)
+  try:
+    means = {name: variables[f"average/{i}"] for i, name in enumerate(names)}
+  except KeyError as error:
+    raise errors.CheckpointError(
+      "The checkpoint says that its weights are averaged, and has not all "
+      f"averages: take another. Received: missing={error}"
+    ) from error
+  return variables | means
+
+
+def in_order(
+  variables: Mapping[str, np.ndarray], words: Sequence[str]
+) -> dict[str, np.ndarray]:
+  """Returns the variables with the embedding in the order of our words.
+
+  enas_lm numbers the words of the training text by the alphabet (process.py),
+  this library by their frequency.
+
+  Args:
+    variables: arrays by enas_lm's names.
+    words: all words of the text, in the order of their ids here.
+
+  Raises:
+    DataError: if the embedding is of another number of words.
+  """
+  places = {word: i for i, word in enumerate(sorted(words))}
+  rows = [places[word] for word in words]
+  ordered = dict(variables)
+  for name, value in variables.items():
+    if name.removesuffix(":0").endswith("embedding/w") and (
+      name.split("/")[0] not in matching.CONTROLLER
+    ):
+      if len(value) != len(words):
+        raise errors.DataError(
+          "The checkpoint is of a text with another number of words: give "
+          "the text that it was trained on as --data and --data_path, and a "
+          f"--vocab_size of at least {len(value)}. Received: words="
+          f"{len(words)}, rows of the embedding={len(value)}"
+        )
+      ordered[name] = np.asarray(value)[rows]
+  return ordered
+
+
+def _language(target):
+  for layer in getattr(target, "layers", ()):
+    if isinstance(layer, language.Language):
+      return layer
+  raise errors.CheckpointError(
+    "enas_lm has language models alone: give an RNN supernet or child "
+    "(image networks and policies are the original's: `original.assign`). "
+    f"Received: network={target.name}"
+  )
 
 
 def _copy(wanted: dict[str, Reference], given) -> None:

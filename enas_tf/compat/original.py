@@ -1,6 +1,6 @@
-"""Reads what the original ENAS code wrote: variables and TF1 checkpoints.
+"""Reads the image networks and policies of the original ENAS code.
 
-variables = original.read_checkpoint("outputs/model.ckpt-310")
+variables = files.read_checkpoint("outputs/model.ckpt-310")
 original.assign(child, variables)
 """
 
@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from enas_tf import errors
+from enas_tf.compat import hints, matching
 from enas_tf.layers import operations, shared_cell, shared_stack
 from enas_tf.spaces import macro
 
@@ -38,7 +38,7 @@ _SCOPES = (
   (r"layer_(\d+)_cell_output_bn", r"layer_\1/final_conv"),
   (r"layer_(\d+)_pool_(\d+)_(reduce|bn)", r"layer_\1/pool_at_\1/from_\2"),
   (r"layer_(\d+)_skip_(conv|bn)", r"layer_\1/skip"),
-  (r"layer_(\d+)_conv_(\d)x\2_(conv|bn)", r"layer_\1/conv_\2x\2"),
+  (r"layer_(\d+)_conv_(\d)x\2_(conv|depthwise|bn)", r"layer_\1/conv_\2x\2"),
   (r"layer_(\d+)_(reduce|bn)", r"layer_\1"),
 )
 _STAGE = re.compile(r"layer_(\d+)_cell_(\d+)_([xy])_stage_(\d+)_(\w+)")
@@ -92,24 +92,45 @@ def references(target) -> dict[str, Reference]:
   return found
 
 
-def assign(target, variables: Mapping[str, np.ndarray]) -> None:
+def assign(
+  target, variables: Mapping[str, np.ndarray], *, allow_unused: bool = False
+) -> None:
   """Copies the original's variables into a model or a policy of ours.
+
+  Nothing is assigned unless every weight of the target is given, with its shape
+  and with numbers, and every weight that is given has a place. Shapes do not
+  tell apart pools and identities of a micro arc, which have no weights; nor
+  what its nodes read, as long as as many ends are loose; nor, of a final macro
+  child, which tensors a layer is joined with, but how many, and which of two
+  operations of one kernel size it is. There the caller must know the arc.
 
   Args:
     target: a supernet, a child or a policy.
     variables: arrays by the original's names, with or without the prefix
-      "child/" or "controller/" and the suffix ":0". Those that are not weights
-      (slots, counters) are left aside.
+      "child/" or "controller/" and the suffix ":0". What is no weight (slots of
+      optimizers, counters, bookkeeping of moving averages), the weights of the
+      other half (of the controller, for a network) and reductions of tensors
+      that no layer of a macro child reads are left aside.
+    allow_unused: leave any other weight aside too, as those of the operations
+      that a child as searched does not choose.
 
   Raises:
-    CheckpointError: if a weight is missing, or has another shape.
+    CheckpointError: if the target is no such network, or a weight is missing,
+      left over, of another shape or not a number.
   """
-  given = {
-    re.sub(r"^(child|controller)/|:0$", "", name): value
-    for name, value in variables.items()
-  }
   wanted = references(target)
-  check(given, {k: v.places.shape for k, v in wanted.items()}, "the original")
+  _check_named(target, wanted)
+  is_policy = hasattr(target, "named_variables")
+  given = matching.weights(
+    variables, matching.CONTROLLER if is_policy else matching.CHILD
+  )
+  shapes = {name: each.places.shape for name, each in wanted.items()}
+  given = _without_unread(given, shapes)
+  difference = matching.compare(shapes, given)
+  if allow_unused:
+    difference = difference._replace(unused=[])
+  hint = hints.hint(shapes, given, difference)
+  matching.check(shapes, given, difference, source="the original", hint=hint)
   values = {}
   for name, reference in wanted.items():
     key = id(reference.variable)
@@ -120,51 +141,45 @@ def assign(target, variables: Mapping[str, np.ndarray]) -> None:
     variable.assign(value)
 
 
-def check(
-  given: Mapping[str, np.ndarray], wanted: Mapping[str, tuple], source: str
-) -> None:
-  """Raises CheckpointError unless all wanted arrays are given.
-
-  Args:
-    given: arrays by name.
-    wanted: shapes by name.
-    source: whose variables these are.
-  """
-  missing = sorted(set(wanted) - set(given))
-  wrong = [
-    f"{name} {given[name].shape} instead of {shape}"
-    for name, shape in wanted.items()
-    if name in given and given[name].shape != shape
+def _check_named(target, wanted: dict[str, Reference]) -> None:
+  """Raises CheckpointError unless all weights have a name of the original."""
+  named = {id(reference.variable) for reference in wanted.values()}
+  strange = [
+    v.path
+    for v in getattr(target, "weights", ())
+    if id(v) not in named and v.dtype.startswith("float")
   ]
-  if missing or wrong:
+  if strange or not wanted:
     raise errors.CheckpointError(
-      "The variables are of another network: build ours with the sizes and "
-      f"the arc that {source} had. Received: missing="
-      f"{missing[:5]} ({len(missing)}), other shapes={wrong[:5]}"
+      "The original has no network with the weights of this one: its are "
+      "micro and macro supernets and final children, macro children as "
+      "searched and the policies of these (language models are enas_lm's: "
+      f"`enas_lm.assign`). Received: network={target.name}, weights="
+      f"{strange[:5]} ({len(strange)})"
     )
 
 
-def read_checkpoint(prefix: str) -> dict[str, np.ndarray]:
-  """Returns the variables of a TF1 checkpoint, by name.
+def _without_unread(given: dict[str, np.ndarray], wanted: Mapping[str, tuple]):
+  """Leaves out the reductions of tensors that no later layer reads.
 
-  Args:
-    prefix: path without ".index", for example "outputs/model.ckpt-310".
-
-  Raises:
-    CheckpointError: if it is missing or damaged.
+  The original makes them all; a child of ours has those that are read. The
+  last one, which is the next layer's input, always is.
   """
-  try:
-    reader = tf.train.load_checkpoint(prefix)
-    return {
-      name: reader.get_tensor(name)
-      for name in reader.get_variable_to_shape_map()
-    }
-  except (tf.errors.OpError, ValueError, RuntimeError) as error:
-    raise errors.CheckpointError(
-      "The checkpoint cannot be read: give its path up to and with the step "
-      '("model.ckpt-310"), beside .index and .data files. Received: '
-      f"prefix={prefix} ({error})"
-    ) from error
+  pattern = r"layer_(\d+)/pool_at_\1/from_(\d+)/.*"
+  last = {}
+  for name in wanted:
+    if match := re.fullmatch(pattern, name):
+      last[match[1]] = max(last.get(match[1], 0), int(match[2]))
+
+  def is_unread(name):
+    match = re.fullmatch(pattern, name)
+    return match and int(match[2]) < last.get(match[1], 0)
+
+  return {
+    name: value
+    for name, value in given.items()
+    if name in wanted or not is_unread(name)
+  }
 
 
 def _whole(variable, name: str = "") -> Reference:
@@ -192,7 +207,10 @@ def _name(path: str) -> str | None:
   for pattern, replacement in _SCOPES:
     match = re.fullmatch(pattern, scope)
     if match and kind in _KINDS:
-      return f"{match.expand(replacement)}/{_KINDS[kind]}"
+      # The original's final macro child has none.
+      is_depthwise = scope.endswith("_depthwise")
+      word = "w_depth" if is_depthwise else _KINDS[kind]
+      return f"{match.expand(replacement)}/{word}"
   return None
 
 

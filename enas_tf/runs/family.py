@@ -153,6 +153,17 @@ class Family(abc.ABC):
     """Trains the final child of an arc and saves it in the run's folder."""
 
   @abc.abstractmethod
+  def import_child(
+    self, arc, checkpoint: str
+  ) -> tuple[keras.Model, dict[str, Any]]:
+    """Returns a final child of the original, and what describes it.
+
+    Args:
+      arc: the arc.
+      checkpoint: the path of its TF1 checkpoint.
+    """
+
+  @abc.abstractmethod
   def evaluate(self, model: keras.Model, description: dict) -> dict[str, Any]:
     """Returns the test results of a trained child."""
 

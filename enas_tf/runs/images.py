@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import checkpoints, config, errors
+from enas_tf import checkpoints, compat, config, errors
 from enas_tf.data import images, pipeline
 from enas_tf.evaluators import shared_weights
 from enas_tf.networks import counts
@@ -179,6 +179,26 @@ class ImageFamily(family.Family):
       f"The child starts with {copied} of {len(model.trainable_variables)} "
       "variables from the shared weights."
     )
+
+  def import_child(self, arc, checkpoint):
+    dataset = self._trained
+    size = dataset.image_shape[:2]
+    model = compat.load_model(checkpoint, arc=arc, image_size=size).model
+    model = self.inference(model)
+    classes = model.output_shape[-1]
+    if (
+      model.input_shape[1:] != dataset.image_shape
+      or classes != dataset.num_classes
+    ):
+      raise errors.DataError(
+        "The checkpoint is of a child for other images: give the --data and "
+        "--data_path that it was trained on. Received: "
+        f"channels={dataset.image_shape[-1]}, trained on "
+        f"{model.input_shape[-1]}; classes={dataset.num_classes}, trained on "
+        f"{classes}"
+      )
+    # The original normalizes by the mean and std of the training images, too.
+    return model, self._description(arc, dataset)
 
   def _description(self, arc, dataset) -> dict[str, Any]:
     return {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import errors
+from enas_tf import compat, errors
 from enas_tf.controllers import rnn_policy
 from enas_tf.data import text, text_windows
 from enas_tf.evaluators import perplexity
@@ -180,6 +180,15 @@ class RnnFamily(family.Family):
     training.run(
       lambda: evaluator.perplexity(self._eval_windows(self._text.valid))
     )
+
+  def import_child(self, arc, checkpoint):
+    loaded = compat.load_model(
+      checkpoint,
+      arc=arc,
+      output=self.experiment.final.output,
+      words=self._text.vocabulary,
+    )
+    return loaded.model, self._description(arc)
 
   def _eval_windows(self, ids):
     rows = text_windows.batched(ids, _EVAL_ROWS)

@@ -10,7 +10,15 @@ from absl import logging
 
 from enas_tf import config, stopping
 from enas_tf.report import terminal as terminals
-from enas_tf.runs import derive, evaluate, export, families, search, train
+from enas_tf.runs import (
+  derive,
+  evaluate,
+  export,
+  families,
+  import_original,
+  search,
+  train,
+)
 from enas_tf.runs import run as runs
 from enas_tf.training import graphs
 
@@ -18,6 +26,7 @@ _VERBS = {
   "search": search.run,
   "derive": derive.run,
   "train": train.run,
+  "import": import_original.run,
   "evaluate": evaluate.run,
   "export": export.run,
 }

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from enas_tf import config, errors
-from enas_tf.compat import original
+from enas_tf.compat import files, original
 from enas_tf.networks import micro_child, micro_supernet
 from enas_tf.spaces import micro
 from enas_tf.training import optimizers
@@ -140,7 +140,7 @@ def test_child_trains_as_the_originals():
 def test_reads_a_checkpoint():
   arrays, meta = golden.load("ckpt_micro_final")
   net = build_child(micro.MicroSpace().parse(meta["fixed_arc"]), meta)
-  variables = original.read_checkpoint(CHECKPOINT)
+  variables = files.read_checkpoint(CHECKPOINT)
   assert sorted(variables) == sorted(str(each) for each in arrays["var_names"])
   original.assign(net, variables)
   assert_close(net(arrays["in/images"])["logits"], arrays["eval_logits"])
@@ -217,13 +217,13 @@ def test_refuses_a_child_of_another_arc():
   space = micro.MicroSpace()
   net = build_child(space.decode([1, 1] * (space.num_decisions // 2)), meta)
   with pytest.raises(errors.CheckpointError, match="the arc"):
-    original.assign(net, original.read_checkpoint(CHECKPOINT))
+    original.assign(net, files.read_checkpoint(CHECKPOINT))
 
 
 def test_names_a_checkpoint_that_cannot_be_read(tmp_path):
   with pytest.raises(errors.CheckpointError, match="model.ckpt-7"):
-    original.read_checkpoint(str(tmp_path / "model.ckpt-7"))
+    files.read_checkpoint(str(tmp_path / "model.ckpt-7"))
   for suffix in ("index", "data-00000-of-00001"):
     (tmp_path / f"model.ckpt-8.{suffix}").write_bytes(b"not a checkpoint")
   with pytest.raises(errors.CheckpointError, match="model.ckpt-8"):
-    original.read_checkpoint(str(tmp_path / "model.ckpt-8"))
+    files.read_checkpoint(str(tmp_path / "model.ckpt-8"))

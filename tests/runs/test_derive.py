@@ -33,6 +33,9 @@ class Controller(controllers.Controller):
     self._next += n
     return tf.constant(self._arcs[places])
 
+  def take_back(self, n):
+    raise AssertionError("All samples are used.")
+
   def update(self, arcs, rewards):
     raise AssertionError("Deriving learns nothing.")
 

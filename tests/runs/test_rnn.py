@@ -356,9 +356,11 @@ def test_other_settings_are_refused(trained):
 
 
 def test_diverged_training_saves_nothing(tmp_path):
-  settings = dict(lr=1e30, grad_bound=1e30)
+  asked = experiment(final=dict(lr=1e30, grad_bound=1e30))
+  seldom = dataclasses.replace(asked.run, save_minutes=60.0)
+  asked = dataclasses.replace(asked, run=seldom)
   with pytest.raises(errors.DivergenceError, match="--child_lr"):
-    train(families.get(experiment(final=settings)), tmp_path)
+    train(families.get(asked), tmp_path)
   with pytest.raises(errors.CheckpointError):
     saved(tmp_path)
   with pytest.raises(errors.CheckpointError, match="0 of 3 epochs"):
@@ -398,7 +400,7 @@ def test_settings_of_the_experiment_are_left_alone():
 def test_a_table_that_cannot_be_written_is_an_error_of_the_user(tmp_path):
   (tmp_path / "metrics.csv").mkdir()
   terminal = terminals.Terminal(io.StringIO())
-  report = rnn._Report(tmp_path, terminal, num_epochs=1)
+  report = rnn_training._Report(tmp_path, terminal, num_epochs=1)
   scores = {"child/perplexity": 2.0, "valid_perplexity": 2.0}
   with pytest.raises(errors.OutputDirError, match="Received: path=.*metrics"):
     report.on_epoch(1, scores)

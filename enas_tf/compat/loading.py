@@ -1,0 +1,245 @@
+"""From a checkpoint of the original, or of enas_lm, to a model of ours."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+
+from enas_tf import config, errors
+from enas_tf.compat import enas_lm, files, matching, original, reading
+from enas_tf.controllers import macro_policy, micro_policy, rnn_policy
+from enas_tf.controllers import policy as policies
+from enas_tf.networks import (
+  macro_child,
+  macro_supernet,
+  micro_child,
+  micro_supernet,
+  rnn_child,
+  rnn_supernet,
+)
+from enas_tf.spaces import macro, micro, rnn
+
+_ARCS = {"micro": micro.MicroArc, "macro": macro.MacroArc, "rnn": rnn.RnnArc}
+_SHOWN = 8
+
+
+class Loaded(NamedTuple):
+  """What a checkpoint became.
+
+  Attributes:
+    model: the supernet of a search, or a final child, on its weights.
+    child: the settings that it was built with.
+    arc: of the final child; None of a search.
+    policy: of a search, on its weights, if the checkpoint has a controller.
+  """
+
+  model: keras.Model
+  child: config.ChildConfig
+  arc: Any = None
+  policy: policies.Policy | None = None
+
+
+def load_model(
+  path: str | os.PathLike,
+  *,
+  arc: micro.MicroArc | macro.MacroArc | rnn.RnnArc | None = None,
+  image_size: int | tuple[int, int] | None = None,
+  output: str | None = None,
+  words: Sequence[str] | None = None,
+  settings: config.ExperimentConfig | None = None,
+  allow_unused: bool = False,
+) -> Loaded:
+  """Returns the network, and the policy, that a TF1 checkpoint is of.
+
+  The names and shapes of the variables tell the kind of the network and its
+  sizes: layers, channels, classes, nodes of a search, words, the auxiliary head
+  and what `faithful` brings back. The arguments say what they do not. An arc
+  that contradicts the weights is refused; what they cannot tell of it is said
+  at `original.assign`.
+
+  Args:
+    path: see `files.read_checkpoint`.
+    arc: of a final child; a search has none.
+    image_size: height and width of the images, or both as one.
+    output: of a fixed cell of enas_lm, "all" (its code for GPUs) or "loose"
+      (that for TPUs).
+    words: of the text in the order of their ids, for a language model; None
+      leaves the embedding in enas_lm's order, the alphabet's.
+    settings: what no weight shows, as dropout and what bounds the policy's
+      logits; default: the recipe of the space.
+    allow_unused: leave weights aside that have no place in the network.
+
+  Raises:
+    CheckpointError: if the checkpoint cannot be read, is of no known network
+      or contradicts the arc.
+    ConfigError: if an argument is missing, or there is one too many.
+    DataError: if `words` are not as many as the checkpoint's.
+  """
+  variables = files.read_checkpoint(path)
+  shapes = {k: v.shape for k, v in matching.weights(variables).items()}
+  kind, sizes, told = _read(path, shapes)
+  _check_arguments(kind, told, arc, image_size, output)
+  settings = settings or config.RECIPES[kind.space]
+  child = settings.search if kind.is_search else settings.final
+  child = _with_sizes(child, kind, sizes, arc, output)
+  model = _build(kind, arc, child, sizes, image_size)
+  assign = original.assign
+  if kind.space == "rnn":
+    assign, variables = enas_lm.assign, enas_lm.averaged(variables)
+    if words is not None:
+      variables = enas_lm.in_order(variables, words)
+  assign(model, variables, allow_unused=allow_unused)
+  weights = matching.weights(variables, matching.CONTROLLER)
+  policy = None
+  if kind.is_search and "attention/v" in weights:
+    policy = _policy(kind, model.space, weights, settings.controller)
+    original.assign(policy, weights, allow_unused=allow_unused)
+  return Loaded(model, child, arc, policy)
+
+
+def _read(path, shapes):
+  """Returns the kind of a network, its sizes and what is told of its arc."""
+  kind = reading.kind(shapes)
+  if kind is None:
+    raise errors.CheckpointError(
+      "The checkpoint is of no known network of the original or of enas_lm. "
+      f"Received: path={path}, weights={sorted(shapes)[:_SHOWN]}"
+    )
+  try:
+    return kind, reading.sizes(shapes), reading.decisions(shapes)
+  except (KeyError, ValueError, IndexError) as error:
+    raise errors.CheckpointError(
+      f"The checkpoint is not whole: it is of a {kind} whose sizes it does not "
+      f"tell. Received: path={path} ({error!r})"
+    ) from error
+
+
+def _check_arguments(kind, told, arc, image_size, output) -> None:
+  """Raises an error unless the arguments are those that the kind needs."""
+  wanted = {
+    "arc": not kind.is_search,
+    "image_size": kind.space != "rnn",
+    "output": kind == reading.RNN_FINAL,
+  }
+  given = {"arc": arc, "image_size": image_size, "output": output}
+  missing = [k for k, needed in wanted.items() if needed and given[k] is None]
+  if missing:
+    knows = ", ".join(f"{k}={v}" for k, v in list(told.items())[:_SHOWN])
+    raise errors.ConfigError(
+      f"The checkpoint is of a {kind}; its weights do not tell everything: "
+      f"give {' and '.join(missing)} too"
+      + (f" (of the arc they tell {knows} ...)" if "arc" in missing else "")
+      + f". Received: {', '.join(f'{k}=None' for k in missing)}"
+    )
+  for name, needed in wanted.items():
+    if not needed and given[name] is not None:
+      raise errors.ConfigError(
+        f"The checkpoint is of a {kind}, which has no {name}: take it away"
+        + (", or give the checkpoint of a final child" if name == "arc" else "")
+        + f". Received: {name}={given[name]}"
+      )
+  if arc is not None:
+    _check_arc(kind, arc, told)
+
+
+def _check_arc(kind: reading.Kind, arc, told: dict[str, str]) -> None:
+  """Raises CheckpointError if the weights are of another arc."""
+  if not isinstance(arc, _ARCS[kind.space]):
+    raise errors.CheckpointError(
+      f"The checkpoint is of a {kind}: give the arc of one "
+      f"(--search_for={kind.space}). Received: arc={arc}"
+    )
+  claimed = reading.decisions_of(arc, told) if told else {}
+  wrong = [
+    f"{name} is {claimed.get(name, 'not there')}, the weights are of {op}"
+    for name, op in told.items()
+    if claimed.get(name) != op
+  ]
+  wrong += [
+    f"{name} is {op}, which has no weights there"
+    for name, op in claimed.items()
+    if name not in told and op != reading.NO_WEIGHTS
+  ]
+  if wrong:
+    raise errors.CheckpointError(
+      "The weights are of another arc: give the one that they were trained "
+      f"with. Received: arc={arc}, where {'; '.join(wrong[:_SHOWN])}"
+    )
+
+
+def _with_sizes(
+  child, kind: reading.Kind, sizes, arc, output
+) -> config.ChildConfig:
+  """Returns the settings with what the weights tell."""
+  fields = {field.name for field in dataclasses.fields(child)}
+  sizes = {k: v for k, v in sizes.items() if k in fields}
+  if kind == reading.MICRO_FINAL:
+    sizes |= {"num_cells": len(arc.normal)}
+  if not kind.is_search and kind.space != "rnn":
+    sizes |= {"ops": arc.ops, "out_filters_scale": 1, "as_searched": False}
+  if kind in (reading.MICRO_SEARCH, reading.MACRO_FINAL):
+    # The one's reduction cells and the other's convolutions need it.
+    sizes |= {"faithful": True}
+  if kind == reading.RNN_SEARCH:
+    sizes |= {"functions": rnn.ENAS_LM_FUNCTIONS}
+  if kind == reading.RNN_FINAL:
+    sizes |= {"output": output, "functions": arc.functions}
+  return dataclasses.replace(child, **sizes)
+
+
+def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
+  """Returns the network, with random weights."""
+  if kind.space == "rnn":
+    options = {
+      name: getattr(child, name)
+      for name in ("hidden_size", "output", "drop_e", "drop_i", "drop_x",
+                   "drop_l", "drop_o")
+    } | {"vocab_size": sizes["vocab_size"]}  # fmt: skip
+    if kind == reading.RNN_FINAL:
+      return rnn_child.build(arc, **options)
+    space = rnn.RnnSpace(child.num_nodes, child.functions)
+    return rnn_supernet.RnnSupernet(space, **options)
+  if not isinstance(image_size, tuple):
+    image_size = (image_size, image_size)
+  shape = {
+    "image_shape": (*image_size, sizes["channels"]),
+    "num_classes": sizes["num_classes"],
+  }
+  if kind == reading.MICRO_FINAL:
+    return micro_child.build(arc, child, **shape)
+  if kind == reading.MACRO_FINAL:
+    return macro_child.build(arc, child, **shape)
+  shape |= {
+    "out_filters": child.out_filters,
+    "keep_prob": child.keep_prob,
+    "seed": 0,
+  }
+  if kind == reading.MACRO_SEARCH:
+    space = macro.MacroSpace(child.num_layers, child.ops)
+    return macro_supernet.MacroSupernet(space, **shape)
+  return micro_supernet.MicroSupernet(
+    micro.MicroSpace(child.num_cells, child.ops),
+    num_layers=child.num_layers,
+    use_aux_heads=child.use_aux_heads,
+    faithful=True,
+    **shape,
+  )
+
+
+def _policy(kind: reading.Kind, space, weights, controller) -> policies.Policy:
+  """Returns the policy of a search, with random weights."""
+  options = {
+    "lstm_size": weights["attention/v"].shape[0],
+    "num_layers": max(1, reading.count(weights, r"lstm/layer_(\d+)/w")),
+    "tanh_constant": controller.tanh_constant,
+    "temperature": controller.temperature,
+  }
+  if kind == reading.MICRO_SEARCH:
+    reduce = controller.op_tanh_reduce
+    return micro_policy.MicroPolicy(space, op_tanh_reduce=reduce, **options)
+  if kind == reading.MACRO_SEARCH:
+    target = controller.skip_target
+    return macro_policy.MacroPolicy(space, skip_target=target, **options)
+  return rnn_policy.RnnPolicy(space, **options)
