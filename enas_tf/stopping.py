@@ -24,6 +24,7 @@ class Stop:
   def __init__(self) -> None:
     self._signal: int | None = None
     self._in_steps = False
+    self._screen = 2
 
   def install(self) -> None:
     """Takes over the signals, but for those that are ignored.
@@ -31,6 +32,8 @@ class Stop:
     A shell ignores Ctrl-C for what runs in its background, and `nohup` the
     SIGHUP of a terminal that closes.
     """
+    with contextlib.suppress(OSError):
+      self._screen = os.dup(2)  # While TensorFlow is imported, 2 is nowhere.
     for number in _SIGNALS:
       if signal.getsignal(number) is not signal.SIG_IGN:
         signal.signal(number, self._receive)
@@ -56,12 +59,11 @@ class Stop:
     del frame
     if self._in_steps and self._signal is None:
       self._signal = number
-      _say("Stopping at the next whole step; once more ends the run at once.")
+      self._say("Stopping at the next whole step; once more ends the run at once.")
       return
-    _say("Interrupted. The same command goes on from the last checkpoint.")
+    self._say("Interrupted. The same command goes on from the last checkpoint.")
     os._exit(128 + number)
 
-
-def _say(message: str) -> None:
-  with contextlib.suppress(OSError):  # The terminal may be gone.
-    os.write(2, f"\n{message}\n".encode())
+  def _say(self, message: str) -> None:
+    with contextlib.suppress(OSError):  # The terminal may be gone.
+      os.write(self._screen, f"\n{message}\n".encode())
