@@ -177,10 +177,14 @@ def _turn(parts, position, plan, saver, watch, run: runs.Run) -> None:
 
 
 def _place(position: Position, plan: Plan) -> str:
-  return (
-    f"epoch {position.epoch + 1}, step {position.child_steps} of "
-    f"{plan.child_steps}"
-  )
+  if position.child_steps < plan.child_steps:
+    where = f"step {position.child_steps} of {plan.child_steps}"
+  else:
+    where = (
+      f"controller update {position.controller_steps} of "
+      f"{plan.controller_steps}"
+    )
+  return f"epoch {position.epoch + 1}, {where}"
 
 
 def checkpoint(
