@@ -669,8 +669,9 @@ class RunConfig:
     save_minutes: minutes from one checkpoint within an epoch to the next.
     max_checkpoints_to_keep: checkpoints that are kept of a search and of a
       training: the newest two, and older ones at growing distances.
-    resume_from: the step of the checkpoint to go on from, of those that are
-      kept; the newest by default. What came after it is lost.
+    resume_from: the step of the checkpoint to go on from, of those of the
+      search that are kept or, with `--mode=train`, of the training; the newest
+      by default. What came after it is lost.
     log_every: child steps from one line of metrics to the next.
     derive_samples: arcs that deriving samples and ranks on one batch.
     derive_top: how many of these are ranked on the whole validation split.
