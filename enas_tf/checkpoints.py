@@ -109,7 +109,7 @@ class Checkpoints:
         "The checkpoint cannot be written. Make room on the disk and give the "
         "same command again: it goes on from "
         + (f"step {kept[-1]}." if kept else "the start, for none was written.")
-        + f" Received: {error.__cause__}"
+        + f" Received: path={path} ({error.__cause__})"
       ) from error
     self._thin_out(step)
     self._saved_at = time.monotonic()

@@ -44,15 +44,16 @@ def _explain(error: Exception) -> str:
   said = errors.shorten(f"{type(error).__name__}: {error}", 600)
   if isinstance(error, RecursionError):
     advice = "Something is nested too deeply: lower the sizes of the network."
+  elif files.is_of_the_disk(error):  # A full one can exhaust "resources" too.
+    advice = (
+      "A file cannot be read or written: check its name, its permissions and "
+      "the room on the disk. The same command goes on from the last "
+      "checkpoint, if there is one."
+    )
   elif _is_memory(error):
     advice = (
       "The memory does not suffice: lower --batch_size, --child_out_filters, "
       "--child_num_layers or another size."
-    )
-  elif files.is_of_the_disk(error):
-    advice = (
-      "A file cannot be read or written: check its name, its permissions and "
-      "the room on the disk. The same command goes on from the last checkpoint."
     )
   else:
     advice = "Something went wrong that should not have: please report it."

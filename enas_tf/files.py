@@ -1,6 +1,7 @@
 """Files of a run: written whole or not at all, read with care."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -13,29 +14,38 @@ from enas_tf import errors
 
 # What the name of an unfinished file begins with; a kill can leave one.
 UNFINISHED = ".enas_tf-"
+# How the system refuses a file; TensorFlow's errors hold its words alone.
+_REFUSALS = tuple(
+  map(
+    os.strerror,
+    (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO, errno.EROFS),
+  )
+)
 
 
 @contextlib.contextmanager
-def writing(path: pathlib.Path) -> Iterator[None]:
+def writing(
+  path: pathlib.Path, *others: type[Exception]
+) -> Iterator[None]:
   """Within it, a disk that refuses is one clear error.
 
   Args:
     path: what is written; it is named in the error.
+    *others: errors that are of the disk here, whatever they say.
 
   Raises:
     OutputDirError: for any error of the system, or of TensorFlow's files.
   """
   try:
     yield
-  except errors.UserError:
-    raise
   except Exception as error:
-    if not is_of_the_disk(error):
+    if not isinstance(error, others) and not is_of_the_disk(error):
       raise
     raise errors.OutputDirError(
-      "A file of the run cannot be written. Make room on the disk (or mend "
-      "its permissions) and give the same command again: it goes on from the "
-      f"last checkpoint, if there is one. Received: path={path} ({error})"
+      "A file of the run cannot be written. Make room on the disk, mend the "
+      "permissions or take away what stands in its place, and give the same "
+      "command again: it goes on from the last checkpoint, if there is one. "
+      f"Received: path={path} ({error})"
     ) from error
 
 
@@ -45,7 +55,7 @@ def is_of_the_disk(error: BaseException) -> bool:
     return True
   tensorflow = sys.modules.get("tensorflow")
   if tensorflow is not None and isinstance(error, tensorflow.errors.OpError):
-    return "No space left" in str(error) or "File too large" in str(error)
+    return any(refusal in str(error) for refusal in _REFUSALS)
   # The HDF5 library, which Keras writes weights with, has errors of its own.
   return isinstance(error, RuntimeError) and "errno = " in str(error)
 

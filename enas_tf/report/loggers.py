@@ -8,14 +8,13 @@ import dataclasses
 import importlib.util
 import json
 import math
-import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from enas_tf import errors
+from enas_tf import errors, files
 from enas_tf.report import draw
 from enas_tf.spaces import base
 
@@ -63,18 +62,18 @@ class JsonLinesLogger(Logger):
 
   def __init__(self, path: pathlib.Path, resume_step: int | None = None):
     self._path = path
-    with writing(path):
+    with files.writing(path):
       _keep_lines(path, resume_step)
       self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
 
   def scalars(self, step: int, values: Mapping[str, float]) -> None:
     line = {"step": step} | {name: _number(v) for name, v in values.items()}
-    with writing(self._path):
+    with files.writing(self._path):
       self._file.write(json.dumps(line, allow_nan=False) + "\n")
       self._file.flush()
 
   def close(self) -> None:
-    with writing(self._path):
+    with files.writing(self._path):
       self._file.close()
 
 
@@ -104,7 +103,7 @@ class TensorBoardLogger(Logger):
         f"folder={folder}"
       )
     self._folder = folder
-    with writing(folder):
+    with files.writing(folder, tf.errors.OpError):
       self._writer = tf.summary.create_file_writer(str(folder))
 
   def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -137,13 +136,13 @@ class TensorBoardLogger(Logger):
       )
 
   def close(self) -> None:
-    with writing(self._folder):
+    with files.writing(self._folder, tf.errors.OpError):
       self._writer.close()
 
   @contextlib.contextmanager
   def _writing(self, step: int | None = None) -> Iterator[None]:
     """What is logged within it is in the file behind it."""
-    with writing(self._folder):
+    with files.writing(self._folder, tf.errors.OpError):
       with self._writer.as_default(step):
         yield
       self._writer.flush()
@@ -206,26 +205,6 @@ def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
   return flat
 
 
-@contextlib.contextmanager
-def writing(path: pathlib.Path) -> Iterator[None]:
-  """Makes an error of the user of a file that cannot be written within it.
-
-  Args:
-    path: of the file, or of the folder of several.
-
-  Raises:
-    OutputDirError: for what the system or TensorFlow's file system refuses.
-  """
-  try:
-    yield
-  except (OSError, tf.errors.OpError) as error:
-    raise errors.OutputDirError(
-      "What the run found cannot be written: make room, take away what stands "
-      "in its place, or give another --output_dir; the same command goes on "
-      f"from the last checkpoint. Received: path={path} ({error})"
-    ) from error
-
-
 def _number(value: float) -> float | None:
   value = float(value)
   return value if math.isfinite(value) else None
@@ -243,16 +222,7 @@ def _keep_lines(path: pathlib.Path, last_step: int | None) -> None:
         for number, line in enumerate(file, start=1)
         if _is_kept(line, last_step, f"{path}, line {number}")
       ]
-  temporary = path.with_name(f".{path.name}.tmp")
-  try:
-    with open(temporary, "w", encoding="utf-8") as file:
-      file.writelines(kept)
-      file.flush()
-      os.fsync(file.fileno())
-    os.replace(temporary, path)
-  except OSError:
-    temporary.unlink(missing_ok=True)
-    raise
+  files.write_text(path, "".join(kept))
 
 
 def _is_kept(line: str, last_step: int, where: str) -> bool:

@@ -40,6 +40,9 @@ def run(
 ) -> None:
   """Runs the verbs in order, in the run's folder."""
   logging.set_verbosity(logging.WARNING)  # TensorFlow's notes on saving.
+  if not experiment.run.debug:
+    # AutoGraph warns where it finds no room for its temporary files.
+    tf.get_logger().setLevel("ERROR")
   terminal = terminals.Terminal()
   terminal.say(f"The run's folder is {_shown(folder)}.")
   # Ours have seeds by name; this is for layers of others that have none.
