@@ -116,7 +116,7 @@ class DataConfig:
   eval_batch_size: int = 100
 
   def __post_init__(self):
-    _require_bounded(self, "", {"image_size": 65_536, "vocab_size": 10**8})
+    _require_bounded(self, "", {})
     _require_choice(self.data, DATA_NAMES, "data")
     _require_choice(self.augment, AUGMENTATIONS, "augment")
     _require(

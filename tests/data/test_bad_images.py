@@ -303,7 +303,7 @@ def test_a_split_without_images(tmp_path, fraction):
   refused("--valid_fraction", valid_fraction=fraction, **settings)
 
 
-@pytest.mark.parametrize("size", [10**5, 10**6, 10**9, 10**30])
+@pytest.mark.parametrize("size", [10**5, 10**6, 10**9])
 def test_an_image_size_beyond_the_memory(tmp_path, size):
   test_folder.write(tmp_path, num=10)
   settings = {"data": "folder", "data_path": str(tmp_path)}
@@ -470,7 +470,7 @@ def test_idx_files_that_are_folders(tmp_path):
   refused("--data_path must be", data="mnist", data_path=str(tmp_path))
 
 
-@pytest.mark.parametrize("batch_size", [5, 10**9, 10**30])
+@pytest.mark.parametrize("batch_size", [5, 10**9])
 def test_an_evaluation_takes_any_batch(tmp_path, batch_size):
   path = tmp_path / "data.npz"
   path.write_bytes(npz())
