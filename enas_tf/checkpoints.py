@@ -42,12 +42,16 @@ class Checkpoint(NamedTuple):
 class Checkpoints:
   """Saves and restores variables by name.
 
+  Attributes:
+    folder: of the checkpoints.
+
   Args:
     folder: of the checkpoints.
     state: the variables, by name.
     fingerprint: the settings that give the state its shape and meaning; a
       checkpoint of others is refused.
     max_to_keep: files that are kept, at least 2: see `save`.
+    may_be_infinite: names of what may be infinite; all else must be finite.
   """
 
   def __init__(
@@ -56,11 +60,13 @@ class Checkpoints:
     state: Mapping[str, tf.Variable],
     fingerprint: Mapping[str, Any],
     max_to_keep: int = 4,
+    may_be_infinite: Sequence[str] = (),
   ):
-    self._folder = folder
+    self.folder = folder
     self._state = dict(state)
     self._fingerprint = json.loads(json.dumps(dict(fingerprint)))
     self._max_to_keep = max(max_to_keep, _NEWEST)
+    self._may_be_infinite = set(may_be_infinite)
     self._saved_at = time.monotonic()
     self._restored: int | None = None  # Until the next save.
 
@@ -70,7 +76,7 @@ class Checkpoints:
 
   def steps(self) -> list[int]:
     """Returns the steps of the checkpoints, the oldest first."""
-    return steps(self._folder)
+    return steps(self.folder)
 
   def save(
     self, step: int, notes: Mapping[str, Any] | None = None
@@ -90,6 +96,8 @@ class Checkpoints:
 
     Raises:
       CheckpointError: if it cannot be written; the ones before are kept.
+      DivergenceError: if a number is not finite; nothing is written, for
+        nothing could go on from there.
     """
     meta = {
       "step": step,
@@ -97,8 +105,9 @@ class Checkpoints:
       "notes": dict(notes or {}),
     }
     arrays = {name: v.numpy() for name, v in self._state.items()}
+    self._check_finite(arrays, step)
     arrays[_META] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    path = _path(self._folder, step)
+    path = _path(self.folder, step)
     try:
       with files.replacing(path) as temporary:
         with open(temporary, "wb") as file:
@@ -115,6 +124,19 @@ class Checkpoints:
     self._saved_at = time.monotonic()
     return path
 
+  def _check_finite(
+    self, arrays: Mapping[str, np.ndarray], step: int
+  ) -> None:
+    for name in arrays.keys() - self._may_be_infinite:
+      array = arrays[name]
+      broken = np.count_nonzero(~np.isfinite(array))
+      if broken:
+        raise errors.DivergenceError(
+          f"The variable {name} is not finite at step {step}",
+          f"numbers={array.size}, not finite={broken}",
+          is_of_controller=name.startswith("controller/"),
+        )
+
   def _thin_out(self, step: int) -> None:
     kept = self.steps()
     if self._restored is not None:
@@ -128,7 +150,7 @@ class Checkpoints:
       goes = 0 if 2 * kept[1] <= kept[-1] else -1 - _NEWEST
       dropped.append(kept.pop(goes))
     for each in dropped:
-      _path(self._folder, each).unlink(missing_ok=True)
+      _path(self.folder, each).unlink(missing_ok=True)
 
   def restore(self, step: int | None = None) -> Checkpoint | None:
     """Restores a checkpoint.
@@ -144,7 +166,7 @@ class Checkpoints:
     """
     if step is None and not self.steps():
       return None
-    checkpoint = load(self._folder, step)
+    checkpoint = load(self.folder, step)
     self._check(checkpoint)
     for name, variable in self._state.items():
       variable.assign(checkpoint.arrays[name])
@@ -172,7 +194,7 @@ class Checkpoints:
       ]
     if differences:
       raise errors.CheckpointError(
-        f"The checkpoint in {self._folder} is of a run with other settings: "
+        f"The checkpoint in {self.folder} is of a run with other settings: "
         "give the same flags, another --output_dir, or --reset_output_dir to "
         f"start over. Received: {'; '.join(differences[:8])}"
       )

@@ -59,7 +59,9 @@ class Stop:
     del frame
     if self._in_steps and self._signal is None:
       self._signal = number
-      self._say("Stopping at the next whole step; once more ends it at once.")
+      self._say(
+        "Stopping at the next whole step; once more ends the run at once."
+      )
       return
     self._say("Interrupted. The same command goes on from the last checkpoint.")
     os._exit(128 + number)

@@ -17,6 +17,7 @@ import time
 from typing import Any, NamedTuple
 
 ROOT = pathlib.Path(__file__).parent.parent
+FULL = 0  # The fault of a disk.
 
 
 class Done(NamedTuple):
@@ -97,13 +98,17 @@ class Runner:
     self._process.stdin.flush()
     return json.loads(self._process.stdout.readline())
 
-  def start(self, *flags: Any, full_from: str | None = None) -> Command:
+  def start(
+    self, *flags: Any, at: str | None = None, fault: int = FULL
+  ) -> Command:
     """Starts a command.
 
     Args:
       *flags: of the command.
-      full_from: the disk is full as soon as Python opens, makes or renames a
-        file whose path (its new one) matches this regular expression.
+      at: a regular expression; the fault comes when Python opens or makes a
+        file whose path matches it, or is about to rename one to such a path.
+      fault: FULL, and from then on the system refuses to write any file, or
+        the signal that the process gets.
     """
     self._count += 1
     pipes = [self._folder / f"{self._count}.{n}" for n in ("out", "err")]
@@ -112,12 +117,15 @@ class Runner:
     request = {
       "flags": list(map(str, flags)),
       "pipes": list(map(str, pipes)),
-      "full_from": full_from,
+      "at": at,
+      "fault": fault,
     }
     return Command(self, pipes, self.ask(request))
 
-  def run(self, *flags: Any, full_from: str | None = None) -> Done:
-    return self.start(*flags, full_from=full_from).wait()
+  def run(
+    self, *flags: Any, at: str | None = None, fault: int = FULL
+  ) -> Done:
+    return self.start(*flags, at=at, fault=fault).wait()
 
   def close(self) -> None:
     self._process.stdin.close()
@@ -148,19 +156,24 @@ def _become(request: dict[str, Any]) -> None:
       os.dup2(file.fileno(), number)
   # A shell that starts the tests in the background ignores Ctrl-C.
   signal.signal(signal.SIGINT, signal.default_int_handler)
-  if request["full_from"] is not None:
-    _fill_disk(re.compile(request["full_from"]))
+  if request["at"] is not None:
+    _arrange(re.compile(request["at"]), request["fault"])
   sys.argv = ["enas_tf", *request["flags"]]
 
 
-def _fill_disk(pattern: re.Pattern) -> None:
-  """From a moment on, the system refuses to write any file."""
+def _arrange(at: re.Pattern, fault: int) -> None:
+  """Lets the fault come, once, when a path matches; see `Runner.start`."""
+  left = [fault]
 
   def watch(event: str, args: tuple) -> None:
-    if event in ("open", "os.rename", "os.mkdir"):
-      if pattern.search(str(args[event == "os.rename"])):
+    is_of_a_file = event in ("open", "os.rename", "os.mkdir")
+    if is_of_a_file and left and at.search(str(args[event == "os.rename"])):
+      left.clear()
+      if fault == FULL:
         limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit))
+      else:
+        os.kill(os.getpid(), fault)
 
   sys.addaudithook(watch)
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from enas_tf import files
 from enas_tf.spaces import base
 
 _INCHES, _DPI = 0.7, 100  # Of a unit; of an inch.
@@ -98,11 +99,12 @@ def save_png(arc: base.Arc, path: pathlib.Path) -> bool:
   """Writes the picture; returns whether matplotlib was there to draw it.
 
   Raises:
-    OSError: if it cannot be written.
+    OutputDirError: if it cannot be written.
   """
   canvas = _canvas(arc.graphs())
   if canvas is not None:
-    canvas.print_png(str(path))
+    with files.replacing(path) as temporary:
+      canvas.print_png(str(temporary))
   return canvas is not None
 
 

@@ -36,8 +36,7 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
     size = family.child_size(row["arc"])
     rows.append({"rank": rank, **row, **size._asdict()})
   _say_outdated(run, str(rows[0]["arc"]))
-  with files.writing(run.folder):
-    _write(run.folder, rows, position.tick)
+  _write(run.folder, rows, position.tick)
   _log(run.folder, position.tick, rows[0])
   run.terminal.table(*tables.leaderboard([_printable(row) for row in rows]))
 

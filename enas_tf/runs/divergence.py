@@ -9,13 +9,16 @@ from enas_tf.training import optimizers
 
 @contextlib.contextmanager
 def explained(
-  child: config.ChildConfig, saver: checkpoints.Checkpoints
+  child: config.ChildConfig,
+  saver: checkpoints.Checkpoints,
+  controller: config.ControllerConfig | None = None,
 ) -> Iterator[None]:
   """Within it, a divergence says which setting to change, and where to go on.
 
   Args:
     child: the settings of the training.
     saver: its checkpoints.
+    controller: the settings of the controller; None in a final training.
 
   Raises:
     DivergenceError: with all of that.
@@ -23,32 +26,63 @@ def explained(
   try:
     yield
   except errors.DivergenceError as error:
-    advice = _of_controller() if error.is_of_controller else _of_child(child)
-    steps = saver.steps()
-    if steps:
-      where = (
-        f"The same command goes on from step {steps[-1]}, and --resume_from "
-        f"from an earlier one of {', '.join(map(str, steps))}."
-      )
+    if error.is_of_controller and controller is not None:
+      advice = _of_controller(controller)
     else:
-      where = "No checkpoint was saved yet: the same command starts over."
+      advice = _of_child(child)
+    where = _where(saver, is_final=controller is None)
     raise errors.DivergenceError(
       f"{error}. {advice}, and go on: these may change in a run. {where} "
       f"Received: {error.received}"
     ) from error
 
 
-def _of_controller() -> str:
-  return "Lower --controller_lr or --controller_entropy_weight"
+def _where(saver: checkpoints.Checkpoints, is_final: bool) -> str:
+  """Returns where to go on; numbers grow for a while before they overflow."""
+  *earlier, newest = saver.steps() or [None]
+  if newest is None:
+    return "No checkpoint was saved yet: the same command starts over."
+  if earlier:
+    # In a command that searches, too, --resume_from is of the search.
+    mode = "--mode=train " if is_final else ""
+    otherwise = (
+      f"{mode}--resume_from goes on from an earlier one of "
+      f"{', '.join(map(str, earlier))}"
+    )
+  else:
+    otherwise = f"move {saver.folder} away to start over"
+  return (
+    f"The same command goes on from step {newest}; if that leads nowhere, "
+    f"{otherwise}."
+  )
+
+
+def _of_controller(controller: config.ControllerConfig) -> str:
+  name = _furthest(controller, "lr", "entropy_weight", "skip_weight")
+  return f"Lower --controller_{name} ({getattr(controller, name)})"
 
 
 def _of_child(child: config.ChildConfig) -> str:
-  rate_flag = "--child_lr_max" if child.lr_cosine else "--child_lr"
-  rate = child.lr_max if child.lr_cosine else child.lr
-  # Beyond this, L2 alone makes weights grow from step to step.
-  if 2 * child.l2_reg * rate * (1 + optimizers.MOMENTUM) > 1:
-    return f"Lower --child_l2_reg ({child.l2_reg}) or {rate_flag} ({rate})"
+  rate = "lr_max" if child.lr_cosine else "lr"
+  growth = 2 * child.l2_reg * getattr(child, rate) * (1 + optimizers.MOMENTUM)
+  # L2 alone makes weights grow from step to step, whatever is clipped.
+  if growth > 1:
+    name = _furthest(child, rate, "l2_reg")
+    return f"Lower --child_{name} ({getattr(child, name)})"
+  lower = f"Lower --child_{rate} ({getattr(child, rate)})"
   if child.clip_mode == "none":
-    return f"Lower {rate_flag} ({rate}) or clip: --child_clip_mode=global"
-  bound = f"--child_grad_bound ({child.grad_bound})"
-  return f"Lower {rate_flag} ({rate}) or {bound}"
+    return f"{lower} or clip: --child_clip_mode=global"
+  return f"{lower} or --child_grad_bound ({child.grad_bound})"
+
+
+def _furthest(
+  settings: config.ChildConfig | config.ControllerConfig, *names: str
+) -> str:
+  """Returns the name of the setting that lies furthest above its default."""
+  usual = type(settings)()
+
+  def excess(name: str) -> float:
+    default = getattr(usual, name)
+    return getattr(settings, name) / default if default else 0.0
+
+  return max(names, key=excess)

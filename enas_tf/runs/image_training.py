@@ -144,8 +144,7 @@ def _state(model: keras.Model) -> dict[str, tf.Variable]:
 class _Watch(keras.callbacks.Callback):
   """Saves at the end of an epoch and when it is due, and stops when asked.
 
-  It also stops, before anything is saved, when the loss or a weight is not
-  finite.
+  It also stops, before anything is saved, when the loss is not finite.
   """
 
   def __init__(
@@ -170,7 +169,13 @@ class _Watch(keras.callbacks.Callback):
     self._first, self._sums = first, sums
 
   def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-    self._check("loss", (logs or {}).get("loss", 0.0))
+    loss = (logs or {}).get("loss", 0.0)
+    if not math.isfinite(loss):
+      raise errors.DivergenceError(
+        "The final child's loss is not finite at step "
+        f"{int(self.model.optimizer.iterations)}",
+        f"loss={loss}",
+      )
     if self._sums is not None:
       # The metrics of Keras begin anew with each call of `fit`.
       for variable, value in zip(self._metrics(), self._sums, strict=True):
@@ -201,18 +206,9 @@ class _Watch(keras.callbacks.Callback):
     return self._run.stop.requested() or self._saver.due(minutes)
 
   def _save(self, notes: dict[str, Any]) -> None:
-    # Some kernels of ReLU turn NaN into 0 and hide weights that are NaN.
-    for weight in self.model.trainable_variables:
-      self._check(f"weight {weight.path}", float(tf.reduce_sum(tf.abs(weight))))
+    # It refuses weights that are not finite: the loss need not show them, for
+    # some kernels of ReLU turn NaN into 0.
     self._saver.save(int(self.model.optimizer.iterations), notes)
-
-  def _check(self, what: str, value: float) -> None:
-    if not math.isfinite(value):
-      raise errors.DivergenceError(
-        f"The final child's {what} is not finite at step "
-        f"{int(self.model.optimizer.iterations)}",
-        f"{what}={value}",
-      )
 
   def _metrics(self) -> list[tf.Variable]:
     return [v.value for metric in self.model.metrics for v in metric.variables]

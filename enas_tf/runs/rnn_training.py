@@ -60,6 +60,7 @@ class Training:
       | {"seed": run.experiment.run.seed}
       | family.fixed_settings("child_", settings),
       run.experiment.run.max_checkpoints_to_keep,
+      may_be_infinite=("best", "average/past"),  # Before the first epochs.
     )
 
   def run(self, validate: Callable[[], float]) -> None:

@@ -153,7 +153,8 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
 def _turn(parts, position, plan, saver, watch, run: runs.Run) -> None:
   """Logs and saves what the search does, until it is done or stopped."""
   started = time.monotonic()
-  with divergence.explained(run.experiment.search, saver):
+  experiment = run.experiment
+  with divergence.explained(experiment.search, saver, experiment.controller):
     for event in search(
       parts.controller,
       parts.child,
@@ -164,7 +165,7 @@ def _turn(parts, position, plan, saver, watch, run: runs.Run) -> None:
     ):
       watch.on_event(event, position, time.monotonic() - started)
       stopped = run.stop.requested()
-      minutes = run.experiment.run.save_minutes
+      minutes = experiment.run.save_minutes
       if event.kind == "epoch" or stopped or saver.due(minutes):
         saver.save(position.tick)
       if stopped:

@@ -126,7 +126,7 @@ def test_a_whole_last_line_without_its_end_is_kept(tmp_path):
 def test_json_lines_on_a_full_disk(tmp_path):
   logger = loggers.JsonLinesLogger(tmp_path / "m.jsonl")
   logger._file = open("/dev/full", "w")  # noqa: SIM115
-  with pytest.raises(errors.OutputDirError, match="make room"):
+  with pytest.raises(errors.OutputDirError, match="Make room"):
     logger.scalars(0, {"a": 1.0})
 
 
