@@ -17,6 +17,7 @@ FLAGS = {
   ),
   "micro": ("--batch_size=256", "--log_every=3"),
 }  # fmt: skip
+SELDOM = "--save_minutes=60"
 ARCS = {"rnn": "0 0 0 1", "macro": "0  1 0"}
 
 
@@ -119,7 +120,9 @@ def test_full_disk(runner, whole, tmp_path, space):
   test_resume.assert_same(folder, whole(space))
 
 
-@pytest.mark.parametrize("kilobytes", [300, 1500])
+@pytest.mark.parametrize(
+  "kilobytes", [pytest.param(300, marks=pytest.mark.slow), 1500]
+)
 def test_small_disk(runner, whole, tmp_path, kilobytes):
   """A real one: it holds less than a search's checkpoints."""
   folder = tmp_path / "run"
@@ -139,7 +142,9 @@ def test_small_disk(runner, whole, tmp_path, kilobytes):
     subprocess.run(["umount", folder], check=True)
 
 
-@pytest.mark.parametrize("space", ["rnn", "macro"])
+@pytest.mark.parametrize(
+  "space", ["rnn", pytest.param("macro", marks=pytest.mark.slow)]
+)
 def test_killed_anywhere(runner, whole, tmp_path, space):
   """In each part of a run, while a file of it is written."""
   folder = tmp_path / "run"
@@ -152,7 +157,9 @@ def test_killed_anywhere(runner, whole, tmp_path, space):
   test_resume.assert_same(folder, whole(space))
 
 
-@pytest.mark.parametrize("space", ["rnn", "macro"])
+@pytest.mark.parametrize(
+  "space", [pytest.param("rnn", marks=pytest.mark.slow), "macro"]
+)
 def test_asked_to_stop_within_an_epoch(runner, whole, tmp_path, space):
   """Of the final training."""
   folder = tmp_path / "run"
@@ -172,7 +179,9 @@ def test_asked_to_stop_within_an_epoch(runner, whole, tmp_path, space):
 RATE = {"rnn": "lr", "macro": "lr_max", "micro": "lr_max"}
 
 
-@pytest.mark.parametrize("space", RATE)
+@pytest.mark.parametrize(
+  "space", ["rnn", "macro", pytest.param("micro", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
   ("name", "value"),
   [("child_{rate}", 1e30), ("child_l2_reg", 1e36),
@@ -213,7 +222,7 @@ def test_way_back_of_a_final_training(runner, tmp_path, space):
 
 
 def test_way_back_of_a_search(runner, tmp_path):
-  search = flags("rnn", tmp_path / "run", "--mode=search")
+  search = flags("rnn", tmp_path / "run", "--mode=search", SELDOM)
   finish(runner, *search)
   error = refuse(runner, *search, "--num_epochs=2", "--child_lr=1e30")
   (step,) = re.findall(r"goes on from step (\d+)", error)
@@ -229,7 +238,7 @@ def test_way_back_of_a_search(runner, tmp_path):
 def test_clipping_as_advised(runner, tmp_path):
   train = flags(
     "macro", tmp_path / "run", "--mode=train", "--child_lr_max=1000",
-    "--save_minutes=60", f"--child_fixed_arc={ARCS['macro']}",
+    SELDOM, f"--child_fixed_arc={ARCS['macro']}",
   )  # fmt: skip
   error = refuse(runner, *train)
   assert "or clip: --child_clip_mode=global" in error
@@ -239,19 +248,20 @@ def test_clipping_as_advised(runner, tmp_path):
 @pytest.mark.parametrize("space", ["rnn", "macro"])
 def test_finished_run_is_made_longer(runner, tmp_path, space):
   folder = tmp_path / "run"
-  finish(runner, *flags(space, folder, "--final_num_epochs=1"))
+  finish(runner, *flags(space, folder, "--final_num_epochs=1", SELDOM))
   before = (folder / "metrics.jsonl").read_text()
   arc = (folder / "best_arc.json").read_text()
   said = finish(
-    runner, f"--output_dir={folder}", "--num_epochs=2", "--final_num_epochs=2"
-  )
+    runner, f"--output_dir={folder}", "--mode=all", "--num_epochs=2",
+    "--final_num_epochs=2", SELDOM,
+  )  # fmt: skip
   assert "Resuming the search at epoch 2, step 0" in said
   assert (folder / "metrics.jsonl").read_text().startswith(before)
   assert (folder / "best_arc.json").read_text() != arc
-  trained = json.loads((folder / "best_arc.json").read_text())
-  assert f"Exported to {folder}/export/saved_model: the child of " + (
-    trained["arc_string"]
-  ) in said
+  best = json.loads((folder / "best_arc.json").read_text())
+  assert f"saved_model: the child of {best['arc_string']}." in said
+  notes = (path.read_text() for path in folder.glob("final/*/training.json"))
+  assert {"epochs": 2, "num_epochs": 2} in map(json.loads, notes)
 
 
 @pytest.mark.parametrize(("space", "step"), [("rnn", 61), ("macro", 8)])

@@ -68,7 +68,10 @@ def arrays(folder) -> dict:
     return {name: file[name] for name in file.files}
 
 
-@pytest.fixture(scope="module", params=["micro", "rnn"])
+@pytest.fixture(
+  scope="module",
+  params=["micro", "rnn", pytest.param("macro", marks=pytest.mark.slow)],
+)
 def whole(request, tmp_path_factory):
   """A space, and the folder of a run of it that nothing interrupted."""
   folder = tmp_path_factory.mktemp("whole") / "run"
