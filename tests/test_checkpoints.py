@@ -121,3 +121,16 @@ def test_full_disk_at_the_first_checkpoint(tmp_path, monkeypatch):
   monkeypatch.setattr(np, "savez", fail)
   with pytest.raises(errors.CheckpointError, match="none was written"):
     saver.save(2)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_what_is_not_finite_is_not_saved(tmp_path, broken):
+  state = {"w": tf.Variable([1.0, 2.0]), "best": tf.Variable(np.inf)}
+  saver = checkpoints.Checkpoints(
+    tmp_path, state, {}, may_be_infinite=["best"]
+  )
+  saver.save(1)
+  state["w"].assign([1.0, broken])
+  with pytest.raises(errors.DivergenceError, match="w is not finite at step 2"):
+    saver.save(2)
+  assert saver.steps() == [1]

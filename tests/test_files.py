@@ -64,3 +64,19 @@ def test_a_disk_that_refuses_is_one_error_and_leaves_nothing(tmp_path):
 def test_other_errors_pass(tmp_path):
   with pytest.raises(KeyError), files.writing(tmp_path):
     raise KeyError("mine")
+
+
+def test_errors_of_tensorflow_pass_unless_they_are_of_the_disk(tmp_path):
+  import tensorflow as tf
+
+  wrong = tf.errors.InvalidArgumentError(None, None, "shapes differ")
+  with pytest.raises(tf.errors.InvalidArgumentError), files.writing(tmp_path):
+    raise wrong
+  with (
+    pytest.raises(errors.OutputDirError, match="shapes differ"),
+    files.writing(tmp_path, tf.errors.OpError),
+  ):
+    raise wrong
+  full = tf.errors.ResourceExhaustedError(None, None, "x; Disk quota exceeded")
+  with pytest.raises(errors.OutputDirError), files.writing(tmp_path):
+    raise full

@@ -16,7 +16,7 @@ ALLOWED = {
   "evaluators": {"evaluators", "spaces", "networks", "training"},
   "training": {"training", "layers", "networks", "errors"},
   "data": {"data", "config", "errors", "spaces"},
-  "report": {"report", "config", "errors", "spaces"},
+  "report": {"report", "config", "errors", "files", "spaces"},
 }
 
 
