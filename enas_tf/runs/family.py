@@ -164,6 +164,13 @@ class Family(abc.ABC):
     """
 
   @abc.abstractmethod
+  def describes(self, model: keras.Model, description: dict) -> bool:
+    """Returns whether a description read from a file is one of a child.
+
+    A LookupError, TypeError, ValueError or re.error says no, too.
+    """
+
+  @abc.abstractmethod
   def evaluate(self, model: keras.Model, description: dict) -> dict[str, Any]:
     """Returns the test results of a trained child."""
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from typing import Any
 
 import numpy as np
@@ -203,6 +204,20 @@ class RnnFamily(family.Family):
       "vocabulary": list(self._text.vocabulary),
       "token": self._text.token,
     }
+
+  def describes(self, model, description):
+    words, token = description["vocabulary"], description["token"]
+    re.compile(token)
+    return (
+      isinstance(words, list)
+      and len(words) == model.output["logits"].shape[-1]
+      and len(words) == len(set(words))
+      and {text.EOS, text.UNK} <= set(words)
+      and all(
+        isinstance(x, str)
+        for x in (*words, token, description["arc_string"], description["data"])
+      )
+    )
 
   def evaluate(self, model, description):
     if list(self._text.vocabulary) != description["vocabulary"]:

@@ -113,7 +113,7 @@ FILES = [
   ("rnn", {"nodes": [[0, "tanh"]]}, "--child_num_nodes|nodes"),
   ("rnn", {"nodes": [[0, "tanh"], [5, "tanh"]]}, "must be in"),
   ("rnn", {"nodes": [[0, "tanh"], [0, "softmax"]]}, "softmax"),
-  ("rnn", {"nodes": [[0, "tanh"], [0, 5]]}, "rnn|RNN"),
+  ("rnn", {"nodes": [[0, "tanh"], [0, 5]]}, "5 is not in this space"),
   ("rnn", without(DAG, "-2"), "Node 0 of this DAG must read"),
   ("rnn", without(DAG, "0"), "Node 1 of this DAG must read|--child_num_nodes"),
   ("rnn", without(DAG, "2"), "of this DAG must read"),
