@@ -71,7 +71,7 @@ def foreign_lock(path):
 FOLDERS = {
   "file": (write(b"mine"), "x", "--output_dir"),
   "foreign": (foreign_folder, "x", "left alone.*--output_dir.*precious"),
-  "link": (link_to_a_foreign_folder, "x", "left alone.*--output_dir"),
+  "link": (link_to_a_foreign_folder, "x", "left alone|no link"),
   "link to itself": (itself, "x", "--output_dir"),
   "manifest": (foreign_manifest, "x", "left alone.*--output_dir"),
   "lock": (foreign_lock, "x", "left alone.*--output_dir"),
@@ -136,12 +136,16 @@ def test_text_paths(commands, tmp_path, kind, data):
 def test_damaged_images(commands, tmp_path, kind):
   test_folder.write(tmp_path / "x", num=10)
   (tmp_path / "x/dog/007.png").write_bytes(test_bad_images.FILES[kind])
-  flags = ["--data=folder", "--data_path=x"]
-  commands_lib.refuse(commands, tmp_path, flags, r"dog/007\.png")
+  before = commands_lib.contents(tmp_path / "x")
+  outcome = commands.run(["--data=folder", "--data_path=x"], tmp_path)
+  # TensorFlow's library of JPEG images speaks before the error does.
+  *_, line = outcome.stderr.splitlines(keepends=True)
+  commands_lib.assert_refused(outcome._replace(stderr=line), r"dog/007\.png")
+  assert commands_lib.contents(tmp_path / "x") == before
 
 
 @pytest.mark.parametrize("kind", test_bad_texts.TEXTS)
-def test_bad_texts(commands, tmp_path, kind):
+def test_damaged_texts(commands, tmp_path, kind):
   (tmp_path / "x.txt").write_bytes(test_bad_texts.TEXTS[kind][0])
   flags = ["--search_for=rnn", "--data=text", "--data_path=x.txt"]
   commands_lib.refuse(commands, tmp_path, flags, "data_path")
