@@ -6,6 +6,8 @@ classes, and the recipe classes say what differs from one recipe to the next.
 
 import dataclasses
 import math
+import types
+import typing
 from typing import ClassVar
 
 from enas_tf import errors
@@ -793,18 +795,40 @@ RECIPES = {
 
 
 def from_dict(value: dict) -> ExperimentConfig:
-  """Returns the configuration that `dataclasses.asdict` wrote to JSON."""
+  """Returns the configuration that `dataclasses.asdict` wrote to JSON.
+
+  Raises:
+    TypeError: if a setting is of another type than it should be.
+  """
   recipe = RECIPES[value["run"]["search_for"]]
   sections = {}
   for field in dataclasses.fields(ExperimentConfig):
     section = value[field.name]
     if isinstance(section, dict):
       kind = type(getattr(recipe, field.name))
-      section = kind(
-        **{
-          name: tuple(each) if isinstance(each, list) else each
-          for name, each in section.items()
-        }
-      )
+      given = {
+        name: tuple(each) if isinstance(each, list) else each
+        for name, each in section.items()
+      }
+      _check_types(kind, given)
+      section = kind(**given)
     sections[field.name] = section
+  _check_types(ExperimentConfig, sections)
   return ExperimentConfig(**sections)
+
+
+def _check_types(kind: type, values: dict) -> None:
+  """Raises TypeError if a value is not of its field's type."""
+  for field in dataclasses.fields(kind):
+    if field.name in values and not _is_of(values[field.name], field.type):
+      raise TypeError(f"{field.name}={values[field.name]!r}, not {field.type}")
+
+
+def _is_of(value: object, kind: type) -> bool:
+  if isinstance(kind, types.UnionType):
+    return any(_is_of(value, each) for each in typing.get_args(kind))
+  if typing.get_origin(kind) is tuple:
+    return isinstance(value, tuple) and all(isinstance(x, str) for x in value)
+  if isinstance(value, bool):
+    return kind is bool
+  return isinstance(value, (int, float) if kind is float else kind)

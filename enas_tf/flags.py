@@ -95,10 +95,15 @@ def define() -> None:
   )
 
 
-def dropped_message(name: str) -> str | None:
-  """Returns what to say of a flag of the original that does not exist here."""
-  reason = _DROPPED.get(name)
-  return reason and f"--{name} is the original's; here {reason}: take it away."
+def unknown_message(error: flags.UnrecognizedFlagError) -> str:
+  """Returns what to say of a flag that does not exist."""
+  name = error.flagname
+  reason = _DROPPED.get(name) or _DROPPED.get(name.removeprefix("no"))
+  if reason:
+    message = f"--{name} is the original's; here {reason}: take it away."
+  else:
+    message = f"{error}: correct it; --helpfull lists all flags."
+  return f"{message} Received: --{name}"
 
 
 def experiment(
@@ -235,6 +240,12 @@ def _fixed_arc(values, recorded) -> str | None:
         f"child_fixed_arc={values.child_fixed_arc}"
       )
     return None
+  if values.child_fixed_arc is not None and not values.child_fixed_arc.strip():
+    raise errors.ConfigError(
+      "--child_fixed_arc names no arc: give its integers, a JSON file or the "
+      f'name of a published arc, or "{_NONE}" for the one that was derived. '
+      "Received: child_fixed_arc=''"
+    )
   if values["child_fixed_arc"].present or _mode(values) == "all":
     return values.child_fixed_arc
   return recorded.fixed_arc if recorded else None

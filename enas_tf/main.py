@@ -77,8 +77,7 @@ def _parse(argv: list[str]) -> list[str]:
   try:
     return absl_flags.FLAGS(argv)
   except absl_flags.UnrecognizedFlagError as error:
-    message = flags.dropped_message(error.flagname)
-    raise errors.ConfigError(message or str(error)) from error
+    raise errors.ConfigError(flags.unknown_message(error)) from error
   except (absl_flags.Error, OSError, ValueError) as error:
     # A flagfile can be missing, a folder, or no text.
     raise errors.ConfigError(

@@ -419,8 +419,8 @@ def get(word: str) -> Operation:
   """
   if word not in _REGISTRY:
     raise errors.ConfigError(
-      f"No operation is called {word!r}; known are {', '.join(_REGISTRY)}. "
-      f"Received: op={word}"
+      f"No operation is called {word!r}: correct --child_ops. Known are "
+      f"{', '.join(_REGISTRY)}. Received: op={word}"
     )
   return _REGISTRY[word]
 

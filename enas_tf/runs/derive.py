@@ -23,6 +23,7 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
   The policy samples; one validation batch ranks all, the whole validation
   split the best of them. The test images are never looked at.
   """
+  family.check_final()  # Its size is told.
   position = search.restore(family, run.folder)
   run.record()
   controller = family.parts.controller
@@ -43,10 +44,10 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
 
 def _say_outdated(run: runs.Run, arc: str) -> None:
   """Says what stands in the folder that is of another best arc."""
-  path = run.folder / BEST_ARC
-  if not path.exists():
+  try:
+    before = files.read_json(run.folder / BEST_ARC).get("arc_string")
+  except errors.OutputDirError:  # Missing or damaged; it is written anew.
     return
-  before = files.read_json(path).get("arc_string")
   if before not in (None, arc):
     run.terminal.say(
       f"The best arc is another one than before ({before}): a child that was "

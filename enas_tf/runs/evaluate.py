@@ -30,5 +30,5 @@ def load(
   """
   arc = derive.best_arc(family, run_folder)
   folder = family.final_folder(run_folder, arc)
-  model, description = fit.load(folder, str(arc))
+  model, description = fit.load(folder, str(arc), family.describes)
   return model, description, folder

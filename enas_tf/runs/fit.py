@@ -1,6 +1,9 @@
 """The folder of a final child: how far its training is, and the result."""
 
+import csv
 import pathlib
+import re
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -34,16 +37,18 @@ def save(
 
 
 def load(
-  folder: pathlib.Path, arc: str
+  folder: pathlib.Path, arc: str, suits: Callable[..., bool] = lambda *_: True
 ) -> tuple[keras.Model, dict[str, Any]]:
   """Returns a trained child, and what describes it.
 
   Args:
     folder: of the child.
     arc: its arc, for the errors.
+    suits: whether a model and a description, of any JSON, belong together.
 
   Raises:
-    CheckpointError: if there is none, or its training is not finished.
+    CheckpointError: if there is none, its training is not finished, or its
+      files are damaged.
   """
   _check_finished(folder, arc)
   try:
@@ -54,7 +59,19 @@ def load(
       f"after its folder was moved away. Received: {folder / MODEL} "
       f"({type(error).__name__}: {error})"
     ) from error
-  return model, files.read_json(folder / _DESCRIPTION)
+  path = folder / _DESCRIPTION
+  try:
+    description = files.read_json(path)
+    reason = "" if suits(model, description) else "of another child"
+  except (LookupError, TypeError, ValueError, re.error) as error:
+    reason = f"{type(error).__name__}: {error}"
+  if reason:
+    raise errors.CheckpointError(
+      "The description of the trained child is missing or damaged: restore it "
+      "from a backup, or train the child again, by --mode=train, after its "
+      f"folder was moved away. Received: {path} ({reason})"
+    )
+  return model, description
 
 
 def _check_finished(folder: pathlib.Path, arc: str) -> None:
@@ -75,7 +92,7 @@ def _check_finished(folder: pathlib.Path, arc: str) -> None:
       "The note of how far the training is was damaged: train the child again, "
       f"by --mode=train. Received: {path}"
     )
-  if epochs != num_epochs or not (folder / _DESCRIPTION).exists():
+  if epochs != num_epochs:
     raise errors.CheckpointError(
       f"The training of this child is not finished: {epochs} of {num_epochs} "
       "epochs are done. Go on with it, by --mode=train, or end it where it "
@@ -92,7 +109,7 @@ def begin(
   num_epochs: int,
   run: runs.Run,
 ) -> None:
-  """Notes that a training begins, or goes on; says what it makes outdated.
+  """Records that a training begins, or goes on; says what it makes outdated.
 
   Args:
     folder: of the child.
@@ -103,6 +120,7 @@ def begin(
     run: the command.
   """
   keep_epochs(folder / METRICS, epoch)
+  run.record()
   if epoch >= num_epochs:
     return
   note_progress(folder, epoch, num_epochs)
@@ -136,9 +154,20 @@ def note_progress(folder: pathlib.Path, epochs: int, num_epochs: int) -> None:
 
 
 def keep_epochs(path: pathlib.Path, num_epochs: int) -> None:
-  """Drops the lines of epochs that a resumed training will repeat."""
-  if path.exists():
-    with files.writing(path):
-      lines = path.read_bytes().splitlines(keepends=True)
-    with files.replacing(path) as temporary:
-      temporary.write_bytes(b"".join(lines[: num_epochs + 1]))
+  """Drops the lines of epochs that a resumed training will repeat.
+
+  Raises:
+    OutputDirError: if the file is no table of epochs.
+  """
+  try:
+    lines = path.read_text(encoding="utf-8").splitlines()[: num_epochs + 1]
+    for row in csv.DictReader(lines):
+      int(row["epoch"])
+  except FileNotFoundError:
+    return
+  except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+    raise errors.OutputDirError(
+      "The table of the epochs is damaged: move it away, and start again. "
+      f"Received: path={path} ({type(error).__name__}: {error})"
+    ) from error
+  files.write_text(path, "".join(f"{line}\n" for line in lines))

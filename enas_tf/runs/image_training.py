@@ -62,7 +62,6 @@ class Training:
       For how many epochs the model is trained.
     """
     found = self._saver.restore(fit.resume_step(self._run))
-    self._run.record()
     num_epochs, steps = self._settings.num_epochs, self._steps_per_epoch
     epoch, done = divmod(found.step if found else 0, steps)
     fit.begin(self._folder, epoch, done, steps, num_epochs, self._run)

@@ -2,6 +2,7 @@
 
 import abc
 import functools
+import math
 from typing import Any
 
 import keras
@@ -211,6 +212,19 @@ class ImageFamily(family.Family):
       "mean": [float(value) for value in dataset.mean],
       "std": [float(value) for value in dataset.std],
     }
+
+  def describes(self, model, description):
+    shape, names = description["image_shape"], description["class_names"]
+    mean, std = description["mean"], description["std"]
+    return (
+      tuple(shape) == model.input_shape[1:]
+      and len(mean) == len(std) == shape[-1]
+      and all(math.isfinite(x) for x in (*mean, *std))
+      and min(std) > 0
+      and isinstance(names, list)
+      and len(names) == model.output_shape[-1]
+      and all(isinstance(x, str) for x in (*names, description["arc_string"]))
+    )
 
   def evaluate(self, model, description):
     dataset = self._trained

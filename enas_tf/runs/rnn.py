@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,14 @@ class RnnFamily(family.Family):
       average=average,
     )
 
+  def least_weights(self, child, is_shared):
+    nodes = child.num_nodes
+    edges = nodes
+    if is_shared:
+      edges = len(child.functions) * nodes * (nodes + 1) // 2
+    words = len(self._text.vocabulary)
+    return child.hidden_size * (words + 2 * child.hidden_size * (edges + 2))
+
   def make_policy(self):
     controller = self.experiment.controller
     return rnn_policy.RnnPolicy(
@@ -203,6 +212,20 @@ class RnnFamily(family.Family):
       "vocabulary": list(self._text.vocabulary),
       "token": self._text.token,
     }
+
+  def describes(self, model, description):
+    words, token = description["vocabulary"], description["token"]
+    re.compile(token)
+    return (
+      isinstance(words, list)
+      and len(words) == model.output["logits"].shape[-1]
+      and len(words) == len(set(words))
+      and {text.EOS, text.UNK} <= set(words)
+      and all(
+        isinstance(x, str)
+        for x in (*words, token, description["arc_string"], description["data"])
+      )
+    )
 
   def evaluate(self, model, description):
     if list(self._text.vocabulary) != description["vocabulary"]:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import checkpoints, config, errors, files
+from enas_tf import checkpoints, config, files
 from enas_tf.report import loggers
 from enas_tf.runs import divergence, family, fit
 from enas_tf.runs import run as runs
@@ -70,7 +70,6 @@ class Training:
       validate: returns the validation perplexity of the model.
     """
     found = self._saver.restore(fit.resume_step(self._run))
-    self._run.record()
     steps = self._steps_per_epoch
     epoch, done = divmod(self._trainer.num_steps, steps)
     fit.begin(self._folder, epoch, done, steps, self._num_epochs, self._run)
@@ -159,17 +158,12 @@ class _Report:
 def _append(path: pathlib.Path, row: dict[str, Any]) -> None:
   """Writes one line of a table, in the place of that of the same epoch."""
   rows = []
-  try:
-    if path.exists():
+  with files.writing(path):
+    if path.exists():  # As `fit.keep_epochs` left it.
       with open(path, newline="", encoding="utf-8") as file:
         rows = [
           r for r in csv.DictReader(file) if int(r["epoch"]) < row["epoch"]
         ]
-  except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-    raise errors.OutputDirError(
-      "The table of the epochs is damaged: move it away, and start again. "
-      f"Received: path={path} ({error})"
-    ) from error
   with (
     files.replacing(path) as temporary,
     open(temporary, "w", newline="", encoding="utf-8") as file,

@@ -128,9 +128,9 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
   position = Position()
   saver = checkpoint(family, run.folder, position)
   resumed = saver.restore(experiment.run.resume_from) is not None
-  run.record()
   plan = _plan(experiment, parts)
   if resumed and position.epoch >= plan.num_epochs:
+    run.record()
     run.terminal.say(
       f"The search is done, {position.epoch} epochs; a higher --num_epochs "
       "makes it longer."
@@ -146,6 +146,7 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
     plan,
     resume_tick=position.tick if resumed else None,
   )
+  run.record()
   with watch, run.stop.steps():
     _turn(parts, position, plan, saver, watch, run)
 

@@ -176,7 +176,7 @@ class Space(abc.ABC):
     except (ValueError, RecursionError) as error:
       raise errors.ArcError(
         f"The arc in {where} is not JSON: {error}. Write it as a run's "
-        f"best_arc.json does. Received: {_shorten(text)}"
+        f"best_arc.json does. Received: {_shorten(text)!r}"
       ) from error
     # best_arc.json and a leaderboard's row hold the arc beside its scores.
     if isinstance(value, dict) and "arc" in value:
