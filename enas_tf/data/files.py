@@ -117,11 +117,17 @@ def most_memory() -> int:
 
   The other half is for the copies of TensorFlow, and for the network.
   """
-  memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-  limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-  if limit != resource.RLIM_INFINITY:
-    memory = min(memory, limit)
-  return memory // 2
+  return memory() // 2
+
+
+def memory() -> int:
+  """Returns the bytes of memory that the process may have."""
+  found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+  for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+    limit, _ = resource.getrlimit(kind)
+    if limit != resource.RLIM_INFINITY:
+      found = min(found, limit)
+  return found
 
 
 def check_memory(num_bytes: int, what: str, remedy: str, received: str) -> None:

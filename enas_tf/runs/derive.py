@@ -23,6 +23,7 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
   The policy samples; one validation batch ranks all, the whole validation
   split the best of them. The test images are never looked at.
   """
+  family.check_final()  # Its size is told.
   position = search.restore(family, run.folder)
   run.record()
   controller = family.parts.controller

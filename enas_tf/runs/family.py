@@ -13,15 +13,20 @@ from typing import Any, NamedTuple
 
 import keras
 
-from enas_tf import config, seeds
+from enas_tf import config, errors, seeds
 from enas_tf.controllers import base as controllers
 from enas_tf.controllers import policy as policies
 from enas_tf.controllers import random_search, reinforce
+from enas_tf.data import files
 from enas_tf.evaluators import base as evaluators
 from enas_tf.runs import run as runs
 from enas_tf.spaces import base as spaces
 
 FINAL_FOLDER = "final"
+
+
+_BYTES_PER_WEIGHT = 12  # Itself, its momentum and its gradient.
+_SMALLER = "lower {flags}"
 
 
 class SearchParts(NamedTuple):
@@ -129,8 +134,37 @@ class Family(abc.ABC):
 
   @functools.cached_property
   def parts(self) -> SearchParts:
-    """The parts of the search; deriving goes on with those of a search."""
+    """The parts of the search; deriving goes on with those of a search.
+
+    Raises:
+      ConfigError: if they would not fit into the memory.
+    """
+    controller = self.experiment.controller
+    _check_memory(
+      self.least_weights(self.experiment.search, is_shared=True),
+      f"The shared weights: {_SMALLER}",
+      _sizes_of(self.experiment.search),
+    )
+    names = ("lstm_size", "num_layers")
+    _check_memory(
+      8 * controller.num_layers * controller.lstm_size**2,
+      "The controller: lower --controller_lstm_size or "
+      "--controller_num_layers",
+      {f"controller_{name}": getattr(controller, name) for name in names},
+    )
     return self.search_parts()
+
+  def check_final(self) -> None:
+    """Raises ConfigError if the final child would not fit into the memory."""
+    _check_memory(
+      self.least_weights(self.experiment.final, is_shared=False),
+      f"The final child: {_SMALLER}",
+      _sizes_of(self.experiment.final, of_final="final_"),
+    )
+
+  @abc.abstractmethod
+  def least_weights(self, child: config.ChildConfig, is_shared: bool) -> int:
+    """Returns how many weights a supernet, or else a child, has at least."""
 
   @abc.abstractmethod
   def search_parts(self) -> SearchParts:
@@ -181,3 +215,35 @@ class Family(abc.ABC):
   @abc.abstractmethod
   def export(self, model: keras.Model, description: dict, folder) -> None:
     """Writes a trained child as a SavedModel that needs nothing of ours."""
+
+
+def _sizes_of(
+  child: config.ChildConfig, of_final: str = "child_"
+) -> dict[str, int]:
+  """Returns the settings that set the size of a network, by their flags.
+
+  Args:
+    child: of the network.
+    of_final: what flags begin with that the final child has of its own.
+  """
+  prefixes = {"out_filters": of_final, "num_layers": of_final}
+  prefixes |= dict.fromkeys(("num_cells", "hidden_size", "num_nodes"), "child_")
+  return {
+    prefix + name: getattr(child, name)
+    for name, prefix in prefixes.items()
+    if name not in child.unused and hasattr(child, name)
+  }
+
+
+def _check_memory(num_weights: int, advice: str, sizes: dict[str, int]) -> None:
+  """Refuses what the system would kill, without a word, once it is built."""
+  needed, most = _BYTES_PER_WEIGHT * num_weights, files.memory()
+  if needed > most:
+    what, remedy = advice.format(
+      flags=" or ".join(f"--{name}" for name in sizes)
+    ).split(": ")
+    raise errors.ConfigError(
+      f"{what} would take {needed / 2**30:,.1f} GiB of memory or more, and "
+      f"this machine has {most / 2**30:,.1f} GiB: {remedy}. Received: "
+      + ", ".join(f"{name}={value}" for name, value in sizes.items())
+    )

@@ -3,6 +3,7 @@
 import dataclasses
 
 from enas_tf.controllers import macro_policy
+from enas_tf.layers import operations
 from enas_tf.networks import macro_child, macro_inherit, macro_supernet
 from enas_tf.runs import images
 from enas_tf.spaces import macro
@@ -28,6 +29,14 @@ class MacroFamily(images.ImageFamily):
 
   def make_space(self, child):
     return macro.MacroSpace(child.num_layers, child.ops)
+
+  def least_weights(self, child, is_shared):
+    filters = child.out_filters * child.out_filters_scale
+    if not is_shared:  # Each layer has a 1 x 1 convolution.
+      return child.num_layers * filters**2
+    words = (f"macro/{word}" for word in child.ops)
+    rows = sum(operations.get(word).num_rows(filters) for word in words)
+    return child.num_layers * rows * filters
 
   def make_policy(self):
     controller = self.experiment.controller

@@ -1,7 +1,13 @@
 """The micro space: how its parts are put together."""
 
 from enas_tf.controllers import micro_policy
-from enas_tf.networks import inherit, micro_child, micro_supernet
+from enas_tf.layers import operations
+from enas_tf.networks import (
+  inherit,
+  micro_child,
+  micro_skeleton,
+  micro_supernet,
+)
 from enas_tf.runs import images
 from enas_tf.spaces import micro
 
@@ -11,6 +17,15 @@ class MicroFamily(images.ImageFamily):
 
   def make_space(self, child):
     return micro.MicroSpace(child.num_cells, child.ops)
+
+  def least_weights(self, child, is_shared):
+    total, nodes = 0, child.num_cells
+    for cell in micro_skeleton.cells(child.num_layers, child.out_filters):
+      total += 2 * cell.filters**2  # The 1 x 1 convolutions of the inputs.
+      if is_shared:  # Node k reads any of k + 2 nodes, twice.
+        rows = sum(operations.get(x).num_rows(cell.filters) for x in child.ops)
+        total += nodes * (nodes + 3) * rows * cell.filters
+    return total
 
   def make_policy(self):
     controller = self.experiment.controller

@@ -108,6 +108,14 @@ class RnnFamily(family.Family):
       average=average,
     )
 
+  def least_weights(self, child, is_shared):
+    nodes = child.num_nodes
+    edges = nodes
+    if is_shared:
+      edges = len(child.functions) * nodes * (nodes + 1) // 2
+    words = len(self._text.vocabulary)
+    return child.hidden_size * (words + 2 * child.hidden_size * (edges + 2))
+
   def make_policy(self):
     controller = self.experiment.controller
     return rnn_policy.RnnPolicy(

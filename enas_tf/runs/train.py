@@ -9,6 +9,7 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
   """Trains the arc of --child_fixed_arc, or the one that was derived."""
   arc = derive.best_arc(family, run.folder)
   derive.say_if_outdated(run)
+  family.check_final()
   size = family.child_size(arc)
   run.terminal.say(
     f"Training the child of {arc}: {size.parameters:,} parameters, "
