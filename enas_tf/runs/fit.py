@@ -159,12 +159,12 @@ def keep_epochs(path: pathlib.Path, num_epochs: int) -> None:
   Raises:
     OutputDirError: if the file is no table of epochs.
   """
+  if not path.exists():
+    return
   try:
     lines = path.read_text(encoding="utf-8").splitlines()[: num_epochs + 1]
     for row in csv.DictReader(lines):
       int(row["epoch"])
-  except FileNotFoundError:
-    return
   except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
     raise errors.OutputDirError(
       "The table of the epochs is damaged: move it away, and start again. "
