@@ -31,12 +31,14 @@ class Checkpoint(NamedTuple):
     fingerprint: the settings that give the arrays their shape and meaning.
     notes: what else whoever saved it wanted to know again; JSON.
     arrays: by name.
+    damaged: what is wrong with the newer files that cannot be read.
   """
 
   step: int
   fingerprint: dict[str, Any]
   notes: dict[str, Any]
   arrays: dict[str, np.ndarray]
+  damaged: tuple[str, ...] = ()
 
 
 class Checkpoints:
@@ -234,9 +236,14 @@ def load(folder: pathlib.Path, step: int | None = None) -> Checkpoint:
   for each in reversed(found) if step is None else [step]:
     path = _path(folder, each)
     try:
-      return _read(path)
+      return _read(path)._replace(damaged=tuple(reasons))
     except _DAMAGE as error:
       reasons.append(f"{path.name}: {type(error).__name__}: {error}")
+  if step is not None:
+    raise errors.CheckpointError(
+      "The checkpoint of that step is damaged: leave --resume_from out, or "
+      f"give another of {', '.join(map(str, found))}. Received: {reasons[0]}"
+    )
   raise errors.CheckpointError(
     f"No checkpoint in {folder} can be read; nothing was deleted. Restore one "
     "from a backup, or start over with --reset_output_dir. Received: "

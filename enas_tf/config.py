@@ -16,6 +16,7 @@ from enas_tf import errors
 _LARGEST = 2**31 - 1
 
 MODES = ("search", "derive", "train", "import", "evaluate", "export", "all")
+STARTING = ("search", "train", "import", "all")  # Those that begin a run.
 DATA_NAMES = (
   "cifar10",
   "cifar100",
@@ -710,6 +711,19 @@ class RunConfig:
       resume_from=self.resume_from,
     )
     _require_choice(self.mode, MODES, "mode")
+    _require(
+      not self.reset_output_dir or self.mode in STARTING,
+      "--reset_output_dir begins a new run, and this mode needs one that is "
+      "there: take it away.",
+      mode=self.mode,
+    )
+    _require(
+      self.resume_from is None or self.mode in ("search", "train", "all"),
+      "--resume_from is for what goes on with a search or a training: take it "
+      "away.",
+      mode=self.mode,
+      resume_from=self.resume_from,
+    )
     _require_choice(self.search_for, SEARCH_SPACES, "search_for")
     for name in ("log_every", "derive_samples", "derive_top"):
       value = getattr(self, name)

@@ -57,7 +57,10 @@ def _run(experiment: config.ExperimentConfig) -> None:
   names = _VERBS[experiment.run.mode]
   if experiment.fixed_arc is not None:  # It needs no search.
     names = [name for name in names if name not in ("search", "derive")]
-  verbs.run(names, experiment, folder, _stop)
+  try:
+    verbs.run(names, experiment, folder, _stop)
+  finally:
+    run_folder.bring_back(folder)  # If it was refused before it started.
 
 
 _stop = stopping.Stop()

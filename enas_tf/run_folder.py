@@ -20,6 +20,7 @@ from enas_tf import config, errors, files
 _MANIFEST = "manifest.json"
 _LOCK = ".enas_tf.lock"
 _MARK = "enas_tf, process "  # What our lock begins with.
+_OLD = ".enas_tf.old"  # A run that is to be deleted waits in it.
 # Everything that a run writes, by its parts; --reset_output_dir deletes these.
 _WRITTEN = (
   _MANIFEST,
@@ -69,11 +70,14 @@ def open_run(experiment: config.ExperimentConfig) -> pathlib.Path:
   try:
     folder = absolute(experiment.run.output_dir)
     if experiment.run.reset_output_dir and folder.exists():
-      _delete(folder)
+      _check_deletable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _check_ours(folder)
     _lock(folder)
     _delete_unfinished(folder)
+    bring_back(folder)
+    if experiment.run.reset_output_dir:
+      _set_aside(folder)
     if not (folder / _MANIFEST).exists():
       files.write_json(folder / _MANIFEST, {"created_by": "enas_tf"})
   except (OSError, ValueError) as error:
@@ -85,6 +89,22 @@ def open_run(experiment: config.ExperimentConfig) -> pathlib.Path:
       f"output_dir={experiment.run.output_dir} ({error})"
     ) from error
   return folder
+
+
+def bring_back(folder: pathlib.Path) -> None:
+  """Brings a run back that was to be deleted for one that did not start."""
+  old = folder / _OLD
+  if old.is_symlink() or not old.is_dir():
+    return
+  if "starts" in files.read_json(folder / _MANIFEST):
+    shutil.rmtree(old)  # The new run has started.
+    return
+  for entry in old.iterdir():
+    target = folder / entry.name
+    if target.is_dir():
+      shutil.rmtree(target)
+    os.replace(entry, target)
+  old.rmdir()
 
 
 def absolute(path: str) -> pathlib.Path:
@@ -137,6 +157,10 @@ def record_start(
   """
   before = recorded_config(folder)
   path = folder / _MANIFEST
+  if experiment.data.data_path is not None:  # For commands from elsewhere.
+    where = str(absolute(experiment.data.data_path))
+    data = dataclasses.replace(experiment.data, data_path=where)
+    experiment = dataclasses.replace(experiment, data=data)
   manifest = files.read_json(path)
   start = {
     "time": datetime.datetime.now().astimezone().isoformat("T", "seconds"),
@@ -156,6 +180,7 @@ def record_start(
   }
   manifest["starts"] = [*manifest.get("starts", []), start]
   files.write_json(path, manifest)
+  bring_back(folder)  # What was to be deleted is, now.
   return _changes(before, experiment) if before else []
 
 
@@ -169,11 +194,27 @@ def delete(folder: pathlib.Path, owner: pathlib.Path) -> None:
   Raises:
     OutputDirError: if there is anything else in it; nothing is deleted.
   """
-  written = _contents(folder, owner)
-  for path in written:
+  for path in check_own(folder, owner):
     path.unlink()
   for path, _, _ in os.walk(folder, topdown=False):
     os.rmdir(path)
+
+
+def check_own(folder: pathlib.Path, owner: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the files of a folder inside of a run's, if all are the run's.
+
+  Raises:
+    OutputDirError: if one is not, or the folder is a link.
+  """
+  inside = folder.relative_to(owner).parts
+  for i in range(1, len(inside) + 1):
+    link = owner.joinpath(*inside[:i])
+    if link.is_symlink():
+      raise errors.OutputDirError(
+        "A folder of the run is a link, and is left alone: take it away. "
+        f"Received: {link}"
+      )
+  return _contents(folder, owner)
 
 
 def _changes(
@@ -205,7 +246,7 @@ def _check_ours(folder: pathlib.Path) -> None:
   strange = {each for each in entries if not each.startswith(files.UNFINISHED)}
   if _is_our_lock(folder / _LOCK):
     strange.discard(_LOCK)  # A kill before the manifest leaves it alone.
-  if strange and not _is_ours(folder):
+  if strange - {_OLD} and not _is_ours(folder):
     raise errors.OutputDirError(
       "The output folder holds files that are not of a run, and is left "
       "alone: give an empty or a new folder as --output_dir. Received: "
@@ -213,23 +254,29 @@ def _check_ours(folder: pathlib.Path) -> None:
     )
 
 
-def _delete(folder: pathlib.Path) -> None:
-  """Deletes what a run wrote into its folder, but for the lock."""
+def _check_deletable(folder: pathlib.Path) -> None:
+  """Raises OutputDirError unless all in a folder was written by a run."""
   if folder.is_symlink() or not folder.is_dir():
     raise errors.OutputDirError(
       "--reset_output_dir deletes only the folder of a run, and no link: "
       f"give another --output_dir. Received: output_dir={folder}"
     )
   _check_ours(folder)
-  written = _contents(folder, folder)
-  _lock(folder)
-  # The manifest goes last, so that a kill leaves a folder that is still ours.
-  for path in sorted(written, key=lambda path: path.name == _MANIFEST):
-    if path != folder / _LOCK:
-      path.unlink()
-  for path, _, _ in os.walk(folder, topdown=False):
-    if path != str(folder):
-      os.rmdir(path)
+  _contents(folder, folder)
+
+
+def _set_aside(folder: pathlib.Path) -> None:
+  """Moves a run out of the way; it is deleted when the new one starts."""
+  entries = [each for each in folder.iterdir() if each.name != _LOCK]
+  old = folder / _OLD
+  old.mkdir(exist_ok=True)
+  # The manifest goes last: without it, the folder would not be ours.
+  for entry in sorted(entries, key=lambda each: each.name == _MANIFEST):
+    if entry.name != _MANIFEST:
+      os.replace(entry, old / entry.name)
+  if (folder / _MANIFEST).exists():
+    shutil.copy2(folder / _MANIFEST, old / _MANIFEST)
+  files.write_json(folder / _MANIFEST, {"created_by": "enas_tf"})
 
 
 def _contents(folder: pathlib.Path, owner: pathlib.Path) -> list[pathlib.Path]:
@@ -254,6 +301,8 @@ def _contents(folder: pathlib.Path, owner: pathlib.Path) -> list[pathlib.Path]:
 
 def _is_written(parts: tuple[str, ...]) -> bool:
   """Returns whether a run writes a file of that path."""
+  if parts[0] == _OLD:
+    parts = parts[1:]
   if any(part.startswith(files.UNFINISHED) for part in parts):
     return True
   patterns = (pattern.split("/") for pattern in _WRITTEN)

@@ -11,6 +11,14 @@ from typing import NoReturn
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def same_command() -> str:
+  """Returns the words for the command that goes on after an end."""
+  once = ("--reset_output_dir", "--resume_from")
+  given = [flag for flag in once if any(a.startswith(flag) for a in sys.argv)]
+  without = f" without {' and '.join(given)}" if given else ""
+  return f"The same command{without}"
+
+
 class Stop:
   """Whether the user, the terminal or the cluster asks the run to end.
 
@@ -63,7 +71,8 @@ class Stop:
         "Stopping at the next whole step; once more ends the run at once."
       )
       return
-    self._say("Interrupted. The same command goes on from the last checkpoint.")
+    again = same_command()
+    self._say(f"Interrupted. {again} goes on from the last checkpoint.")
     os._exit(128 + number)
 
   def _say(self, message: str) -> None:

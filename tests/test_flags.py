@@ -128,6 +128,13 @@ def test_the_folder_of_another_run_is_refused(parse, arguments, words):
     parse(*arguments, recorded=recorded)
 
 
+@pytest.mark.parametrize("mode", ["derive", "evaluate", "export"])
+@pytest.mark.parametrize("flag", ["--reset_output_dir", "--resume_from=7"])
+def test_what_has_no_use_in_a_mode_is_refused(parse, mode, flag):
+  with pytest.raises(errors.ConfigError, match=flag.split("=")[0]):
+    parse(f"--mode={mode}", flag)
+
+
 def test_a_trained_child_can_be_tested_on_other_images(parse):
   got = parse("--mode=evaluate", "--data=digits", recorded=parse())
   assert got.data.data == "digits"

@@ -134,6 +134,19 @@ def test_reset_begins_a_new_run(run_folder):
   assert start["config"]["run"]["seed"] == 4
 
 
+def test_a_reset_that_does_not_start_brings_the_run_back(run_folder):
+  before = contents(run_folder)
+  for _ in range(2):  # A kill before the start leaves it to the next command.
+    run_folders.open_run(experiment(run_folder, reset_output_dir=True))
+    assert not (run_folder / "metrics.jsonl").exists()
+    assert run_folders.recorded_config(run_folder) is None
+  run_folders.open_run(experiment(run_folder))
+  assert contents(run_folder) == before
+  run_folders.open_run(experiment(run_folder, reset_output_dir=True))
+  run_folders.bring_back(run_folder)
+  assert contents(run_folder) == before
+
+
 def test_reset_of_what_does_not_exist_or_is_empty(tmp_path):
   for folder in (tmp_path / "new", tmp_path / "empty"):
     if folder.name == "empty":
@@ -222,6 +235,16 @@ def test_a_folder_inside_is_deleted_with_what_the_run_wrote_alone(run_folder):
   (saved / "notes").unlink()
   run_folders.delete(saved, run_folder)
   assert not saved.exists()
+
+
+def test_a_linked_folder_inside_is_left_alone(run_folder, tmp_path):
+  target = tmp_path / "theirs"
+  (target / "saved_model").mkdir(parents=True)
+  (target / "saved_model" / "saved_model.pb").write_text("theirs")
+  (run_folder / "export").symlink_to(target)
+  with pytest.raises(errors.OutputDirError, match="is a link"):
+    run_folders.delete(run_folder / "export" / "saved_model", run_folder)
+  assert (target / "saved_model" / "saved_model.pb").read_text() == "theirs"
 
 
 def in_another_process(folder, reset=False):

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from enas_tf import checkpoints, config, errors
+from enas_tf import checkpoints, config, errors, stopping
 from enas_tf.training import optimizers
 
 
@@ -40,8 +40,9 @@ def explained(
 def _where(saver: checkpoints.Checkpoints, is_final: bool) -> str:
   """Returns where to go on; numbers grow for a while before they overflow."""
   *earlier, newest = saver.steps() or [None]
+  again = stopping.same_command()
   if newest is None:
-    return "No checkpoint was saved yet: the same command starts over."
+    return f"No checkpoint was saved yet. {again} starts over."
   if earlier:
     # In a command that searches, too, --resume_from is of the search.
     mode = "--mode=train " if is_final else ""
@@ -52,8 +53,7 @@ def _where(saver: checkpoints.Checkpoints, is_final: bool) -> str:
   else:
     otherwise = f"move {saver.folder} away to start over"
   return (
-    f"The same command goes on from step {newest}; if that leads nowhere, "
-    f"{otherwise}."
+    f"{again} goes on from step {newest}; if that leads nowhere, {otherwise}."
   )
 
 

@@ -23,8 +23,9 @@ def resume_step(run: runs.Run) -> int | None:
 
   --resume_from is of the search in a command that searches.
   """
-  is_alone = run.experiment.run.mode == "train"
-  return run.experiment.run.resume_from if is_alone else None
+  settings = run.experiment
+  is_alone = settings.run.mode == "train" or settings.fixed_arc is not None
+  return settings.run.resume_from if is_alone else None
 
 
 def save(
@@ -34,6 +35,14 @@ def save(
   with files.replacing(folder / MODEL) as temporary:
     model.save(temporary)
   files.write_json(folder / _DESCRIPTION, description)
+
+
+def saved_epoch(folder: pathlib.Path) -> int:
+  """Returns the epoch that a saved child is of; 0 if there is none."""
+  try:
+    return int(files.read_json(folder / _DESCRIPTION).get("epoch", 0))
+  except (errors.OutputDirError, TypeError, ValueError):
+    return 0
 
 
 def load(
@@ -55,8 +64,9 @@ def load(
     model = keras.saving.load_model(folder / MODEL, compile=False)
   except Exception as error:  # Keras raises whatever a damaged file leads to.
     raise errors.CheckpointError(
-      "The trained child cannot be read: train it again, by --mode=train, "
-      f"after its folder was moved away. Received: {folder / MODEL} "
+      "The trained child cannot be read: --mode=train writes it anew from its "
+      "checkpoints or, after its folder was moved away, train it again. "
+      f"Received: {folder / MODEL} "
       f"({type(error).__name__}: {error})"
     ) from error
   path = folder / _DESCRIPTION
@@ -89,8 +99,8 @@ def _check_finished(folder: pathlib.Path, arc: str) -> None:
   epochs, num_epochs = (progress.get(x) for x in ("epochs", "num_epochs"))
   if not isinstance(epochs, int) or not isinstance(num_epochs, int):
     raise errors.CheckpointError(
-      "The note of how far the training is was damaged: train the child again, "
-      f"by --mode=train. Received: {path}"
+      "The record of the training's progress is damaged: --mode=train writes "
+      f"it anew. Received: {path}"
     )
   if epochs != num_epochs:
     raise errors.CheckpointError(
@@ -120,6 +130,12 @@ def begin(
     run: the command.
   """
   keep_epochs(folder / METRICS, epoch)
+  path = folder / _PROGRESS
+  if path.exists() and _is_imported(path):
+    raise errors.OutputDirError(
+      "The child of that arc was imported, and a training would replace it: "
+      f"give another --output_dir. Received: folder={folder}"
+    )
   run.record()
   if epoch >= num_epochs:
     return
@@ -140,17 +156,28 @@ def finish(
   description: dict[str, Any],
   folder: pathlib.Path,
   epochs: int,
+  imported: bool = False,
 ) -> None:
-  """Saves the child of a training that is done."""
+  """Saves the child of a training that is done, here or elsewhere."""
   save(model, description, folder)
-  note_progress(folder, epochs, epochs)
+  note_progress(folder, epochs, epochs, imported)
 
 
-def note_progress(folder: pathlib.Path, epochs: int, num_epochs: int) -> None:
+def note_progress(
+  folder: pathlib.Path, epochs: int, num_epochs: int, imported: bool = False
+) -> None:
   """Writes how far a training has come, for those who use its child."""
-  files.write_json(
-    folder / _PROGRESS, {"epochs": epochs, "num_epochs": num_epochs}
-  )
+  progress = {"epochs": epochs, "num_epochs": num_epochs}
+  if imported:
+    progress["imported"] = True
+  files.write_json(folder / _PROGRESS, progress)
+
+
+def _is_imported(path: pathlib.Path) -> bool:
+  try:
+    return files.read_json(path).get("imported", False)
+  except errors.OutputDirError:  # Damaged; it is written anew.
+    return False
 
 
 def keep_epochs(path: pathlib.Path, num_epochs: int) -> None:

@@ -62,6 +62,7 @@ class Training:
       For how many epochs the model is trained.
     """
     found = self._saver.restore(fit.resume_step(self._run))
+    self._run.say_damaged(found)
     num_epochs, steps = self._settings.num_epochs, self._steps_per_epoch
     epoch, done = divmod(found.step if found else 0, steps)
     fit.begin(self._folder, epoch, done, steps, num_epochs, self._run)
@@ -187,7 +188,9 @@ class _Watch(keras.callbacks.Callback):
       sums = [float(variable) for variable in self._metrics()]
       self._save({"metrics": sums})
     if self._run.stop.requested():
-      self._stop(f"step {done} of {self._steps_per_epoch}")
+      self._run.end(
+        f"step {done} of {self._steps_per_epoch} of the final training"
+      )
 
   def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
     del logs
@@ -198,7 +201,7 @@ class _Watch(keras.callbacks.Callback):
     if not is_last:
       fit.note_progress(self._folder, epoch + 1, self._num_epochs)
       if self._run.stop.requested():
-        self._stop(f"the end of epoch {epoch + 1}")
+        self._run.end(f"the end of epoch {epoch + 1} of the final training")
 
   def _is_due(self) -> bool:
     minutes = self._run.experiment.run.save_minutes
@@ -211,10 +214,3 @@ class _Watch(keras.callbacks.Callback):
 
   def _metrics(self) -> list[tf.Variable]:
     return [v.value for metric in self.model.metrics for v in metric.variables]
-
-  def _stop(self, where: str) -> None:
-    self._run.terminal.say(
-      f"\nStopped at {where} of the final training, and saved. The same "
-      "command goes on from there."
-    )
-    self._run.stop.end()

@@ -19,5 +19,6 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
   checkpoint = family.experiment.run.import_checkpoint
   model, description = family.import_child(arc, checkpoint)
   run.record()
-  fit.finish(model, description, folder, family.experiment.final.num_epochs)
+  epochs = family.experiment.final.num_epochs
+  fit.finish(model, description, folder, epochs, imported=True)
   run.terminal.say(f"Imported the child of {arc} from {checkpoint}.")

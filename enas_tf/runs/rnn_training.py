@@ -52,10 +52,13 @@ class Training:
     self._folder = folder
     self._run = run
     self._best = tf.Variable(np.inf, trainable=False, dtype=tf.float64)
+    self._best_epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
     averages = {f"average/{k}": v for k, v in average.state().items()}
     self._saver = checkpoints.Checkpoints(
       folder / "checkpoints",
-      trainer.state() | averages | {"best": self._best},
+      trainer.state()
+      | averages
+      | {"best": self._best, "best_epoch": self._best_epoch},
       description
       | {"seed": run.experiment.run.seed}
       | family.fixed_settings("child_", settings),
@@ -70,8 +73,13 @@ class Training:
       validate: returns the validation perplexity of the model.
     """
     found = self._saver.restore(fit.resume_step(self._run))
+    self._run.say_damaged(found)
     steps = self._steps_per_epoch
     epoch, done = divmod(self._trainer.num_steps, steps)
+    if fit.saved_epoch(self._folder) != int(self._best_epoch):
+      # The child on disk comes from what this checkpoint went back behind, or
+      # is damaged: the best of what follows takes its place.
+      self._best.assign(np.inf)
     fit.begin(self._folder, epoch, done, steps, self._num_epochs, self._run)
     means = supernet.Means(found.notes.get("totals") if found else None, done)
     report = _Report(self._folder, self._run.terminal, self._num_epochs)
@@ -84,6 +92,8 @@ class Training:
         epoch += 1
         self._end_epoch(epoch, means, validate, report)
         means = supernet.Means()
+    if np.isinf(float(self._best)):  # Nothing followed.
+      fit.save(self._model, self._description | {"epoch": epoch}, self._folder)
     report.close()
     fit.note_progress(self._folder, epoch, epoch)
 
@@ -108,7 +118,9 @@ class Training:
       # Differs from enas_lm: the best weights are kept, not the last.
       if valid < float(self._best):
         self._best.assign(valid)
-        fit.save(self._model, self._description, self._folder)
+        self._best_epoch.assign(epoch)
+        saved = self._description | {"epoch": epoch}
+        fit.save(self._model, saved, self._folder)
     metrics = recurrent.with_perplexity(means.result())
     scores = {"valid_perplexity": valid, "averaged_steps": self._average.count}
     report.on_epoch(epoch, scores | metrics)
@@ -126,11 +138,7 @@ class Training:
 
   def _end_if_asked(self, where: str) -> None:
     if self._run.stop.requested():
-      self._run.terminal.say(
-        f"Stopped at {where} of the final training, and saved. The same "
-        "command goes on from there."
-      )
-      self._run.stop.end()
+      self._run.end(f"{where} of the final training")
 
 
 class _Report:

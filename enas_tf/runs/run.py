@@ -2,8 +2,9 @@
 
 import dataclasses
 import pathlib
+from typing import NoReturn
 
-from enas_tf import config, run_folder, stopping
+from enas_tf import checkpoints, config, run_folder, stopping
 from enas_tf.report import terminal as terminals
 
 
@@ -23,6 +24,19 @@ class Run:
   terminal: terminals.Terminal
   stop: stopping.Stop
   _is_recorded: bool = False
+
+  def end(self, where: str) -> NoReturn:
+    """Says where the run was stopped, and ends the process."""
+    self.terminal.say(
+      f"Stopped at {where}, and saved. {stopping.same_command()} goes on from "
+      "there."
+    )
+    self.stop.end()
+
+  def say_damaged(self, found: checkpoints.Checkpoint | None) -> None:
+    """Says which newer checkpoints than the restored one were damaged."""
+    for reason in found.damaged if found else ():
+      self.terminal.say(f"A damaged checkpoint was passed over: {reason}")
 
   def record(self) -> None:
     """Records the settings, once the parts are built and restored.

@@ -32,6 +32,8 @@ def write(
   target = folder / FOLDER / "saved_model"
   temporary = target.with_name(f"{files.UNFINISHED}{secrets.token_hex(4)}")
   with files.writing(target):
+    if target.parent.exists():
+      run_folder.check_own(target, folder)
     try:
       tf.saved_model.save(module, str(temporary), **kwargs)
       with files.replacing(target.with_name("child.keras")) as path:

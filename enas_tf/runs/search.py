@@ -127,7 +127,9 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
   experiment, parts = family.experiment, family.parts
   position = Position()
   saver = checkpoint(family, run.folder, position)
-  resumed = saver.restore(experiment.run.resume_from) is not None
+  found = saver.restore(experiment.run.resume_from)
+  resumed = found is not None
+  run.say_damaged(found)
   plan = _plan(experiment, parts)
   if resumed and position.epoch >= plan.num_epochs:
     run.record()
@@ -170,16 +172,16 @@ def _turn(parts, position, plan, saver, watch, run: runs.Run) -> None:
       if event.kind == "epoch" or stopped or saver.due(minutes):
         saver.save(position.tick)
       if stopped:
-        run.terminal.say(
-          f"Stopped at {_place(position, plan)}, and saved. The same command "
-          "goes on from there."
-        )
-        run.stop.end()
+        run.end(_place(position, plan))
       started = time.monotonic()
 
 
 def _place(position: Position, plan: Plan) -> str:
-  if position.child_steps < plan.child_steps:
+  if position.epoch == plan.num_epochs:
+    return "the end of the search"
+  if position.child_steps < plan.child_steps or not _controller_steps(
+    position, plan
+  ):
     where = f"step {position.child_steps} of {plan.child_steps}"
   else:
     where = (

@@ -1,5 +1,6 @@
 """Runs the verbs of a mode, one after the other."""
 
+import dataclasses
 import pathlib
 import shlex
 from collections.abc import Sequence
@@ -51,9 +52,14 @@ def run(
     tf.config.experimental.enable_op_determinism()
   graphs.prepare()
   family = families.get(experiment)
+  if experiment.fixed_arc is not None:  # Recorded as what it is, not a file.
+    arc = str(family.final_space.parse(experiment.fixed_arc))
+    experiment = dataclasses.replace(experiment, fixed_arc=arc)
   context = runs.Run(folder, experiment, terminal, stop)
   for name in names:
     _VERBS[name](family, context)
+    if stop.requested():  # In the last step.
+      context.end(f"the end of --mode={name}")
   terminal.say(f"Everything is in {folder}. Look at it with:")
   terminal.say(f"  tensorboard --logdir {shlex.quote(_shown(folder))}")
 

@@ -167,7 +167,8 @@ class Space(abc.ABC):
           f"published arc ({known}); word {position} is not an integer. "
           f"Received: {_shorten(word)!r}"
         )
-      row.append(int(word[:_MOST_DIGITS]))  # More are too large in any case.
+      # More digits are too large in any case.
+      row.append(int(word.lstrip("0")[:_MOST_DIGITS] or "0"))
     return row
 
   def _from_json_text(self, text: str, where: str) -> Arc:

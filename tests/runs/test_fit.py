@@ -65,6 +65,14 @@ def test_damaged_child(tmp_path):
       fit.load(tmp_path, "0 1")
 
 
+def test_an_imported_child_is_not_trained_over(tmp_path):
+  fit.finish(build(), {}, tmp_path, epochs=4, imported=True)
+  run, _ = context.make(tmp_path)
+  with pytest.raises(errors.OutputDirError, match="was imported"):
+    fit.begin(tmp_path, 0, 0, 10, 6, run)
+  fit.load(tmp_path, "0 1")
+
+
 @pytest.mark.parametrize("content", ["7", "[", '{"epochs": "x"}'])
 def test_damaged_progress(tmp_path, content):
   fit.finish(build(), {}, tmp_path, epochs=1)
