@@ -1,6 +1,7 @@
 """The folder of a final child: how far its training is, and the result."""
 
 import csv
+import os
 import pathlib
 import re
 from collections.abc import Callable
@@ -186,7 +187,7 @@ def keep_epochs(path: pathlib.Path, num_epochs: int) -> None:
   Raises:
     OutputDirError: if the file is no table of epochs.
   """
-  if not path.exists():
+  if not os.path.lexists(path):
     return
   try:
     lines = path.read_text(encoding="utf-8").splitlines()[: num_epochs + 1]
