@@ -23,10 +23,7 @@ from enas_tf.runs import run as runs
 from enas_tf.spaces import base as spaces
 
 FINAL_FOLDER = "final"
-
-
 _BYTES_PER_WEIGHT = 12  # Itself, its momentum and its gradient.
-_SMALLER = "lower {flags}"
 
 
 class SearchParts(NamedTuple):
@@ -142,14 +139,13 @@ class Family(abc.ABC):
     controller = self.experiment.controller
     _check_memory(
       self.least_weights(self.experiment.search, is_shared=True),
-      f"The shared weights: {_SMALLER}",
+      "The shared weights",
       _sizes_of(self.experiment.search),
     )
     names = ("lstm_size", "num_layers")
     _check_memory(
       8 * controller.num_layers * controller.lstm_size**2,
-      "The controller: lower --controller_lstm_size or "
-      "--controller_num_layers",
+      "The controller",
       {f"controller_{name}": getattr(controller, name) for name in names},
     )
     return self.search_parts()
@@ -158,7 +154,7 @@ class Family(abc.ABC):
     """Raises ConfigError if the final child would not fit into the memory."""
     _check_memory(
       self.least_weights(self.experiment.final, is_shared=False),
-      f"The final child: {_SMALLER}",
+      "The final child",
       _sizes_of(self.experiment.final, of_final="final_"),
     )
 
@@ -235,15 +231,19 @@ def _sizes_of(
   }
 
 
-def _check_memory(num_weights: int, advice: str, sizes: dict[str, int]) -> None:
-  """Refuses what the system would kill, without a word, once it is built."""
+def _check_memory(num_weights: int, what: str, sizes: dict[str, int]) -> None:
+  """Refuses what the system would kill, without a word, once it is built.
+
+  Args:
+    num_weights: that it has at least.
+    what: has them.
+    sizes: the settings that set its size, by their flags.
+  """
   needed, most = _BYTES_PER_WEIGHT * num_weights, files.memory()
   if needed > most:
-    what, remedy = advice.format(
-      flags=" or ".join(f"--{name}" for name in sizes)
-    ).split(": ")
     raise errors.ConfigError(
       f"{what} would take {needed / 2**30:,.1f} GiB of memory or more, and "
-      f"this machine has {most / 2**30:,.1f} GiB: {remedy}. Received: "
+      f"this machine has {most / 2**30:,.1f} GiB: lower "
+      f"{' or '.join(f'--{name}' for name in sizes)}. Received: "
       + ", ".join(f"{name}={value}" for name, value in sizes.items())
     )
