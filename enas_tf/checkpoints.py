@@ -126,9 +126,7 @@ class Checkpoints:
     self._saved_at = time.monotonic()
     return path
 
-  def _check_finite(
-    self, arrays: Mapping[str, np.ndarray], step: int
-  ) -> None:
+  def _check_finite(self, arrays: Mapping[str, np.ndarray], step: int) -> None:
     for name in arrays.keys() - self._may_be_infinite:
       array = arrays[name]
       broken = np.count_nonzero(~np.isfinite(array))

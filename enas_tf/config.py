@@ -61,9 +61,10 @@ def _require(condition: bool, message: str, **received) -> None:
 
 def _require_choice(value: str, choices: tuple[str, ...], flag: str) -> None:
   _require(
-      value in choices, f"--{flag} is one of {', '.join(choices)}.",
-      **{flag: value},
-  )  # fmt: skip
+    value in choices,
+    f"--{flag} is one of {', '.join(choices)}.",
+    **{flag: value},
+  )
 
 
 def _require_bounded(settings, prefix: str, most: dict[str, int]) -> None:
@@ -287,9 +288,16 @@ class ChildConfig:
 
   def __post_init__(self):
     _require_bounded(self, "child_", _MOST_OF_CHILD)
-    for name in ("num_layers", "num_cells", "batch_size", "num_epochs",
-                 "out_filters_scale", "lr_T_0", "lr_T_mul",
-                 "lr_dec_every"):  # fmt: skip
+    for name in (
+      "num_layers",
+      "num_cells",
+      "batch_size",
+      "num_epochs",
+      "out_filters_scale",
+      "lr_T_0",
+      "lr_T_mul",
+      "lr_dec_every",
+    ):
       flag = name if name in UNPREFIXED else f"child_{name}"
       value = getattr(self, name)
       _require(value >= 1, f"--{flag} must be at least 1.", **{flag: value})
@@ -302,9 +310,10 @@ class ChildConfig:
     for name in ("keep_prob", "drop_path_keep_prob"):
       value = getattr(self, name)
       _require(
-          0 < value <= 1, f"--child_{name} must be in (0, 1].",
-          **{f"child_{name}": value},
-      )  # fmt: skip
+        0 < value <= 1,
+        f"--child_{name} must be in (0, 1].",
+        **{f"child_{name}": value},
+      )
     _require(
       self.cutout_size is None or self.cutout_size >= 1,
       "--child_cutout_size must be at least 1 pixel.",
@@ -313,20 +322,23 @@ class ChildConfig:
     for name in ("l2_reg", "lr_min"):
       value = getattr(self, name)
       _require(
-          value >= 0, f"--child_{name} must not be negative.",
-          **{f"child_{name}": value},
-      )  # fmt: skip
+        value >= 0,
+        f"--child_{name} must not be negative.",
+        **{f"child_{name}": value},
+      )
     for name in ("lr_max", "lr", "lr_dec_rate", "grad_bound"):
       value = getattr(self, name)
       _require(
-          value > 0, f"--child_{name} must be greater than 0.",
-          **{f"child_{name}": value},
-      )  # fmt: skip
+        value > 0,
+        f"--child_{name} must be greater than 0.",
+        **{f"child_{name}": value},
+      )
     _require(
-        not self.lr_cosine or self.lr_min <= self.lr_max,
-        "--child_lr_min must not be above --child_lr_max.",
-        child_lr_min=self.lr_min, child_lr_max=self.lr_max,
-    )  # fmt: skip
+      not self.lr_cosine or self.lr_min <= self.lr_max,
+      "--child_lr_min must not be above --child_lr_max.",
+      child_lr_min=self.lr_min,
+      child_lr_max=self.lr_max,
+    )
     _require_choice(self.clip_mode, CLIP_MODES, "child_clip_mode")
     _require_choice(self.init, CHILD_INITS, "child_init")
 
@@ -462,21 +474,24 @@ class RnnSearchConfig(ChildConfig):
     for name in ("num_nodes", "hidden_size", "bptt_steps"):
       value = getattr(self, name)
       _require(
-          value >= 1, f"--child_{name} must be at least 1.",
-          **{f"child_{name}": value},
-      )  # fmt: skip
+        value >= 1,
+        f"--child_{name} must be at least 1.",
+        **{f"child_{name}": value},
+      )
     for name in ("drop_e", "drop_i", "drop_x", "drop_l", "drop_o"):
       value = getattr(self, name)
       _require(
-          0 <= value < 1, f"--child_{name} must be in [0, 1).",
-          **{f"child_{name}": value},
-      )  # fmt: skip
+        0 <= value < 1,
+        f"--child_{name} must be in [0, 1).",
+        **{f"child_{name}": value},
+      )
     for name in ("alpha", "beta", "average_after"):
       value = getattr(self, name)
       _require(
-          value >= 0, f"--child_{name} must not be negative.",
-          **{f"child_{name}": value},
-      )  # fmt: skip
+        value >= 0,
+        f"--child_{name} must not be negative.",
+        **{f"child_{name}": value},
+      )
     _require_choice(self.output, OUTPUTS, "child_output")
 
 
@@ -577,20 +592,31 @@ class ControllerConfig:
       "--controller_reward_constant must be greater than 0.",
       controller_reward_constant=self.reward_constant,
     )
-    for name in ("lstm_size", "num_layers", "num_aggregate", "train_steps",
-                 "train_every"):  # fmt: skip
+    for name in (
+      "lstm_size",
+      "num_layers",
+      "num_aggregate",
+      "train_steps",
+      "train_every",
+    ):
       value = getattr(self, name)
       _require(
-          value >= 1, f"--controller_{name} must be at least 1.",
-          **{f"controller_{name}": value},
-      )  # fmt: skip
+        value >= 1,
+        f"--controller_{name} must be at least 1.",
+        **{f"controller_{name}": value},
+      )
     _require(
       0 <= self.adam_beta_1 < 1,
       "--controller_adam_beta_1 must be in [0, 1).",
       controller_adam_beta_1=self.adam_beta_1,
     )
-    for name in ("lr", "adam_epsilon", "op_tanh_reduce", "tanh_constant",
-                 "temperature"):  # fmt: skip
+    for name in (
+      "lr",
+      "adam_epsilon",
+      "op_tanh_reduce",
+      "tanh_constant",
+      "temperature",
+    ):
       value = getattr(self, name)
       _require(
         value is None or value > 0,
@@ -603,9 +629,10 @@ class ControllerConfig:
       controller_entropy_weight=self.entropy_weight,
     )
     _require(
-        0 <= self.bl_dec < 1, "--controller_bl_dec must be in [0, 1).",
-        controller_bl_dec=self.bl_dec,
-    )  # fmt: skip
+      0 <= self.bl_dec < 1,
+      "--controller_bl_dec must be in [0, 1).",
+      controller_bl_dec=self.bl_dec,
+    )
     _require(
       0 < self.skip_target < 1,
       "--controller_skip_target must be between 0 and 1.",
@@ -729,26 +756,32 @@ class RunConfig:
       value = getattr(self, name)
       _require(value >= 1, f"--{name} must be at least 1.", **{name: value})
     _require(
-        self.derive_top <= self.derive_samples,
-        "--derive_top must not be above --derive_samples.",
-        derive_top=self.derive_top, derive_samples=self.derive_samples,
-    )  # fmt: skip
+      self.derive_top <= self.derive_samples,
+      "--derive_top must not be above --derive_samples.",
+      derive_top=self.derive_top,
+      derive_samples=self.derive_samples,
+    )
     _require(
-        0 <= self.seed < 2**31, "--seed must be in [0, 2147483648).",
-        seed=self.seed,
-    )  # fmt: skip
+      0 <= self.seed < 2**31,
+      "--seed must be in [0, 2147483648).",
+      seed=self.seed,
+    )
     _require(
-        self.save_minutes >= 0, "--save_minutes must not be negative.",
-        save_minutes=self.save_minutes,
-    )  # fmt: skip
+      self.save_minutes >= 0,
+      "--save_minutes must not be negative.",
+      save_minutes=self.save_minutes,
+    )
     _require(
       self.mode != "import" or bool(self.import_checkpoint),
       "--mode=import takes in a checkpoint of the original: add "
       "--import_checkpoint=PREFIX, as outputs/model.ckpt-310.",
       import_checkpoint=self.import_checkpoint,
     )
-    _require(bool(self.output_dir), "--output_dir must name a folder.",
-             output_dir=repr(self.output_dir))  # fmt: skip
+    _require(
+      bool(self.output_dir),
+      "--output_dir must name a folder.",
+      output_dir=repr(self.output_dir),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,6 @@ with `Received: name=value`. `main` prints the message alone, without a
 traceback, and exits with a code that is not 0.
 """
 
-
 _LONGEST = 1_900  # Characters of a message.
 
 

@@ -24,9 +24,7 @@ _REFUSALS = tuple(
 
 
 @contextlib.contextmanager
-def writing(
-  path: pathlib.Path, *others: type[Exception]
-) -> Iterator[None]:
+def writing(path: pathlib.Path, *others: type[Exception]) -> Iterator[None]:
   """Within it, a disk that refuses is one clear error.
 
   Args:

@@ -3,7 +3,6 @@
 python -m enas_tf.main --search_for=micro --data=cifar10
 """
 
-
 import sys
 
 from absl import app

@@ -90,8 +90,11 @@ class Runner:
     self._folder, self._count = folder, 0
     self._process = subprocess.Popen(
       [sys.executable, "-m", "tests.forked"],
-      cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+      cwd=ROOT,
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      text=True,
+    )
 
   def ask(self, request: dict[str, Any]) -> Any:
     self._process.stdin.write(json.dumps(request) + "\n")
@@ -122,9 +125,7 @@ class Runner:
     }
     return Command(self, pipes, self.ask(request))
 
-  def run(
-    self, *flags: Any, at: str | None = None, fault: int = FULL
-  ) -> Done:
+  def run(self, *flags: Any, at: str | None = None, fault: int = FULL) -> Done:
     return self.start(*flags, at=at, fault=fault).wait()
 
   def close(self) -> None:

@@ -95,8 +95,10 @@ def test_other_settings_are_refused(tmp_path):
     build(tmp_path, {"seed": 2})[0].restore()
   with pytest.raises(errors.CheckpointError, match="a/w"):
     build(tmp_path, shape=(4,))[0].restore()
-  state = {"a/w": tf.Variable(tf.zeros((2, 3), tf.float64)),
-           "n": tf.Variable(0, dtype="int64")}  # fmt: skip
+  state = {
+    "a/w": tf.Variable(tf.zeros((2, 3), tf.float64)),
+    "n": tf.Variable(0, dtype="int64"),
+  }
   with pytest.raises(errors.CheckpointError, match="float32.*float64"):
     checkpoints.Checkpoints(tmp_path, state, {"seed": 1}).restore()
 
@@ -130,9 +132,7 @@ def test_full_disk_at_the_first_checkpoint(tmp_path, monkeypatch):
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_what_is_not_finite_is_not_saved(tmp_path, broken):
   state = {"w": tf.Variable([1.0, 2.0]), "best": tf.Variable(np.inf)}
-  saver = checkpoints.Checkpoints(
-    tmp_path, state, {}, may_be_infinite=["best"]
-  )
+  saver = checkpoints.Checkpoints(tmp_path, state, {}, may_be_infinite=["best"])
   saver.save(1)
   state["w"].assign([1.0, broken])
   with pytest.raises(errors.DivergenceError, match="w is not finite at step 2"):

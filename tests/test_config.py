@@ -270,45 +270,102 @@ def test_the_macro_recipes_are_the_original_ones():
   recipe = config.RECIPES["macro"]
   cosine = dict(lr_cosine=True, lr_max=0.05, lr_T_0=10, lr_T_mul=2)
   assert_holds(
-    recipe.search, num_layers=12, out_filters=36, use_aux_heads=False,
-    keep_prob=0.9, batch_size=128, num_epochs=310, l2_reg=2.5e-4,
-    lr_min=0.0005, **cosine,
-  )  # fmt: skip
+    recipe.search,
+    num_layers=12,
+    out_filters=36,
+    use_aux_heads=False,
+    keep_prob=0.9,
+    batch_size=128,
+    num_epochs=310,
+    l2_reg=2.5e-4,
+    lr_min=0.0005,
+    **cosine,
+  )
   assert_holds(
-    recipe.final, num_layers=24, out_filters=96, keep_prob=0.5,
-    batch_size=100, num_epochs=310, l2_reg=2e-4, lr_min=0.001, **cosine,
-  )  # fmt: skip
+    recipe.final,
+    num_layers=24,
+    out_filters=96,
+    keep_prob=0.5,
+    batch_size=100,
+    num_epochs=310,
+    l2_reg=2e-4,
+    lr_min=0.001,
+    **cosine,
+  )
   assert_holds(
-    recipe.controller, lr=0.001, tanh_constant=1.5, temperature=None,
-    num_aggregate=20, train_steps=50, entropy_weight=0.0001, bl_dec=0.99,
-    skip_target=0.4, skip_weight=0.8, search_whole_channels=True,
-  )  # fmt: skip
+    recipe.controller,
+    lr=0.001,
+    tanh_constant=1.5,
+    temperature=None,
+    num_aggregate=20,
+    train_steps=50,
+    entropy_weight=0.0001,
+    bl_dec=0.99,
+    skip_target=0.4,
+    skip_weight=0.8,
+    search_whole_channels=True,
+  )
 
 
 def test_the_rnn_recipes_are_those_of_enas_lm():
   """Its child.py, fixed.py, controller.py and main.py."""
   recipe = config.RECIPES["rnn"]
   both = dict(
-      drop_o=0.75, bptt_steps=35, l2_reg=8e-7, lr=20.0,
-      lr_cosine=False, lr_dec_rate=1.0, clip_mode="global",
-      functions=("tanh", "relu", "sigmoid", "identity"), random_bptt=True,
-  )  # fmt: skip
+    drop_o=0.75,
+    bptt_steps=35,
+    l2_reg=8e-7,
+    lr=20.0,
+    lr_cosine=False,
+    lr_dec_rate=1.0,
+    clip_mode="global",
+    functions=("tanh", "relu", "sigmoid", "identity"),
+    random_bptt=True,
+  )
   assert_holds(
-    recipe.search, num_nodes=9, hidden_size=200, output="all", drop_e=0.1,
-    drop_i=0.2, drop_x=0.75, drop_l=0.25, alpha=0.0, beta=1.0,
-    grad_bound=0.1, batch_size=128, num_epochs=600, **both,
-  )  # fmt: skip
+    recipe.search,
+    num_nodes=9,
+    hidden_size=200,
+    output="all",
+    drop_e=0.1,
+    drop_i=0.2,
+    drop_x=0.75,
+    drop_l=0.25,
+    alpha=0.0,
+    beta=1.0,
+    grad_bound=0.1,
+    batch_size=128,
+    num_epochs=600,
+    **both,
+  )
   assert_holds(
-    recipe.final, num_nodes=8, hidden_size=800, output="loose",
-    drop_e=0.125, drop_i=0.175, drop_x=0.725, drop_l=0.225, alpha=0.7,
-    beta=0.0, grad_bound=0.25, batch_size=64, num_epochs=3000,
-    average_after=10, **both,
-  )  # fmt: skip
+    recipe.final,
+    num_nodes=8,
+    hidden_size=800,
+    output="loose",
+    drop_e=0.125,
+    drop_i=0.175,
+    drop_x=0.725,
+    drop_l=0.225,
+    alpha=0.7,
+    beta=0.0,
+    grad_bound=0.25,
+    batch_size=64,
+    num_epochs=3000,
+    average_after=10,
+    **both,
+  )
   assert_holds(
-    recipe.controller, lr=5e-5, tanh_constant=2.25, temperature=5.0,
-    entropy_weight=1e-5, bl_dec=0.999, num_aggregate=10, train_steps=25,
-    reward="ppl", reward_constant=80.0,
-  )  # fmt: skip
+    recipe.controller,
+    lr=5e-5,
+    tanh_constant=2.25,
+    temperature=5.0,
+    entropy_weight=1e-5,
+    bl_dec=0.999,
+    num_aggregate=10,
+    train_steps=25,
+    reward="ppl",
+    reward_constant=80.0,
+  )
 
 
 @pytest.mark.parametrize("word", config.SEARCH_SPACES)

@@ -12,11 +12,13 @@ from tests import forked, test_resume
 FLAGS = {
   "rnn": ("--log_every=30",),
   "macro": (
-    "--batch_size=256", "--log_every=3", "--child_num_layers=2",
+    "--batch_size=256",
+    "--log_every=3",
+    "--child_num_layers=2",
     "--child_ops=conv_3x3,avg_pool_3x3",
   ),
   "micro": ("--batch_size=256", "--log_every=3"),
-}  # fmt: skip
+}
 SELDOM = "--save_minutes=60"
 ARCS = {"rnn": "0 0 0 1", "macro": "0  1 0"}
 
@@ -184,9 +186,12 @@ RATE = {"rnn": "lr", "macro": "lr_max", "micro": "lr_max"}
 )
 @pytest.mark.parametrize(
   ("name", "value"),
-  [("child_{rate}", 1e30), ("child_l2_reg", 1e36),
-   ("controller_entropy_weight", 1e38)],
-)  # fmt: skip
+  [
+    ("child_{rate}", 1e30),
+    ("child_l2_reg", 1e36),
+    ("controller_entropy_weight", 1e38),
+  ],
+)
 def test_divergence_names_the_setting(runner, tmp_path, space, name, value):
   flag = "--" + name.format(rate=RATE[space])
   search = flags(space, tmp_path / "run", "--mode=search", f"{flag}={value}")
@@ -227,9 +232,7 @@ def test_way_back_of_a_search(runner, tmp_path):
   error = refuse(runner, *search, "--num_epochs=2", "--child_lr=1e30")
   (step,) = re.findall(r"goes on from step (\d+)", error)
   for more in ((), (f"--resume_from={step}",)):
-    said = finish(
-      runner, *search, "--num_epochs=2", "--child_lr=0.1", *more
-    )
+    said = finish(runner, *search, "--num_epochs=2", "--child_lr=0.1", *more)
     assert ("Resuming the search at epoch 2" in said) == (
       not more or "search lr" not in said
     )
@@ -237,9 +240,13 @@ def test_way_back_of_a_search(runner, tmp_path):
 
 def test_clipping_as_advised(runner, tmp_path):
   train = flags(
-    "macro", tmp_path / "run", "--mode=train", "--child_lr_max=1000",
-    SELDOM, f"--child_fixed_arc={ARCS['macro']}",
-  )  # fmt: skip
+    "macro",
+    tmp_path / "run",
+    "--mode=train",
+    "--child_lr_max=1000",
+    SELDOM,
+    f"--child_fixed_arc={ARCS['macro']}",
+  )
   error = refuse(runner, *train)
   assert "or clip: --child_clip_mode=global" in error
   finish(runner, *train, "--child_clip_mode=global")
@@ -252,9 +259,13 @@ def test_finished_run_is_made_longer(runner, tmp_path, space):
   before = (folder / "metrics.jsonl").read_text()
   arc = (folder / "best_arc.json").read_text()
   said = finish(
-    runner, f"--output_dir={folder}", "--mode=all", "--num_epochs=2",
-    "--final_num_epochs=2", SELDOM,
-  )  # fmt: skip
+    runner,
+    f"--output_dir={folder}",
+    "--mode=all",
+    "--num_epochs=2",
+    "--final_num_epochs=2",
+    SELDOM,
+  )
   assert "Resuming the search at epoch 2, step 0" in said
   assert (folder / "metrics.jsonl").read_text().startswith(before)
   assert (folder / "best_arc.json").read_text() != arc

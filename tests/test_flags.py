@@ -51,15 +51,17 @@ def in_folder(experiment, folder):
   [
     (["--search_for=macro"], "macro_cifar10"),
     (["--data=digits"], "micro_digits"),
-    (["--search_for=macro", "--nocontroller_search_whole_channels"],
-     "macro_channels_cifar10"),
+    (
+      ["--search_for=macro", "--nocontroller_search_whole_channels"],
+      "macro_channels_cifar10",
+    ),
     (["--search_for=rnn"], "rnn_pydoc"),
     (["--search_for=enas", "--data=ptb", "--data_path=d"], "rnn_ptb"),
     (["--search_for=rnn", "--data=text", "--data_path=a/b.txt"], "rnn_b"),
     (["--data=folder", "--data_path=~/flowers/"], "micro_flowers"),
     (["--output_dir=mine"], "mine"),
   ],
-)  # fmt: skip
+)
 def test_each_space_and_data_set_has_a_folder(parse, arguments, name):
   assert pathlib.Path(parse(*arguments).run.output_dir).name == name
 
@@ -95,14 +97,24 @@ def test_an_arc_that_is_given_needs_no_search(parse, mode):
 
 
 def test_what_is_recorded_is_gone_on_with(parse):
-  recorded = parse("--data=folder", "--data_path=d", "--child_fixed_arc=x",
-                   "--child_cutout_size=4", "--image_size=32")  # fmt: skip
+  recorded = parse(
+    "--data=folder",
+    "--data_path=d",
+    "--child_fixed_arc=x",
+    "--child_cutout_size=4",
+    "--image_size=32",
+  )
   got = parse("--mode=evaluate", recorded=recorded)
   assert (got.data.data_path, got.fixed_arc) == ("d", "x")
   assert got.search.cutout_size == 4
   assert parse("--mode=derive", recorded=recorded).fixed_arc is None
-  got = parse("--mode=train", "--child_fixed_arc=none", "--image_size=none",
-              "--child_cutout_size=none", recorded=recorded)  # fmt: skip
+  got = parse(
+    "--mode=train",
+    "--child_fixed_arc=none",
+    "--image_size=none",
+    "--child_cutout_size=none",
+    recorded=recorded,
+  )
   assert (got.fixed_arc, got.data.image_size) == (None, None)
   assert got.search.cutout_size is got.final.cutout_size is None
 
@@ -111,8 +123,10 @@ def test_what_a_command_asks_for_is_not_gone_on_with(parse):
   recorded = parse("--resume_from=7", "--debug", "--reset_output_dir")
   got = parse(recorded=recorded).run
   assert (got.resume_from, got.debug, got.reset_output_dir) == (
-    None, False, False
-  )  # fmt: skip
+    None,
+    False,
+    False,
+  )
 
 
 @pytest.mark.parametrize(
@@ -144,9 +158,10 @@ def test_an_error_says_where_a_setting_comes_from(parse):
   recorded = parse("--data=cifar10", "--data_path=/no/such")
   parse("--mode=search", recorded=recorded)
   said = flags.origins(
-    "--data_path does not exist. Received: data_path=/no/such", parse.values,
+    "--data_path does not exist. Received: data_path=/no/such",
+    parse.values,
     recorded,
-  )  # fmt: skip
+  )
   assert "recorded by the run" in said
   assert "--data_path=/no/such" in said
   parse("--data_path=/no/such", recorded=recorded)

@@ -12,10 +12,16 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 def search(folder, *flags) -> None:
   command = [
-    sys.executable, "-m", "enas_tf.main",
-    f"--flagfile={ROOT}/flags/smoke_micro.flags", "--mode=search",
-    "--deterministic", "--num_epochs=2", f"--output_dir={folder}", *flags,
-  ]  # fmt: skip
+    sys.executable,
+    "-m",
+    "enas_tf.main",
+    f"--flagfile={ROOT}/flags/smoke_micro.flags",
+    "--mode=search",
+    "--deterministic",
+    "--num_epochs=2",
+    f"--output_dir={folder}",
+    *flags,
+  ]
   done = subprocess.run(
     command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
   )

@@ -84,8 +84,12 @@ def whole(request, start, tmp_path_factory):
 
 def contents(folder):
   """Returns what a run found, by path."""
-  names = ("leaderboard.json", "best_arc.json", "final/*/metrics.csv",
-           "final/*/evaluation.json")  # fmt: skip
+  names = (
+    "leaderboard.json",
+    "best_arc.json",
+    "final/*/metrics.csv",
+    "final/*/evaluation.json",
+  )
   return {
     str(path.relative_to(folder)): path.read_text()
     for name in names

@@ -54,8 +54,12 @@ def test_makes_a_folder(tmp_path):
   assert start["command"] == sys.argv
   assert start["config"]["run"]["output_dir"] == str(folder)
   assert set(start["versions"]) == {
-      "python", "enas_tf", "tensorflow", "keras", "numpy"
-  }  # fmt: skip
+    "python",
+    "enas_tf",
+    "tensorflow",
+    "keras",
+    "numpy",
+  }
 
 
 def test_path_of_the_home_and_of_the_current_folder(tmp_path, monkeypatch):
@@ -124,9 +128,7 @@ def test_folder_that_cannot_be_made(tmp_path):
 def test_reset_begins_a_new_run(run_folder):
   for name in ("best_arc.json", ".enas_tf-00-metrics.jsonl", "error-1.txt"):
     (run_folder / name).write_text("{}")
-  opened = open_run(
-    experiment(run_folder, reset_output_dir=True, seed=4)
-  )
+  opened = open_run(experiment(run_folder, reset_output_dir=True, seed=4))
   assert opened == run_folder
   assert sorted(contents(run_folder)) == [".enas_tf.lock", "manifest.json"]
   assert not (run_folder / "checkpoints").exists()

@@ -21,9 +21,10 @@ MACRO_OPS = ("conv_3x3", "sep_conv_3x3", "sep_conv_5x5", "max_pool_3x3")
 SIZES = {
   "micro": dict(num_layers=1, num_cells=2, out_filters=4, ops=OPS),
   "macro": dict(num_layers=3, out_filters=8, ops=MACRO_OPS),
-  "rnn": dict(num_nodes=3, hidden_size=8, batch_size=2, bptt_steps=4,
-              random_bptt=True),
-}  # fmt: skip
+  "rnn": dict(
+    num_nodes=3, hidden_size=8, batch_size=2, bptt_steps=4, random_bptt=True
+  ),
+}
 SIZES["macro_channels"] = SIZES["macro"]
 
 

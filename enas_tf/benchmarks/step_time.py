@@ -85,12 +85,16 @@ def _report_start(options, data) -> None:
   results = []
   for i in range(options.starts):
     command = [
-      sys.executable, "-m", "enas_tf.benchmarks.step_time",
-      f"--search_for={options.search_for}", f"--data_path={data}",
-      f"--batch_size={options.batch_size}", f"--seed={options.seed}",
+      sys.executable,
+      "-m",
+      "enas_tf.benchmarks.step_time",
+      f"--search_for={options.search_for}",
+      f"--data_path={data}",
+      f"--batch_size={options.batch_size}",
+      f"--seed={options.seed}",
       f"--steps={options.steps if i == 0 else 0}",
       f"--started={time.time()}",
-    ]  # fmt: skip
+    ]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     results.append(json.loads(done.stdout))
   seconds = " ".join(f"{each['seconds']:.1f}" for each in results)

@@ -17,8 +17,16 @@ from enas_tf.spaces import rnn
 GOALS = {"rnn": 1.10}  # Of a step, against the bound.
 BATCH_SIZES = {"rnn": 20}
 LARGER = "8 functions"
-_EIGHT = ("tanh", "relu", "sigmoid", "identity", "elu", "swish", "softplus",
-          "sine")  # fmt: skip
+_EIGHT = (
+  "tanh",
+  "relu",
+  "sigmoid",
+  "identity",
+  "elu",
+  "swish",
+  "softplus",
+  "sine",
+)
 _NUM_NODES, _HIDDEN_SIZE = 12, 720
 _NUM_WORDS = 10_000
 _NUM_FOR_PIPELINE = 200  # Windows.

@@ -194,9 +194,16 @@ def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
   if kind.space == "rnn":
     options = {
       name: getattr(child, name)
-      for name in ("hidden_size", "output", "drop_e", "drop_i", "drop_x",
-                   "drop_l", "drop_o")
-    } | {"vocab_size": sizes["vocab_size"]}  # fmt: skip
+      for name in (
+        "hidden_size",
+        "output",
+        "drop_e",
+        "drop_i",
+        "drop_x",
+        "drop_l",
+        "drop_o",
+      )
+    } | {"vocab_size": sizes["vocab_size"]}
     if kind == reading.RNN_FINAL:
       return rnn_child.build(arc, **options)
     space = rnn.RnnSpace(child.num_nodes, child.functions)

@@ -28,10 +28,17 @@ class Reinforce(base.Controller):
   """
 
   def __init__(
-      self, policy, *, lr: float, entropy_weight: float, bl_dec: float,
-      seed: int, penalty_weight: float = 0.0, adam_beta_1: float = 0.0,
-      adam_epsilon: float = 1e-3,
-  ):  # fmt: skip
+    self,
+    policy,
+    *,
+    lr: float,
+    entropy_weight: float,
+    bl_dec: float,
+    seed: int,
+    penalty_weight: float = 0.0,
+    adam_beta_1: float = 0.0,
+    adam_epsilon: float = 1e-3,
+  ):
     super().__init__(policy.space)
     self._policy = policy
     self._entropy_weight = entropy_weight

@@ -112,9 +112,7 @@ def checked(images, labels, class_names, where: str) -> Split:
   if images.ndim == 3:
     images = images[..., None]
   if (
-    images.ndim != 4
-    or min(images.shape[1:3]) < MIN_SIZE
-    or not images.shape[3]
+    images.ndim != 4 or min(images.shape[1:3]) < MIN_SIZE or not images.shape[3]
   ):
     raise errors.DataError(
       f"The images of {where} must have the shape [images, height, width, "

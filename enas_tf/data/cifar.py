@@ -9,16 +9,21 @@ from enas_tf import errors
 from enas_tf.data import files, pickles
 
 _FILES = {
-    "cifar10": (
-        [f"data_batch_{i}" for i in range(1, 6)],
-        ["test_batch"],
-        "batches.meta",
-        b"labels",
-        b"label_names",
-    ),
-    "cifar100": (["train"], ["test"], "meta", b"fine_labels",
-                 b"fine_label_names"),
-}  # fmt: skip
+  "cifar10": (
+    [f"data_batch_{i}" for i in range(1, 6)],
+    ["test_batch"],
+    "batches.meta",
+    b"labels",
+    b"label_names",
+  ),
+  "cifar100": (
+    ["train"],
+    ["test"],
+    "meta",
+    b"fine_labels",
+    b"fine_label_names",
+  ),
+}
 _FOLDERS = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
 
 

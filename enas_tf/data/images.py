@@ -6,10 +6,30 @@ import numpy as np
 from enas_tf import config, errors
 from enas_tf.data import base, cifar, files, folder, mnist, npz
 
-_FASHION = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal",
-            "shirt", "sneaker", "bag", "ankle boot")  # fmt: skip
-_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
-            "horse", "ship", "truck")  # fmt: skip
+_FASHION = (
+  "t-shirt",
+  "trouser",
+  "pullover",
+  "dress",
+  "coat",
+  "sandal",
+  "shirt",
+  "sneaker",
+  "bag",
+  "ankle boot",
+)
+_CIFAR10 = (
+  "airplane",
+  "automobile",
+  "bird",
+  "cat",
+  "deer",
+  "dog",
+  "frog",
+  "horse",
+  "ship",
+  "truck",
+)
 _CLASS_NAMES = {
   "cifar10": _CIFAR10,
   "cifar100": tuple(map(str, range(100))),

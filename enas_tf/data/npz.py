@@ -26,9 +26,11 @@ def read(path: pathlib.Path):
         keys.append(_NAMES)
       size = sum(_checked_size(archive, key) for key in keys)
       files.check_memory(
-        size, "The arrays of the .npz file", "give fewer or smaller images",
+        size,
+        "The arrays of the .npz file",
+        "give fewer or smaller images",
         f"data_path={errors.shorten(path)}",
-      )  # fmt: skip
+      )
       arrays = {key: _array(archive, key) for key in keys}
   except errors.DataError:
     raise

@@ -119,9 +119,12 @@ class _Run:
       state = tf.tensordot(self._arc.mean, stacked, 1)
       state.set_shape(self._first.shape)
       return (
-        t + 1, state, outputs.write(t, state), states.write(t, stacked),
+        t + 1,
+        state,
+        outputs.write(t, state),
+        states.write(t, stacked),
         gates.write(t, tf.stack(all_gates)),
-      )  # fmt: skip
+      )
 
     _, _, outputs, states, gates = tf.while_loop(
       lambda t, *_: t < steps, step, (0, state, *arrays)
@@ -160,14 +163,16 @@ class _Run:
     )
 
     def step(t, dstate, gradients):
-      dstate, dgates = self._gradient_of_step(t, before[t],
-                                              dstate + doutputs[t])  # fmt: skip
+      dstate, dgates = self._gradient_of_step(
+        t, before[t], dstate + doutputs[t]
+      )
       return t - 1, dstate, gradients.write(t, dgates)
 
     _, dstate, gradients = tf.while_loop(
-      lambda t, *_: t >= 0, step,
+      lambda t, *_: t >= 0,
+      step,
       (steps - 1, tf.zeros_like(self._first), gradients),
-    )  # fmt: skip
+    )
     gates = gradients.stack()
     dkernels = [
       self._weight_gradient(self._states[:, previous], gates[:, node])
@@ -194,9 +199,12 @@ class _Run:
       read = self._arc.read(states[: node + 1], node)
       h, _ = tf.split(gates[node + 1], 2, axis=1)
       dread, dgates[node + 1] = self._gradient_of_node(
-        dstates[node + 1], read, gates[node + 1], self._kernels[node],
+        dstates[node + 1],
+        read,
+        gates[node + 1],
+        self._kernels[node],
         self._arc.apply(node, h),
-      )  # fmt: skip
+      )
       dstates = tf.tensor_scatter_nd_add(
         dstates, [[self._arc.previous[node]]], dread[None]
       )

@@ -117,9 +117,13 @@ class Language(keras.layers.Layer):
     x *= masks.embedded[:, 0] * masks.input
     w_input, w_state = tf.split(self.w_prev.value + 0, 2)
     outputs = highway.run(
-      _multiply(x, w_input), state, w_state, self.kernels(arc), masks.state,
+      _multiply(x, w_input),
+      state,
+      w_state,
+      self.kernels(arc),
+      masks.state,
       self.cell(arc),
-    )  # fmt: skip
+    )
     last = outputs[-1]
     outputs = tf.transpose(outputs, [1, 0, 2])
     logits = _multiply(
@@ -249,10 +253,11 @@ class FixedLanguage(Language):
 
 @tf.function(
   input_signature=[
-    tf.TensorSpec([None], tf.int32), tf.TensorSpec([2], tf.int64)
+    tf.TensorSpec([None], tf.int32),
+    tf.TensorSpec([2], tf.int64),
   ],
   autograph=False,
-)  # fmt: skip
+)
 def _uniform(shape, seed):
   """Returns initial weights; a bank is large, and a graph copies nothing."""
   return tf.random.stateless_uniform(shape, seed, -INITIAL_RANGE, INITIAL_RANGE)

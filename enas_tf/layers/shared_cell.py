@@ -270,8 +270,8 @@ class _Run:
     ):
       dy_of_end = dataflow.when(is_loose, dy)
       dx = tf.raw_ops.Conv2DBackpropInput(
-          input_sizes=size, filter=kernel, out_backprop=dy_of_end, **options
-      )  # fmt: skip
+        input_sizes=size, filter=kernel, out_backprop=dy_of_end, **options
+      )
       dx = tf.raw_ops.ReluGrad(gradients=dx, features=x)
       nodes.set_if(is_loose, i, dx)
       dkernel = tf.raw_ops.Conv2DBackpropFilter(

@@ -123,9 +123,11 @@ class SharedStack(keras.layers.Layer):
     @tf.custom_gradient
     def run(x, *flat):
       one_run = _Run(
-        self.words, self.pool_layers, wiring,
+        self.words,
+        self.pool_layers,
+        wiring,
         tf.nest.pack_sequence_as(weights, flat),
-      )  # fmt: skip
+      )
       return one_run.forward(x), one_run.gradient
 
     y = run(x, *tf.nest.flatten(weights))
@@ -155,8 +157,10 @@ class _Reduction(keras.layers.Layer):
   def weights_in_use(self) -> list:
     """Returns kernel [2, 2, filters, filters], scale and offset [filters]."""
     return [
-      self.reduce.kernel(), self.bn.gamma.value + 0, self.bn.beta.value + 0
-    ]  # fmt: skip
+      self.reduce.kernel(),
+      self.bn.gamma.value + 0,
+      self.bn.beta.value + 0,
+    ]
 
 
 class _Wiring:
@@ -190,8 +194,11 @@ class _Wiring:
     """Returns whether a layer behind `layer` reads a tensor, a scalar."""
     if tensor == layer + 1:
       return tf.constant(True)  # The next layer's operation does.
-    later = [self.skips[each][tensor] for each in
-             range(layer + 1, self.num_layers) if tensor < each]  # fmt: skip
+    later = [
+      self.skips[each][tensor]
+      for each in range(layer + 1, self.num_layers)
+      if tensor < each
+    ]
     return tf.reduce_any(tf.stack(later))
 
 

@@ -122,8 +122,9 @@ def _operation_weights(child, dictionary, cell, nodes) -> dict:
   named = {}
   for number, node in enumerate(nodes):
     for side, index, word in (
-        (0, node.index_1, node.op_1), (1, node.index_2, node.op_2)
-    ):  # fmt: skip
+      (0, node.index_1, node.op_1),
+      (1, node.index_2, node.op_2),
+    ):
       values = dictionary[cell.index, number, side, index, word].read()
       prefix = f"layer_{cell.index}_cell_{number}_{'xy'[side]}_"
       layers = operations.get(word).layers(cell.filters, 1, prefix)

@@ -119,12 +119,14 @@ class _Builder:
     for i, node in enumerate(self._nodes(cell)):
       name = f"layer_{cell.index}_cell_{i}"
       results = [
-          self._apply(op, values[index], cell, f"{name}_{side}",
-                      stride if index < 2 else 1)
-          for index, op, side in (
-              (node.index_1, node.op_1, "x"), (node.index_2, node.op_2, "y")
-          )
-      ]  # fmt: skip
+        self._apply(
+          op, values[index], cell, f"{name}_{side}", stride if index < 2 else 1
+        )
+        for index, op, side in (
+          (node.index_1, node.op_1, "x"),
+          (node.index_2, node.op_2, "y"),
+        )
+      ]
       values.append(keras.layers.Add(name=f"{name}_add")(results))
     return values
 
@@ -140,6 +142,9 @@ class _Builder:
     name = f"{name}_drop_path"
     ratio = (cell.index + 1) / (self._child.num_layers + 2)
     return regularize.DropPath(
-        keep_prob, ratio, self._total_steps, seeds.derive(self._seed, name),
-        name=name,
-    )(x)  # fmt: skip
+      keep_prob,
+      ratio,
+      self._total_steps,
+      seeds.derive(self._seed, name),
+      name=name,
+    )(x)

@@ -130,9 +130,13 @@ def _canvas(graphs: Sequence[base.Graph]):
   top = 0.0
   for graph, layout in zip(graphs, layouts, strict=True):
     axes.text(
-      width / 2, top - _TITLE / 2, graph.title, ha="center", va="center",
+      width / 2,
+      top - _TITLE / 2,
+      graph.title,
+      ha="center",
+      va="center",
       size=14,
-    )  # fmt: skip
+    )
     _draw_graph(axes, graph, layout)
     top = layout.bottom
   return canvas
@@ -244,9 +248,14 @@ def _draw_graph(axes, graph: base.Graph, layout: _Layout) -> None:
     for cut in (node for place, node in layout.ys if place == column - 1):
       x, y = layout.entrance(column, cut)
       axes.text(
-        x - 0.1, y, graph.nodes[cut], ha="right", va="center", size=7,
+        x - 0.1,
+        y,
+        graph.nodes[cut],
+        ha="right",
+        va="center",
+        size=7,
         color=_color(cut),
-      )  # fmt: skip
+      )
 
 
 def _draw_edges(axes, graph: base.Graph, layout: _Layout, node: int) -> None:
@@ -318,14 +327,19 @@ def _box(axes, middle, size, text, fill, color) -> None:
       facecolor=fill,
       edgecolor="black" if fill == "white" else fill,
       zorder=3,
-    )  # fmt: skip
+    )
   )
   longest = max(map(len, text.split("\n")))
   # A box holds a dozen letters at this size.
   axes.text(
-    *middle, text, ha="center", va="center", size=8 * min(1, 13 / longest),
-    color=color, zorder=4,
-  )  # fmt: skip
+    *middle,
+    text,
+    ha="center",
+    va="center",
+    size=8 * min(1, 13 / longest),
+    color=color,
+    zorder=4,
+  )
 
 
 def _arrow(axes, points, color) -> None:
@@ -347,5 +361,5 @@ def _arrow(axes, points, color) -> None:
       zorder=2,
       shrinkA=0,
       shrinkB=0,
-    )  # fmt: skip
+    )
   )

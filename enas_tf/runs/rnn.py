@@ -74,8 +74,15 @@ class RnnFamily(family.Family):
 
   def sizes(self, child) -> dict[str, Any]:
     """Returns the arguments of the networks that set their sizes."""
-    names = ("hidden_size", "output", "drop_e", "drop_i", "drop_x", "drop_l",
-             "drop_o")  # fmt: skip
+    names = (
+      "hidden_size",
+      "output",
+      "drop_e",
+      "drop_i",
+      "drop_x",
+      "drop_l",
+      "drop_o",
+    )
     return {name: getattr(child, name) for name in names} | {
       "vocab_size": len(self._text.vocabulary)
     }

@@ -67,11 +67,9 @@ def export(
   classifier = _Classifier(model, description)
   shape = (None, *description["image_shape"])
   signatures = {
-      name: classifier.__call__.get_concrete_function(
-          tf.TensorSpec(shape, dtype, name="images")
-      )
-      for name, dtype in (
-          ("serving_default", tf.float32), ("uint8", tf.uint8)
-      )
-  }  # fmt: skip
+    name: classifier.__call__.get_concrete_function(
+      tf.TensorSpec(shape, dtype, name="images")
+    )
+    for name, dtype in (("serving_default", tf.float32), ("uint8", tf.uint8))
+  }
   saved.write(classifier, model, run_folder, signatures=signatures)

@@ -23,8 +23,12 @@ class _LanguageModel(tf.Module):
     words = description["vocabulary"]
     self._eos = words.index(text.EOS)
     self._vocabulary = tf.saved_model.Asset(vocabulary)
-    kinds = (tf.string, tf.lookup.TextFileIndex.WHOLE_LINE,
-             tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER)  # fmt: skip
+    kinds = (
+      tf.string,
+      tf.lookup.TextFileIndex.WHOLE_LINE,
+      tf.int64,
+      tf.lookup.TextFileIndex.LINE_NUMBER,
+    )
     self._id_of = tf.lookup.StaticHashTable(
       tf.lookup.TextFileInitializer(self._vocabulary, *kinds),
       words.index(text.UNK),
@@ -93,8 +97,9 @@ class _LanguageModel(tf.Module):
   def _encode(self, texts):
     """Returns (ids [n, words + 2], numbers of words that are scored [n])."""
     spaced = tf.strings.regex_replace(texts, self._token, r" \1 ")
-    ids = tf.cast(self._id_of.lookup(tf.strings.split(spaced)).to_tensor(-1),
-                  tf.int32)  # fmt: skip
+    ids = tf.cast(
+      self._id_of.lookup(tf.strings.split(spaced)).to_tensor(-1), tf.int32
+    )
     lengths = tf.reduce_sum(tf.cast(ids >= 0, tf.int32), 1)
     ids = tf.where(ids >= 0, ids, self._eos)
     return tf.pad(ids, [[0, 0], [1, 1]], constant_values=self._eos), lengths + 1

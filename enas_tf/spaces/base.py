@@ -188,8 +188,14 @@ class Space(abc.ABC):
       return self.from_json(value)
     except errors.UserError:
       raise
-    except (ArithmeticError, LookupError, TypeError, ValueError,
-            AttributeError, RecursionError) as error:  # fmt: skip
+    except (
+      ArithmeticError,
+      LookupError,
+      TypeError,
+      ValueError,
+      AttributeError,
+      RecursionError,
+    ) as error:
       raise errors.ArcError(
         f"The arc in {where} is not of this {self.name} space: write it as a "
         f"run's best_arc.json does. Received: {_shorten(text)}"

@@ -173,8 +173,9 @@ class SupernetMomentum:
   def _postpone(self, chosen, rate) -> None:
     """Remembers this step's A for the blocks that it did not choose."""
     l2 = 2 * self._l2_reg
-    step = tf.stack([[1 - rate * l2 * (1 + MOMENTUM), l2],
-                     [-rate * MOMENTUM**2, MOMENTUM]])  # fmt: skip
+    step = tf.stack(
+      [[1 - rate * l2 * (1 + MOMENTUM), l2], [-rate * MOMENTUM**2, MOMENTUM]]
+    )
     for pending, blocks in zip(self._pending, chosen, strict=True):
       kept = tf.gather(pending, blocks)  # The identity: refreshed and used.
       columns = tf.reshape(pending, [-1, 2])

@@ -34,9 +34,13 @@ class CosineRestarts(keras.optimizers.schedules.LearningRateSchedule):
     faithful=False,  # noqa: N803
   ):
     self._config = dict(
-        lr_max=lr_max, lr_min=lr_min, T_0=T_0, T_mul=T_mul,
-        steps_per_epoch=steps_per_epoch, faithful=faithful,
-    )  # fmt: skip
+      lr_max=lr_max,
+      lr_min=lr_min,
+      T_0=T_0,
+      T_mul=T_mul,
+      steps_per_epoch=steps_per_epoch,
+      faithful=faithful,
+    )
     # Restart epochs, far beyond any training.
     starts, periods = [0], [T_0]
     while starts[-1] < 10**8 and len(starts) < 10**4:
@@ -82,10 +86,13 @@ class ExponentialDecay(keras.optimizers.schedules.LearningRateSchedule):
     self, lr, rate, every_epochs, steps_per_epoch, start_epoch=0, minimum=0.0
   ):
     self._config = dict(
-        lr=lr, rate=rate, every_epochs=every_epochs,
-        steps_per_epoch=steps_per_epoch, start_epoch=start_epoch,
-        minimum=minimum,
-    )  # fmt: skip
+      lr=lr,
+      rate=rate,
+      every_epochs=every_epochs,
+      steps_per_epoch=steps_per_epoch,
+      start_epoch=start_epoch,
+      minimum=minimum,
+    )
 
   def __call__(self, step):
     config = self._config
@@ -104,10 +111,17 @@ def from_config(child, steps_per_epoch: int):
   """Returns the schedule that a `config.ChildConfig` asks for."""
   if child.lr_cosine:
     return CosineRestarts(
-        child.lr_max, child.lr_min, child.lr_T_0, child.lr_T_mul,
-        steps_per_epoch, child.faithful,
-    )  # fmt: skip
+      child.lr_max,
+      child.lr_min,
+      child.lr_T_0,
+      child.lr_T_mul,
+      steps_per_epoch,
+      child.faithful,
+    )
   return ExponentialDecay(
-      child.lr, child.lr_dec_rate, child.lr_dec_every, steps_per_epoch,
-      minimum=child.lr_min,
-  )  # fmt: skip
+    child.lr,
+    child.lr_dec_rate,
+    child.lr_dec_every,
+    steps_per_epoch,
+    minimum=child.lr_min,
+  )

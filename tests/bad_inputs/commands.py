@@ -144,6 +144,7 @@ def refuse(
     if name == "manifest.json":
       assert "starts" not in json.loads((folder / path).read_text())
   lock = ".enas_tf.lock"  # It names the process.
-  assert {p: v for p, v in after.items() if p not in added and lock not in p}\
-    == {p: v for p, v in before.items() if lock not in p}
+  assert {
+    p: v for p, v in after.items() if p not in added and lock not in p
+  } == {p: v for p, v in before.items() if lock not in p}
   return outcome

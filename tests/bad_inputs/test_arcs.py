@@ -57,8 +57,14 @@ def test_texts(commands, tmp_path, space, arc, words):
 
 
 NODES = [[0, "identity", 1, "identity"]] * 5
-DAG = {"-1": [[0, "tanh"]], "-2": [[0, "tanh"]], "0": [[1, "relu"]],
-       "1": [[2, "relu"]], "2": [[3, "avg"]], "3": [[4, "h[t]"]]}  # fmt: skip
+DAG = {
+  "-1": [[0, "tanh"]],
+  "-2": [[0, "tanh"]],
+  "0": [[1, "relu"]],
+  "1": [[2, "relu"]],
+  "2": [[3, "avg"]],
+  "3": [[4, "h[t]"]],
+}
 
 
 def without(value, *keys):
@@ -124,7 +130,7 @@ FILES = [
   ("rnn", DAG | {"-1": []}, "Node 0 of this DAG"),
   ("rnn", DAG | {"9": [[10**4000, "relu"]]}, "DAG|not JSON"),
   ("rnn", DAG | {"1" * 5000: [[1, "relu"]]}, "A DAG in JSON"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("space", "value", "words"), FILES)

@@ -17,17 +17,27 @@ ROWS = [
   (f"{MICRO} --child_num_layers=1000 --child_out_filters=512", "num_layers"),
   (f"{MACRO} --child_out_filters=16384", "--child_out_filters"),
   (f"{MACRO} --child_num_layers=1000 --child_out_filters=1024", "num_layers"),
-  (f"{MICRO} --mode=train --child_fixed_arc=enas_micro "
-   "--child_out_filters=16384", "final child.*--final_out_filters"),
-  (f"{MICRO} --mode=train --child_fixed_arc=enas_micro "
-   "--final_out_filters=16384", "final child.*--final_out_filters"),
+  (
+    f"{MICRO} --mode=train --child_fixed_arc=enas_micro "
+    "--child_out_filters=16384",
+    "final child.*--final_out_filters",
+  ),
+  (
+    f"{MICRO} --mode=train --child_fixed_arc=enas_micro "
+    "--final_out_filters=16384",
+    "final child.*--final_out_filters",
+  ),
   (f"{RNN} --child_hidden_size=65536", "--child_hidden_size"),
   (f"{RNN} --child_num_nodes=500 --child_hidden_size=4096", "num_nodes"),
-  (f"{RNN} --mode=train --child_fixed_arc=enas_lm "
-   "--child_hidden_size=65536", "final child.*--child_hidden_size"),
-  (f"{MICRO} --controller_lstm_size=16384 --controller_num_layers=100",
-   "--controller_lstm_size or --controller_num_layers"),
-]  # fmt: skip
+  (
+    f"{RNN} --mode=train --child_fixed_arc=enas_lm --child_hidden_size=65536",
+    "final child.*--child_hidden_size",
+  ),
+  (
+    f"{MICRO} --controller_lstm_size=16384 --controller_num_layers=100",
+    "--controller_lstm_size or --controller_num_layers",
+  ),
+]
 
 
 @pytest.mark.parametrize(("flags", "words"), ROWS)

@@ -67,62 +67,137 @@ def rows(pattern, damages, mode, words, spaces=("micro",)):
   for space in spaces:
     for damage in damages:
       yield pytest.param(
-        space, pattern, damage, mode, words,
+        space,
+        pattern,
+        damage,
+        mode,
+        words,
         id=f"{space}:{pattern}:{damage.__name__}:{mode}",
-      )  # fmt: skip
+      )
 
 
 @pytest.mark.parametrize(
   ("space", "pattern", "damage", "mode", "words"),
   [
-    *rows("manifest.json", (*JSON, no_keys), "evaluate",
-          "not of a run.*--output_dir"),
-    *rows("best_arc.json", (*JSON, no_keys), "evaluate",
-          "best_arc.json|There is no arc"),
-    *rows("best_arc.json", (truncated, deep, null), "train", "best_arc.json",
-          ("macro", "rnn")),
+    *rows(
+      "manifest.json",
+      (*JSON, no_keys),
+      "evaluate",
+      "not of a run.*--output_dir",
+    ),
+    *rows(
+      "best_arc.json",
+      (*JSON, no_keys),
+      "evaluate",
+      "best_arc.json|There is no arc",
+    ),
+    *rows(
+      "best_arc.json",
+      (truncated, deep, null),
+      "train",
+      "best_arc.json",
+      ("macro", "rnn"),
+    ),
     *rows("best_arc.json", (missing,), "evaluate", "--mode=search"),
     *rows("best_arc.json", (missing,), "train", "--child_fixed_arc"),
     *rows("best_arc.json", (missing,), "export", "--mode=search"),
     *rows("final/*/child.json", JSON, "evaluate", "child.json"),
-    *rows("final/*/child.json", (no_keys,), "evaluate", "child.json",
-          ("micro", "rnn")),
-    *rows("final/*/child.json", (no_keys,), "export", "child.json",
-          ("micro", "rnn")),
-    *rows("final/*/child.json", (missing,), "evaluate",
-          "description of the trained child.*child.json", ("micro", "rnn")),
-    *rows("final/*/child.keras", (*ANY, missing), "evaluate",
-          "child.keras.*|--mode=train", ("micro", "rnn")),
+    *rows(
+      "final/*/child.json",
+      (no_keys,),
+      "evaluate",
+      "child.json",
+      ("micro", "rnn"),
+    ),
+    *rows(
+      "final/*/child.json", (no_keys,), "export", "child.json", ("micro", "rnn")
+    ),
+    *rows(
+      "final/*/child.json",
+      (missing,),
+      "evaluate",
+      "description of the trained child.*child.json",
+      ("micro", "rnn"),
+    ),
+    *rows(
+      "final/*/child.keras",
+      (*ANY, missing),
+      "evaluate",
+      "child.keras.*|--mode=train",
+      ("micro", "rnn"),
+    ),
     *rows("final/*/child.keras", (truncated,), "export", "--mode=train"),
-    *rows("final/*/training.json", (*JSON, no_keys), "evaluate",
-          "training.json|There is no trained child"),
+    *rows(
+      "final/*/training.json",
+      (*JSON, no_keys),
+      "evaluate",
+      "training.json|There is no trained child",
+    ),
     *rows("final/*/training.json", (missing,), "evaluate", "--mode=train"),
-    *rows("checkpoints/*.npz", (*ANY, deep), "derive",
-          "No checkpoint .* can be read.*--reset_output_dir"),
-    *rows("checkpoints/*.npz", (*ANY, deep), "search --num_epochs=2",
-          "No checkpoint .* can be read.*--reset_output_dir"),
-    *rows("checkpoints/*.npz", (truncated,), "derive", "No checkpoint",
-          ("macro", "rnn")),
+    *rows(
+      "checkpoints/*.npz",
+      (*ANY, deep),
+      "derive",
+      "No checkpoint .* can be read.*--reset_output_dir",
+    ),
+    *rows(
+      "checkpoints/*.npz",
+      (*ANY, deep),
+      "search --num_epochs=2",
+      "No checkpoint .* can be read.*--reset_output_dir",
+    ),
+    *rows(
+      "checkpoints/*.npz",
+      (truncated,),
+      "derive",
+      "No checkpoint",
+      ("macro", "rnn"),
+    ),
     *rows("checkpoints/*.npz", (missing,), "derive", "--mode=search"),
-    *rows("final/*/checkpoints/*.npz", ANY, "train --final_num_epochs=2",
-          "No checkpoint .* can be read"),
-    *rows("final/*/checkpoints/*.npz", (truncated, noise),
-          "train --final_num_epochs=2", "No checkpoint .* can be read",
-          ("rnn",)),
-    *rows("metrics.jsonl", (folder, link_to_itself), "search --num_epochs=2",
-          "metrics.jsonl"),
-    *rows("metrics.jsonl", (noise,), "search --num_epochs=2",
-          "metrics.jsonl"),
-    *rows("final/*/metrics.csv", (folder, link_to_itself),
-          "train --final_num_epochs=2", "metrics.csv"),
-    *rows("final/*/metrics.csv", (folder, noise, link_to_itself),
-          "train --final_num_epochs=2", "metrics.csv", ("rnn",)),
-    *rows(".enas_tf.lock", (noise, folder, link_to_itself), "evaluate",
-          r"not the lock of a run|\.enas_tf\.lock"),
+    *rows(
+      "final/*/checkpoints/*.npz",
+      ANY,
+      "train --final_num_epochs=2",
+      "No checkpoint .* can be read",
+    ),
+    *rows(
+      "final/*/checkpoints/*.npz",
+      (truncated, noise),
+      "train --final_num_epochs=2",
+      "No checkpoint .* can be read",
+      ("rnn",),
+    ),
+    *rows(
+      "metrics.jsonl",
+      (folder, link_to_itself),
+      "search --num_epochs=2",
+      "metrics.jsonl",
+    ),
+    *rows("metrics.jsonl", (noise,), "search --num_epochs=2", "metrics.jsonl"),
+    *rows(
+      "final/*/metrics.csv",
+      (folder, link_to_itself),
+      "train --final_num_epochs=2",
+      "metrics.csv",
+    ),
+    *rows(
+      "final/*/metrics.csv",
+      (folder, noise, link_to_itself),
+      "train --final_num_epochs=2",
+      "metrics.csv",
+      ("rnn",),
+    ),
+    *rows(
+      ".enas_tf.lock",
+      (noise, folder, link_to_itself),
+      "evaluate",
+      r"not the lock of a run|\.enas_tf\.lock",
+    ),
   ],
-)  # fmt: skip
-def test_damage(commands, finished, tmp_path, space, pattern, damage, mode,
-                words):  # fmt: skip
+)
+def test_damage(
+  commands, finished, tmp_path, space, pattern, damage, mode, words
+):
   run = finished(space)
   for path in run.glob(pattern):
     damage(path)
@@ -229,23 +304,27 @@ CHANGES = {
   "meta that is deep": (meta_of("[" * 100_000), "can be read"),
   "meta of many digits": (meta_of('{"step":' + "9" * 5000), "can be read"),
   "meta of a wrong step": (
-    meta_of({"step": "x", "fingerprint": {}}), "can be read",
+    meta_of({"step": "x", "fingerprint": {}}),
+    "can be read",
   ),
   "meta of an endless step": (
-    meta_of('{"step": Infinity, "fingerprint": {}}'), "can be read",
+    meta_of('{"step": Infinity, "fingerprint": {}}'),
+    "can be read",
   ),
   "meta of a wrong fingerprint": (
-    meta_of({"step": 1, "fingerprint": 5}), "can be read",
+    meta_of({"step": 1, "fingerprint": 5}),
+    "can be read",
   ),
   "meta of no fingerprint": (
-    meta_of({"step": 1, "fingerprint": {}}), "other settings",
+    meta_of({"step": 1, "fingerprint": {}}),
+    "other settings",
   ),
   "no array": (without_an_array, "other settings"),
   "dtype": (of_another_dtype, "other settings"),
   "shape": (of_another_shape, "other settings"),
   "objects": (of_objects, "can be read"),
   "one more": (one_more, "other settings"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -376,7 +455,7 @@ def test_recorded_settings_of_wrong_types(
     ("--mode=evaluate --data=folder --data_path=x", "--data_path"),
     ("--mode=import", "--import_checkpoint"),
   ],
-)  # fmt: skip
+)
 def test_a_command_is_refused_and_the_next_one_works(
   commands, finished, tmp_path, flags, words
 ):

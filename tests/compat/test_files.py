@@ -59,10 +59,12 @@ def test_damaged_files_are_one_error(folder, name, damage):
     (folder / name).unlink()
   else:
     flipped = bytes([content[middle] ^ 1])
-    (folder / name).write_bytes({
-      "empty": b"",
-      "half": content[:middle],
-      "flipped": content[:middle] + flipped + content[middle + 1 :],
-    }[damage])  # fmt: skip
+    (folder / name).write_bytes(
+      {
+        "empty": b"",
+        "half": content[:middle],
+        "flipped": content[:middle] + flipped + content[middle + 1 :],
+      }[damage]
+    )
   with pytest.raises(errors.CheckpointError, match="missing or damaged"):
     files.read_checkpoint(folder / STEM)

@@ -31,8 +31,9 @@ def test_loads_a_final_micro_child():
   loaded = compat.load_model(
     MICRO / "model.ckpt-2.index", arc=micro_arc(), image_size=32
   )
-  assert_close(loaded.model(arrays["in/images"])["logits"],
-               arrays["eval_logits"])  # fmt: skip
+  assert_close(
+    loaded.model(arrays["in/images"])["logits"], arrays["eval_logits"]
+  )
   for name in ("num_layers", "num_cells", "out_filters", "use_aux_heads"):
     assert getattr(loaded.child, name) == meta[name], name
   assert loaded.policy is None
@@ -46,8 +47,9 @@ def test_loads_a_child_with_an_auxiliary_head(tmp_path):
     prefix, arc=micro.MicroSpace(meta["num_cells"]).decode(row), image_size=32
   )
   assert "aux_logits" in loaded.model.output
-  assert_close(loaded.model(arrays["in/images"])["logits"],
-               arrays["0/eval_logits"])  # fmt: skip
+  assert_close(
+    loaded.model(arrays["in/images"])["logits"], arrays["0/eval_logits"]
+  )
 
 
 def test_loads_a_final_macro_child(tmp_path):
@@ -56,8 +58,9 @@ def test_loads_a_final_macro_child(tmp_path):
   arc = macro.MacroSpace(meta["num_layers"]).decode(arrays["1/arc"])
   loaded = compat.load_model(prefix, arc=arc, image_size=(32, 32))
   assert loaded.child.faithful
-  assert_close(loaded.model(arrays["in/images"])["logits"],
-               arrays["1/eval_logits"])  # fmt: skip
+  assert_close(
+    loaded.model(arrays["in/images"])["logits"], arrays["1/eval_logits"]
+  )
 
 
 def test_loads_a_micro_search(tmp_path):
@@ -69,10 +72,12 @@ def test_loads_a_micro_search(tmp_path):
   loaded = compat.load_model(prefix, image_size=32, settings=recipe)
   expected = golden.under(arrays, "0/")
   row = np.concatenate([expected["normal_arc"], expected["reduce_arc"]])
-  outputs = loaded.model({
-    "images": tf.constant(arrays["in/images"]),
-    "arc": tf.constant(row, tf.int32),
-  })  # fmt: skip
+  outputs = loaded.model(
+    {
+      "images": tf.constant(arrays["in/images"]),
+      "arc": tf.constant(row, tf.int32),
+    }
+  )
   assert_close(outputs["logits"], expected["logits"])
   assert_close(outputs["aux_logits"], expected["aux_logits"])
   for name, variable in loaded.policy.named_variables.items():
@@ -98,11 +103,13 @@ def test_loads_a_search_of_enas_lm(tmp_path):
   variables = golden.under(arrays, "var/") | policy | tf1.BOOKKEEPING
   loaded = compat.load_model(tf1.save(tmp_path / "c", variables))
   assert loaded.model.space == rnn.RnnSpace(meta["num_nodes"])
-  outputs = loaded.model({
-    "tokens": tf.constant(arrays["in/x"]),
-    "state": tf.constant(arrays["in/prev_s"]),
-    "arc": tf.constant(arrays["0/arc"], tf.int32),
-  })  # fmt: skip
+  outputs = loaded.model(
+    {
+      "tokens": tf.constant(arrays["in/x"]),
+      "state": tf.constant(arrays["in/prev_s"]),
+      "arc": tf.constant(arrays["0/arc"], tf.int32),
+    }
+  )
   assert_close(outputs["logits"], arrays["0/eval/logits"])
   weight = loaded.policy.named_variables["lstm/w"]
   np.testing.assert_array_equal(weight, policy["controller/lstm/w"])
@@ -178,13 +185,11 @@ def test_words_are_in_our_order(tmp_path):
     ),
     (
       MICRO,
-      dict(
-        arc=micro.MicroSpace(1).parse("0 0 0 4 0 0 0 4"), image_size=32
-      ),
+      dict(arc=micro.MicroSpace(1).parse("0 0 0 4 0 0 0 4"), image_size=32),
       "node_1/op_1 is not there",
     ),
   ],
-)  # fmt: skip
+)
 def test_refuses_what_contradicts_the_weights(checkpoint, options, words):
   with pytest.raises(errors.UserError, match=words):
     compat.load_model(checkpoint / "model.ckpt-2", **options)

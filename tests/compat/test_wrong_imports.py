@@ -114,28 +114,45 @@ WRONG = {
     "missing=.*emb/w",
   ),
   "more layers": (
-    lambda: micro_net(1), micro_final, original, "5 layers, ours has 3"
+    lambda: micro_net(1),
+    micro_final,
+    original,
+    "5 layers, ours has 3",
   ),
   "fewer layers": (
-    lambda: micro_net(6), micro_final, original, "5 layers, ours has 8"
+    lambda: micro_net(6),
+    micro_final,
+    original,
+    "5 layers, ours has 8",
   ),
   "more nodes": (
-    lambda: rnn_net(3), fixed_cell, enas_lm, "8 layers, ours has 3"
+    lambda: rnn_net(3),
+    fixed_cell,
+    enas_lm,
+    "8 layers, ours has 3",
   ),
   "another width": (
-    lambda: micro_net(out_filters=6), micro_final, original,
+    lambda: micro_net(out_filters=6),
+    micro_final,
+    original,
     r"fc/w \(80, 10\) instead of \(120, 10\)",
   ),
   "a swapped arc": (
-    lambda: micro_net(arc=OTHER_ARC), micro_final, original,
+    lambda: micro_net(arc=OTHER_ARC),
+    micro_final,
+    original,
     "missing=.*x_conv.*left over=.*y_conv",
   ),
   "other loose ends": (
-    lambda: micro_net(arc=OTHER_ENDS), micro_final, original,
+    lambda: micro_net(arc=OTHER_ENDS),
+    micro_final,
+    original,
     r"the arc .*fc/w \(80, 10\) instead of \(64, 10\)",
   ),
   "an unknown weight": (
-    micro_net, lambda: micro_final() | {"child/new/w": np.ones(2)}, original,
+    micro_net,
+    lambda: micro_final() | {"child/new/w": np.ones(2)},
+    original,
     r"allow_unused=True.*left over=\['new/w'\] \(1\)",
   ),
   "not a number": (
@@ -152,9 +169,7 @@ WRONG = {
   ),
   "infinite in a text": (
     rnn_net,
-    lambda: with_value(
-      fixed_cell(), "language_model/rnn_cell/w_prev", np.inf
-    ),
+    lambda: with_value(fixed_cell(), "language_model/rnn_cell/w_prev", np.inf),
     enas_lm,
     r"not numbers.*\['rnn_cell/w_prev'\]",
   ),
@@ -163,14 +178,23 @@ WRONG = {
   "a policy for a text": (policy, fixed_cell, enas_lm, "original.assign"),
   "a space of ours": (channels_net, macro_search, original, "ranges"),
   "a search for a child": (
-    micro_net, micro_search, original, "of a micro search, ours of a final"
+    micro_net,
+    micro_search,
+    original,
+    "of a micro search, ours of a final",
   ),
   "a child for a search": (
-    micro_search_net, micro_final, original, "ours of a micro search"
+    micro_search_net,
+    micro_final,
+    original,
+    "ours of a micro search",
   ),
   "another space": (macro_net, micro_final, original, "ours of a final macro"),
   "separable convolutions": (
-    macro_net, macro_final, original, "--faithful.*w_depth"
+    macro_net,
+    macro_final,
+    original,
+    "--faithful.*w_depth",
   ),
   "a reduction cell of two inputs": (
     lambda: micro_search_net(faithful=False),
@@ -191,15 +215,18 @@ WRONG = {
     "--nochild_use_aux_heads",
   ),
   "images of another size": (
-    lambda: micro_search_net(image_shape=(64, 64, 3)), micro_search, original,
+    lambda: micro_search_net(image_shape=(64, 64, 3)),
+    micro_search,
+    original,
     "images of another size.*avg_pool/w",
   ),
   "operations that were not chosen": (
-    searched_net, macro_search,
+    searched_net,
+    macro_search,
     original,
     "allow_unused=True.*left over=.*branch_1",
   ),
-}  # fmt: skip
+}
 
 
 def values(net):

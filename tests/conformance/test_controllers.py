@@ -35,9 +35,13 @@ def make_random(space, seed):
 
 def make_reinforce(space, seed):
   return reinforce.Reinforce(
-      POLICIES[space](space, lstm_size=8, seed=seed),
-      lr=0.01, entropy_weight=0.01, bl_dec=0.9, seed=seed, penalty_weight=0.8,
-  )  # fmt: skip
+    POLICIES[space](space, lstm_size=8, seed=seed),
+    lr=0.01,
+    entropy_weight=0.01,
+    bl_dec=0.9,
+    seed=seed,
+    penalty_weight=0.8,
+  )
 
 
 @pytest.fixture(params=POLICIES, ids=lambda space: space.name)

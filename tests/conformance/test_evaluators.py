@@ -38,9 +38,15 @@ def batches(start):
 def of_images():
   space = micro.MicroSpace(1, ("sep_conv_3x3", "identity", "avg_pool_3x3"))
   supernet = micro_supernet.MicroSupernet(
-      space, num_layers=1, out_filters=2, image_shape=IMAGE_SHAPE,
-      num_classes=3, use_aux_heads=False, keep_prob=0.5, seed=0,
-  )  # fmt: skip
+    space,
+    num_layers=1,
+    out_filters=2,
+    image_shape=IMAGE_SHAPE,
+    num_classes=3,
+    use_aux_heads=False,
+    keep_prob=0.5,
+    seed=0,
+  )
   make = functools.partial(shared_weights.SharedWeights, supernet, batches)
   return Case(make, space)
 

@@ -22,9 +22,12 @@ SPACE = micro.MicroSpace(num_cells=1)
 
 def build(seed=0, lr=0.01, entropy_weight=0.0, bl_dec=0.9):
   return reinforce.Reinforce(
-      micro_policy.MicroPolicy(SPACE, lstm_size=8, seed=seed),
-      lr=lr, entropy_weight=entropy_weight, bl_dec=bl_dec, seed=seed,
-  )  # fmt: skip
+    micro_policy.MicroPolicy(SPACE, lstm_size=8, seed=seed),
+    lr=lr,
+    entropy_weight=entropy_weight,
+    bl_dec=bl_dec,
+    seed=seed,
+  )
 
 
 @pytest.fixture
@@ -87,9 +90,14 @@ def test_updates_of_an_rnn_policy_as_the_original():
   policy = test_rnn_policy.policy_of(meta, arrays)
   # The settings of enas_lm: TF1's Adam as it comes.
   controller = reinforce.Reinforce(
-    policy, lr=5e-5, entropy_weight=1e-5, bl_dec=0.999, seed=0,
-    adam_beta_1=0.9, adam_epsilon=1e-8,
-  )  # fmt: skip
+    policy,
+    lr=5e-5,
+    entropy_weight=1e-5,
+    bl_dec=0.999,
+    seed=0,
+    adam_beta_1=0.9,
+    adam_epsilon=1e-8,
+  )
   rewards = 80 / np.exp(meta["trainer"]["values"])
   assert_updates(controller, rewards, arrays, test_rnn_policy.arc_of)
 
@@ -102,9 +110,13 @@ def test_a_batch_of_arcs_updates_as_the_original():
     macro.MacroSpace(5), arrays, lstm_size=12, tanh_constant=1.5
   )
   controller = reinforce.Reinforce(
-    policy, lr=0.001, entropy_weight=1e-4, bl_dec=0.99, seed=0,
+    policy,
+    lr=0.001,
+    entropy_weight=1e-4,
+    bl_dec=0.99,
+    seed=0,
     penalty_weight=0.8,
-  )  # fmt: skip
+  )
   # The original lost a gradient at its start, arc 3's, but not its reward.
   for batch in ((0, 1, 2), (4, 5, 6), (7, 8, 9)):
     before = arrays.get(f"step{batch[0] - 1}/baseline_after", 0.0)
@@ -184,8 +196,9 @@ def test_metrics_are_numbers():
 def test_the_penalty_moves_the_skips_to_their_target(target):
   policy = macro_policy.MacroPolicy(
     macro.MacroSpace(3, ("conv_3x3", "max_pool_3x3")),
-    lstm_size=8, skip_target=target,
-  )  # fmt: skip
+    lstm_size=8,
+    skip_target=target,
+  )
   controller = reinforce.Reinforce(
     policy, lr=0.02, entropy_weight=0.0, bl_dec=0.9, seed=0, penalty_weight=0.8
   )
@@ -258,9 +271,13 @@ def test_an_rnn_policy_learns_against_its_prior():
   space = rnn.RnnSpace(3)
   controller = reinforce.Reinforce(
     rnn_policy.RnnPolicy(space, lstm_size=32),
-    lr=0.02, entropy_weight=1e-5, bl_dec=0.9, seed=0,
-    adam_beta_1=0.9, adam_epsilon=1e-8,
-  )  # fmt: skip
+    lr=0.02,
+    entropy_weight=1e-5,
+    bl_dec=0.9,
+    seed=0,
+    adam_beta_1=0.9,
+    adam_epsilon=1e-8,
+  )
   shares = []
   for _ in range(80):
     arcs = controller.propose(20)

@@ -61,10 +61,15 @@ def test_cutout_is_centred_or_cornered(faithful):
   images, blanked = draw(cutout_size=4, faithful=faithful)
   shift = 0 if faithful else 2
   expected = {
-      (max(0, row - shift), min(8, row - shift + 4),
-       max(0, column - shift), min(12, column - shift + 4))
-      for row in range(8) for column in range(12)
-  }  # fmt: skip
+    (
+      max(0, row - shift),
+      min(8, row - shift + 4),
+      max(0, column - shift),
+      min(12, column - shift + 4),
+    )
+    for row in range(8)
+    for column in range(12)
+  }
   seen = set()
   for image, each in zip(images, blanked, strict=True):
     places = np.argwhere((each == 0).all(-1))

@@ -45,10 +45,13 @@ def good() -> list:
 def sparse() -> bytes:
   """Returns an archive of a few bytes that read as a gigabyte of zeros."""
   headers = {
-    "GNU.sparse.major": "0", "GNU.sparse.minor": "1",
-    "GNU.sparse.name": "data_batch_1", "GNU.sparse.size": str(10**9),
-    "GNU.sparse.realsize": str(10**9), "GNU.sparse.map": "0,512",
-  }  # fmt: skip
+    "GNU.sparse.major": "0",
+    "GNU.sparse.minor": "1",
+    "GNU.sparse.name": "data_batch_1",
+    "GNU.sparse.size": str(10**9),
+    "GNU.sparse.realsize": str(10**9),
+    "GNU.sparse.map": "0,512",
+  }
   return tar(member("data_batch_1", bytes(512), pax_headers=headers))
 
 
@@ -58,10 +61,12 @@ def size_that_lies() -> bytes:
 
 
 def links(kind) -> bytes:
-  return tar(*(
-    member(name, type=kind, linkname="/etc/passwd")
-    for name in test_cifar.cifar10_files()
-  ))  # fmt: skip
+  return tar(
+    *(
+      member(name, type=kind, linkname="/etc/passwd")
+      for name in test_cifar.cifar10_files()
+    )
+  )
 
 
 PLAIN = tar(*good())
@@ -207,14 +212,20 @@ PICKLES = {
   "huge array": b"\x80\x02" + REBUILD + b"cnumpy\nndarray\n"
   b"\x8a\x05\0\0\0\0\x10\x85U\x01b\x87R.",
   "array of objects": b"\x80\x02}U\x04data"
-  + ARRAY.replace(b"U\x02u1", b"U\x02O8") + b"s.",
+  + ARRAY.replace(b"U\x02u1", b"U\x02O8")
+  + b"s.",
   "array of another size": b"\x80\x02}U\x04data"
-  + ARRAY.replace(struct.pack("<i", 3072), struct.pack("<i", 4096), 1) + b"s.",
+  + ARRAY.replace(struct.pack("<i", 3072), struct.pack("<i", 4096), 1)
+  + b"s.",
   "zip codec": pickle.dumps(
-    {b"data": test_cifar.Malicious(
-      __import__("_codecs").encode, b"0" * 100, "bz2")}, 2
+    {
+      b"data": test_cifar.Malicious(
+        __import__("_codecs").encode, b"0" * 100, "bz2"
+      )
+    },
+    2,
   ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", PICKLES)

@@ -105,12 +105,26 @@ def test_one_line_and_nothing_changes(tmp_path, make):
   output = tmp_path / "output"
   # No machine of this name exists, so there is no network.
   process = subprocess.run(
-    [sys.executable, "-m", "enas_tf.main", "--mode=search", "--num_epochs=1",
-     f"--output_dir={output}", *flags],
-    cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-    env=os.environ | {"KERAS_HOME": str(tmp_path / "output" / "keras"),
-                      "https_proxy": "http://invalid.invalid:1"},
-  )  # fmt: skip
+    [
+      sys.executable,
+      "-m",
+      "enas_tf.main",
+      "--mode=search",
+      "--num_epochs=1",
+      f"--output_dir={output}",
+      *flags,
+    ],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    timeout=300,
+    check=False,
+    env=os.environ
+    | {
+      "KERAS_HOME": str(tmp_path / "output" / "keras"),
+      "https_proxy": "http://invalid.invalid:1",
+    },
+  )
   assert process.returncode == 1, process.stderr
   assert "Traceback" not in process.stderr
   message = process.stderr.splitlines()[-1]

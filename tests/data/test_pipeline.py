@@ -104,10 +104,14 @@ def test_augments_anew_at_every_step():
   assert len(versions) > 8  # Of 18.
   # Every row of an image that was padded and cropped is a row of it or zero.
   padded = np.pad(plain[0], [(1, 1), (1, 1), (0, 0)])
-  windows = np.stack([
+  windows = np.stack(
+    [
       padded[row : row + 8, column : column + 12][:, ::step]
-      for row in range(3) for column in range(3) for step in (1, -1)
-  ])  # fmt: skip
+      for row in range(3)
+      for column in range(3)
+      for step in (1, -1)
+    ]
+  )
   for version in versions:
     image = np.frombuffer(version, np.float32).reshape(8, 12, 3)
     assert abs(windows - image).max((1, 2, 3)).min() < 2e-6
@@ -129,8 +133,9 @@ def test_faithful_is_another_cutout():
   faithful = take(dataset, 3, faithful=True, **settings)
   np.testing.assert_array_equal(labels(centred), labels(faithful))
   # The same corners, 3 pixels further down: less lies inside of the image.
-  blank = [sum((x == 0).all(-1).sum() for x, _ in each)
-           for each in (centred, faithful)]  # fmt: skip
+  blank = [
+    sum((x == 0).all(-1).sum() for x, _ in each) for each in (centred, faithful)
+  ]
   assert blank[1] < blank[0]
 
 

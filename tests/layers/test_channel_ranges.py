@@ -82,8 +82,7 @@ def test_adds_what_is_chosen():
 
 @pytest.mark.parametrize(
   ("word", "place"),
-  [("macro/conv_3x3", 3), ("macro/sep_conv_3x3", 4),
-   ("macro/max_pool_3x3", 0)],
-)  # fmt: skip
+  [("macro/conv_3x3", 3), ("macro/sep_conv_3x3", 4), ("macro/max_pool_3x3", 0)],
+)
 def test_last_convolution(word, place):
   assert channel_ranges.last_convolution(operations.get(word)) == place

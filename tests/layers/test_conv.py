@@ -36,11 +36,19 @@ def test_as_the_original(case):
   x = case["in/0"]
   layers = [conv.FactorizedReduction(8), norm.BatchNorm()]
   model = keras.Sequential([keras.Input(x.shape[1:]), *layers])
-  model.set_weights([
+  model.set_weights(
+    [
       case[f"var/c/{name}"]
-      for name in ("path1_conv/w", "path2_conv/w", "bn/scale", "bn/offset",
-                   "bn/moving_mean", "bn/moving_variance")
-  ])  # fmt: skip
+      for name in (
+        "path1_conv/w",
+        "path2_conv/w",
+        "bn/scale",
+        "bn/offset",
+        "bn/moving_mean",
+        "bn/moving_variance",
+      )
+    ]
+  )
   np.testing.assert_allclose(model(x), case["eval/0"], golden.RTOL, golden.ATOL)
   np.testing.assert_allclose(
     model(x, training=True), case["train/0"], golden.RTOL, golden.ATOL

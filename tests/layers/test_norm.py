@@ -56,8 +56,9 @@ def test_as_the_original():
     # The original corrects the averages for their start; then they agree.
     correction = 1 - 0.9 ** (i + 1)
     for average, start, name in (
-        (layer.moving_mean, 0, "mean"), (layer.moving_variance, 1, "variance")
-    ):  # fmt: skip
+      (layer.moving_mean, 0, "mean"),
+      (layer.moving_variance, 1, "variance"),
+    ):
       ours = (average.numpy() - start * 0.9 ** (i + 1)) / correction
       expected = step[f"bn/moving_{name}"]
       np.testing.assert_allclose(ours, expected, 1e-4, 1e-5, err_msg=name)

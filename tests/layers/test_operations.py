@@ -136,11 +136,17 @@ def test_separable_layers_as_the_original(size, stride):
   layers = operations.get(f"sep_conv_{size}x{size}").layers(8, stride)
   model = keras.Sequential([keras.Input((8, 8, 4)), *layers])
   values = [
-      case[f"var/c/sep_conv_{i}/{name}"]
-      for i in range(2)
-      for name in ("w_depth", "w_point", "bn/scale", "bn/offset",
-                   "bn/moving_mean", "bn/moving_variance")
-  ]  # fmt: skip
+    case[f"var/c/sep_conv_{i}/{name}"]
+    for i in range(2)
+    for name in (
+      "w_depth",
+      "w_point",
+      "bn/scale",
+      "bn/offset",
+      "bn/moving_mean",
+      "bn/moving_variance",
+    )
+  ]
   model.set_weights(values)
   x = case["in/0"]
   np.testing.assert_allclose(model(x), case["eval/0"], golden.RTOL, golden.ATOL)
@@ -201,8 +207,9 @@ def test_macro_operations_as_the_original(word, case):
   rows = np.concatenate([value.reshape(-1, filters) for value in values])
   y, _ = operation.forward(tf.constant(x), tf.constant(rows))
   np.testing.assert_allclose(y, case["train/0"], golden.RTOL, golden.ATOL)
-  model = keras.Sequential([keras.Input(x.shape[1:]),
-                            *operation.layers(filters)])  # fmt: skip
+  model = keras.Sequential(
+    [keras.Input(x.shape[1:]), *operation.layers(filters)]
+  )
   for variables, others in (
     (model.trainable_variables, values),
     (model.non_trainable_variables, moving),

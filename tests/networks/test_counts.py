@@ -38,8 +38,9 @@ def test_counts_as_the_original(case):
 def test_counts_by_hand():
   image = keras.Input((8, 6, 3))
   x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False)(image)
-  x = keras.layers.DepthwiseConv2D(5, strides=2, padding="same",
-                                   use_bias=False)(x)  # fmt: skip
+  x = keras.layers.DepthwiseConv2D(
+    5, strides=2, padding="same", use_bias=False
+  )(x)
   x = conv.FactorizedReduction(6)(x)
   x = keras.layers.MaxPooling2D(3, 1, padding="same")(x)
   x = keras.layers.GlobalAveragePooling2D()(x)

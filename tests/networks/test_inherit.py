@@ -22,9 +22,14 @@ ARCS = {
 def build_supernet(**changed):
   """A supernet whose weights, scales and offsets too, are random."""
   settings = dict(
-      num_layers=3, out_filters=4, image_shape=IMAGES.shape[1:],
-      num_classes=5, use_aux_heads=True, keep_prob=1.0, seed=0,
-  )  # fmt: skip
+    num_layers=3,
+    out_filters=4,
+    image_shape=IMAGES.shape[1:],
+    num_classes=5,
+    use_aux_heads=True,
+    keep_prob=1.0,
+    seed=0,
+  )
   supernet = micro_supernet.MicroSupernet(SPACE, **(settings | changed))
   rng = np.random.default_rng(1)
   for variable in supernet.trainable_variables:
@@ -38,9 +43,13 @@ def variables_of(supernet):
 
 def build_child(arc, **changed):
   settings = dict(
-      num_layers=3, num_cells=2, out_filters=4, keep_prob=1.0,
-      drop_path_keep_prob=1.0, as_searched=True,
-  )  # fmt: skip
+    num_layers=3,
+    num_cells=2,
+    out_filters=4,
+    keep_prob=1.0,
+    drop_path_keep_prob=1.0,
+    as_searched=True,
+  )
   return micro_child.build(
     arc,
     config.MicroFinalConfig(**(settings | changed)),
@@ -108,8 +117,14 @@ def test_child_of_the_paper_inherits_what_fits():
   names = {path.split("/")[0] for path in changed}
   # One loose end: cells have as many channels as in the supernet, so that the
   # calibration behind the stem and the heads fit.
-  assert {"stem_conv", "stem_conv_bn", "layer_0_pool_x_conv", "head_dense",
-          "aux_proj_conv", "aux_dense"} <= names  # fmt: skip
+  assert {
+    "stem_conv",
+    "stem_conv_bn",
+    "layer_0_pool_x_conv",
+    "head_dense",
+    "aux_proj_conv",
+    "aux_dense",
+  } <= names
   assert "layer_0_layer_base_conv" not in names
   # Layer 1 is a reduction: node 1 reads node 0 by a 3x3 ("2 0").
   weights = supernet.shared[1, 1, 0, 2, "sep_conv_3x3"].read()

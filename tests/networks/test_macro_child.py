@@ -99,9 +99,12 @@ class ByHand:
 
   def separated(self, x, name, dilation):
     x = tf.nn.depthwise_conv2d(
-      tf.nn.relu(x), self.weight(f"{name}_depthwise/kernel"), [1] * 4, "SAME",
+      tf.nn.relu(x),
+      self.weight(f"{name}_depthwise/kernel"),
+      [1] * 4,
+      "SAME",
       dilations=[dilation] * 2,
-    )  # fmt: skip
+    )
     x = tf.nn.conv2d(x, self.weight(f"{name}_conv/kernel"), 1, "SAME")
     return self.normalized(x, f"{name}_bn")
 

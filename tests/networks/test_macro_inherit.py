@@ -51,9 +51,12 @@ def compute():
 
 def build_child(arc, **changed):
   settings = dict(
-      num_layers=len(arc.layers), out_filters=4, keep_prob=1.0,
-      as_searched=True, ops=arc.ops,
-  )  # fmt: skip
+    num_layers=len(arc.layers),
+    out_filters=4,
+    keep_prob=1.0,
+    as_searched=True,
+    ops=arc.ops,
+  )
   return macro_child.build(
     arc,
     config.MacroFinalConfig(**(settings | changed)),

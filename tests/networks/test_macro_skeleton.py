@@ -36,8 +36,10 @@ def test_stem_by_hand(moving_statistics):
   for variable in model.trainable_variables:
     variable.assign(rng.normal(size=variable.shape))
   assert [v.path for v in model.trainable_variables] == [
-      "stem_conv/kernel", "stem_conv_bn/gamma", "stem_conv_bn/beta"
-  ]  # fmt: skip
+    "stem_conv/kernel",
+    "stem_conv_bn/gamma",
+    "stem_conv_bn/beta",
+  ]
   kernel, gamma, beta = (v.numpy() for v in model.trainable_variables)
   x = rng.normal(size=(2, 5, 4, 3)).astype(np.float32)
   y = tf.nn.conv2d(x, kernel, 1, "SAME").numpy()

@@ -17,9 +17,12 @@ ARC = SPACE.encode(
 
 def build(space=SPACE, **changed):
   settings = dict(
-      out_filters=4, image_shape=(8, 8, 3), num_classes=5, keep_prob=1.0,
-      seed=0,
-  )  # fmt: skip
+    out_filters=4,
+    image_shape=(8, 8, 3),
+    num_classes=5,
+    keep_prob=1.0,
+    seed=0,
+  )
   return macro_supernet.MacroSupernet(space, **(settings | changed))
 
 

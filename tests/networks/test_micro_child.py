@@ -14,9 +14,13 @@ ARC = SPACE.parse("0 0 1 2 0 3 2 4  0 4 1 1 1 3 2 0")
 
 def build(arc=ARC, image_shape=(8, 8, 3), total_steps=1, seed=0, **changed):
   settings = dict(
-      num_layers=1, num_cells=2, out_filters=4, keep_prob=1.0,
-      drop_path_keep_prob=1.0, use_aux_heads=False,
-  )  # fmt: skip
+    num_layers=1,
+    num_cells=2,
+    out_filters=4,
+    keep_prob=1.0,
+    drop_path_keep_prob=1.0,
+    use_aux_heads=False,
+  )
   return micro_child.build(
     arc,
     config.MicroFinalConfig(**(settings | changed)),
@@ -45,8 +49,9 @@ def test_any_image_and_depth(image_shape, num_layers, as_searched):
   for training in (False, True):
     outputs = model(random_images(image_shape), training=training)
     assert {key: x.shape for key, x in outputs.items()} == {
-        "logits": (4, 5), "aux_logits": (4, 5)
-    }  # fmt: skip
+      "logits": (4, 5),
+      "aux_logits": (4, 5),
+    }
     assert all(np.isfinite(x).all() for x in outputs.values())
 
 

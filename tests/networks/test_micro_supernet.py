@@ -14,9 +14,14 @@ ARC = np.array([0, 0, 1, 1, 2, 1, 0, 0, 1, 0, 0, 1, 2, 0, 1, 1], np.int32)
 
 def build(space=SPACE, **changed):
   settings = dict(
-      num_layers=1, out_filters=4, image_shape=(8, 8, 3), num_classes=5,
-      use_aux_heads=False, keep_prob=1.0, seed=0,
-  )  # fmt: skip
+    num_layers=1,
+    out_filters=4,
+    image_shape=(8, 8, 3),
+    num_classes=5,
+    use_aux_heads=False,
+    keep_prob=1.0,
+    seed=0,
+  )
   return micro_supernet.MicroSupernet(space, **(settings | changed))
 
 
@@ -63,8 +68,9 @@ def test_any_image_and_depth(image_shape, num_layers, faithful):
   images = random_images(image_shape)
   outputs = net({"images": images, "arc": tf.constant(ARC)}, training=True)
   assert {key: x.shape for key, x in outputs.items()} == {
-      "logits": (4, 5), "aux_logits": (4, 5)
-  }  # fmt: skip
+    "logits": (4, 5),
+    "aux_logits": (4, 5),
+  }
   assert all(np.isfinite(x).all() for x in outputs.values())
 
 

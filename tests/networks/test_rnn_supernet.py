@@ -44,8 +44,10 @@ def test_outputs():
     outputs = net(inputs(random_arcs(1)[0]), training=training)
     shapes = {key: tuple(value.shape) for key, value in outputs.items()}
     assert shapes == {
-        "logits": (2, 5, 11), "outputs": (2, 5, 6), "state": (2, 6)
-    }  # fmt: skip
+      "logits": (2, 5, 11),
+      "outputs": (2, 5, 6),
+      "state": (2, 6),
+    }
     np.testing.assert_array_equal(outputs["outputs"][:, -1], outputs["state"])
   assert int(net.language.step) == 1
 

@@ -119,9 +119,11 @@ def test_a_folder_in_the_place_of_a_file_is_an_error_of_the_user(copied):
 def test_a_disk_that_fills_up_is_an_error_of_the_user(tmp_path):
   limit = 30_000  # The picture of an arc is larger.
   process = run(
-    SMOKE, "--mode=search", f"--output_dir={tmp_path / 'run'}",
+    SMOKE,
+    "--mode=search",
+    f"--output_dir={tmp_path / 'run'}",
     preexec_fn=lambda: resource.setrlimit(
       resource.RLIMIT_FSIZE, (limit, limit)
     ),
-  )  # fmt: skip
+  )
   check_is_one_error(process, "Make room", "path=", "/run/tensorboard")

@@ -300,7 +300,12 @@ def test_flatten_names_every_setting_by_path():
   flat = loggers.flatten(experiment)
   assert flat["search/lr_max"] == experiment.search.lr_max
   assert flat["fixed_arc"] is None
-  sections = [experiment.run, experiment.data, experiment.search,
-              experiment.final, experiment.controller]  # fmt: skip
+  sections = [
+    experiment.run,
+    experiment.data,
+    experiment.search,
+    experiment.final,
+    experiment.controller,
+  ]
   fields = sum(len(dataclasses.fields(section)) for section in sections)
   assert len(flat) == fields + 1

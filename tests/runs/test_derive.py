@@ -13,8 +13,12 @@ from enas_tf.spaces import micro
 from tests.runs import context
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
-TEXTS = ("0 0 0 0 0 0 0 0", "1 0 1 0 1 0 1 0", "1 1 0 0 0 1 1 0",
-         "0 1 0 1 0 1 0 1")  # fmt: skip
+TEXTS = (
+  "0 0 0 0 0 0 0 0",
+  "1 0 1 0 1 0 1 0",
+  "1 1 0 0 0 1 1 0",
+  "0 1 0 1 0 1 0 1",
+)
 A, B, C, D = (SPACE.encode(SPACE.parse(text)).tolist() for text in TEXTS)
 
 

@@ -102,15 +102,22 @@ def test_on_the_command_line(trained, tmp_path):
   def command(*flags):
     process = subprocess.run(
       [sys.executable, "-m", "enas_tf.main", f"--output_dir={folder}", *flags],
-      cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+      cwd=ROOT,
+      capture_output=True,
+      text=True,
+      timeout=300,
+      check=False,
+    )
     assert (process.returncode, process.stderr) == (0, ""), process.stderr
     return process.stdout
 
   said = command(
-    "--mode=import", f"--import_checkpoint={prefix}", "--data=digits",
-    f"--child_fixed_arc={FIXED['micro']}", "--child_num_cells=1",
-  )  # fmt: skip
+    "--mode=import",
+    f"--import_checkpoint={prefix}",
+    "--data=digits",
+    f"--child_fixed_arc={FIXED['micro']}",
+    "--child_num_cells=1",
+  )
   assert "Imported the child of 0 0 1 4 1 1 0 2" in said
   command("--mode=evaluate")
   assert read(folder, "evaluation.json") == read(run, "evaluation.json")

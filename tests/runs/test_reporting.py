@@ -11,9 +11,13 @@ from enas_tf.spaces import micro
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
 PLAN = search.Plan(
-    num_epochs=4, child_steps=6, chunk=2, controller_steps=3,
-    controller_every=2, arcs_per_step=2,
-)  # fmt: skip
+  num_epochs=4,
+  child_steps=6,
+  chunk=2,
+  controller_steps=3,
+  controller_every=2,
+  arcs_per_step=2,
+)
 # Operations are the second integer of each pair.
 TEXTS = ("0 0 1 0 0 0 1 0", "0 1 0 0 0 0 0 0", "1 1 1 1 1 1 1 1")
 ARCS = np.array([SPACE.encode(SPACE.parse(text)) for text in TEXTS])
@@ -206,8 +210,11 @@ def test_terminal_shows_the_latest_of_all(open_report):
   assert terminal.has_ended
   places = [(shown["done"], shown["unit"]) for shown in terminal.shown]
   assert places == [
-      (2, "epoch 1/4"), (4, "epoch 1/4"), (4, "epoch 1/4"), (8, "epoch 2/4"),
-  ]  # fmt: skip
+    (2, "epoch 1/4"),
+    (4, "epoch 1/4"),
+    (4, "epoch 1/4"),
+    (8, "epoch 2/4"),
+  ]
   assert all(shown["total"] == 4 * 6 for shown in terminal.shown)
   assert [shown["values"] for shown in terminal.shown] == [
     {"loss": 2.0, "acc": 0.25},

@@ -22,9 +22,13 @@ from tests.runs import context
 
 VOCAB = 60
 CHILD = dict(
-    num_nodes=2, hidden_size=8, batch_size=200, bptt_steps=16, drop_x=0.2,
-    drop_o=0.2,
-)  # fmt: skip
+  num_nodes=2,
+  hidden_size=8,
+  batch_size=200,
+  bptt_steps=16,
+  drop_x=0.2,
+  drop_o=0.2,
+)
 SPACE = spaces.RnnSpace(2)
 ARC = SPACE.parse("0 2 1 1")
 NUM_EPOCHS = 3
@@ -114,8 +118,13 @@ def test_fingerprint_is_of_all_but_the_length(parts):
   )
   assert parts.fingerprint | longer == parts.fingerprint
   assert parts.fingerprint | other != parts.fingerprint
-  for name in ("seed", "data", "vocab_size", "child_hidden_size",
-               "controller_lstm_size"):  # fmt: skip
+  for name in (
+    "seed",
+    "data",
+    "vocab_size",
+    "child_hidden_size",
+    "controller_lstm_size",
+  ):
     assert name in parts.fingerprint
   for name in ("child_lr", "child_grad_bound", "controller_lr"):
     assert name not in parts.fingerprint  # These may change.
@@ -211,9 +220,14 @@ def test_trains_all_epochs(family, trained):
   table = rows(trained)
   assert [row["epoch"] for row in table] == ["1", "2", "3"]
   assert list(table[0]) == [
-      "epoch", "valid_perplexity", "averaged_steps", "child/loss",
-      "child/grad_norm", "child/learning_rate", "child/perplexity",
-  ]  # fmt: skip
+    "epoch",
+    "valid_perplexity",
+    "averaged_steps",
+    "child/loss",
+    "child/grad_norm",
+    "child/learning_rate",
+    "child/perplexity",
+  ]
   step, arrays = saved(trained)
   words = len(family._text.train) // CHILD["batch_size"]
   steps = (words - 1) // CHILD["bptt_steps"]
@@ -375,7 +389,8 @@ def test_export(family, trained, tmp_path):
   assert answer["words"].numpy() == [4]
   assert 1 < answer["perplexity"].numpy()[0] < 10 * VOCAB
   loaded = keras.saving.load_model(
-    tmp_path / "export" / "child.keras", compile=False)
+    tmp_path / "export" / "child.keras", compile=False
+  )
   assert counts.parameters(loaded) == counts.parameters(model)
 
 

@@ -13,8 +13,19 @@ from enas_tf.runs import saved_text
 from enas_tf.spaces import rnn
 
 ARC = rnn.RnnSpace(2).parse("0 2 1 1")
-VOCABULARY = ("the", text.EOS, "cat", ",", "sat", text.UNK, ".", "don't",
-              "_x", "caf\u00e9", "-")  # fmt: skip
+VOCABULARY = (
+  "the",
+  text.EOS,
+  "cat",
+  ",",
+  "sat",
+  text.UNK,
+  ".",
+  "don't",
+  "_x",
+  "caf\u00e9",
+  "-",
+)
 EOS, UNK = VOCABULARY.index(text.EOS), VOCABULARY.index(text.UNK)
 DESCRIPTION = {
   "vocabulary": list(VOCABULARY),
@@ -68,8 +79,8 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def model():
   model = rnn_child.build(
-      ARC, vocab_size=len(VOCABULARY), hidden_size=UNITS, drop_x=0.5, seed=0
-  )  # fmt: skip
+    ARC, vocab_size=len(VOCABULARY), hidden_size=UNITS, drop_x=0.5, seed=0
+  )
   for variable in model.trainable_variables:
     variable.assign(40 * variable)
   return model
@@ -89,11 +100,18 @@ def answers(exported, tmp_path_factory):
   """What the export answers in a process of its own, far from enas_tf."""
   given = {"texts": TEXTS, "ids": IDS, "start": START}
   process = subprocess.run(
-    [sys.executable, "-c", SCRIPT, str(exported / "saved_model"),
-     json.dumps(given)],
-    cwd=tmp_path_factory.mktemp("elsewhere"), capture_output=True, text=True,
+    [
+      sys.executable,
+      "-c",
+      SCRIPT,
+      str(exported / "saved_model"),
+      json.dumps(given),
+    ],
+    cwd=tmp_path_factory.mktemp("elsewhere"),
+    capture_output=True,
+    text=True,
     check=False,
-  )  # fmt: skip
+  )
   assert process.returncode == 0, process.stderr
   return json.loads(process.stdout)
 
@@ -156,8 +174,10 @@ def test_what_texts_stand_together_does_not_matter(answers):
 def test_scores_are_the_default_signature(answers):
   assert answers["served"] == answers["score"]
   assert answers["signatures"] == [
-    "continue_text", "score_ids", "serving_default"
-  ]  # fmt: skip
+    "continue_text",
+    "score_ids",
+    "serving_default",
+  ]
 
 
 def test_scores_ids_as_they_are(answers, model):

@@ -13,9 +13,13 @@ from tests.runs import context
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
 PLAN = search.Plan(
-    num_epochs=3, child_steps=5, chunk=2, controller_steps=2,
-    controller_every=2, arcs_per_step=3,
-)  # fmt: skip
+  num_epochs=3,
+  child_steps=5,
+  chunk=2,
+  controller_steps=2,
+  controller_every=2,
+  arcs_per_step=3,
+)
 
 
 class PowerCut(Exception):  # noqa: N818
@@ -134,8 +138,15 @@ def assert_same(found, expected):
     np.testing.assert_array_equal(one.rewards, other.rewards)
 
 
-CHILD = ["propose 2", "run 2", "propose 2", "run 2", "propose 1", "run 1",
-         "flush"]  # fmt: skip
+CHILD = [
+  "propose 2",
+  "run 2",
+  "propose 2",
+  "run 2",
+  "propose 1",
+  "run 1",
+  "flush",
+]
 CONTROLLER = ["propose 3", "evaluate 3", "update 3"] * 2
 
 
@@ -193,9 +204,17 @@ def test_position_counts():
       (position.epoch, position.child_steps, position.controller_steps)
     )
   assert found == [
-    (0, 2, 0), (0, 4, 0), (0, 5, 0), (1, 0, 0),
-    (1, 2, 0), (1, 4, 0), (1, 5, 0), (1, 5, 1), (1, 5, 2), (2, 0, 0),
-  ]  # fmt: skip
+    (0, 2, 0),
+    (0, 4, 0),
+    (0, 5, 0),
+    (1, 0, 0),
+    (1, 2, 0),
+    (1, 4, 0),
+    (1, 5, 0),
+    (1, 5, 1),
+    (1, 5, 2),
+    (2, 0, 0),
+  ]
   with pytest.raises(AttributeError, match="no_such_counter"):
     _ = position.no_such_counter
 
@@ -262,14 +281,12 @@ class Family(NamedTuple):
 def run(parts, folder, num_epochs=3, save_minutes=0.0, stop_at=None, **kwargs):
   """Runs the verb on parts; returns what was said."""
   experiment = config.ExperimentConfig(
-      run=config.RunConfig(
-          log_every=2, save_minutes=save_minutes, **kwargs
-      ),
-      search=config.ChildConfig(num_epochs=num_epochs),
-      controller=config.ControllerConfig(
-          train_steps=2, train_every=2, num_aggregate=3
-      ),
-  )  # fmt: skip
+    run=config.RunConfig(log_every=2, save_minutes=save_minutes, **kwargs),
+    search=config.ChildConfig(num_epochs=num_epochs),
+    controller=config.ControllerConfig(
+      train_steps=2, train_every=2, num_aggregate=3
+    ),
+  )
   command, screen = context.make(folder, experiment)
   if stop_at is not None:
     command.stop.requested = lambda: parts.child.num_steps >= stop_at
@@ -293,8 +310,18 @@ def test_run_saves_and_logs(tmp_path):
   assert arrays["child/step"] == 15
   lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
   assert [json.loads(line)["step"] for line in lines] == [
-    2, 4, 5, 8, 10, 11, 12, 13, 16, 18, 19
-  ]  # fmt: skip
+    2,
+    4,
+    5,
+    8,
+    10,
+    11,
+    12,
+    13,
+    16,
+    18,
+    19,
+  ]
   assert "epoch 3/3" in said and "Resuming" not in said
 
 

@@ -102,10 +102,13 @@ def test_random_ranges_have_their_share():
   rng = np.random.default_rng(0)
   arcs = [space.random(rng).layers[0].ranges[0] for _ in range(3000)]
   expected = {
-    (0, 1): 1 / 9, (0, 2): 1 / 9, (0, 3): 1 / 9,
-    (1, 1): 1 / 6, (1, 2): 1 / 6,
+    (0, 1): 1 / 9,
+    (0, 2): 1 / 9,
+    (0, 3): 1 / 9,
+    (1, 1): 1 / 6,
+    (1, 2): 1 / 6,
     (2, 1): 1 / 3,
-  }  # fmt: skip
+  }
   assert set(arcs) == set(expected)
   for each, share in expected.items():
     noise = np.sqrt(3000 * share * (1 - share))

@@ -15,9 +15,13 @@ VOCAB, UNITS, ROWS, STEPS = 7, 8, 3, 4
 SIZES = dict(vocab_size=VOCAB, hidden_size=UNITS, output="all", seed=0)
 RATES = dict(drop_e=0.1, drop_i=0.2, drop_x=0.3, drop_l=0.25, drop_o=0.3)
 SETTINGS = dict(
-    batch_size=ROWS, bptt_steps=STEPS, l2_reg=1e-3, alpha=0.7, beta=2.0,
-    grad_bound=0.1,
-)  # fmt: skip
+  batch_size=ROWS,
+  bptt_steps=STEPS,
+  l2_reg=1e-3,
+  alpha=0.7,
+  beta=2.0,
+  grad_bound=0.1,
+)
 ARC = SPACE.parse("0 2 1 1")
 OTHER = SPACE.parse("0 0 0 3")
 # Three windows of random words, and the word after them.
@@ -238,9 +242,11 @@ def test_reports_the_mean_of_the_steps():
   alone = [one.run(arcs[i : i + 1]) for i in range(3)]
   together = all_.run(arcs)
   assert set(together) == {
-      "child/loss", "child/grad_norm", "child/learning_rate",
-      "child/perplexity",
-  }  # fmt: skip
+    "child/loss",
+    "child/grad_norm",
+    "child/learning_rate",
+    "child/perplexity",
+  }
   for name in ("child/loss", "child/grad_norm", "child/learning_rate"):
     mean = np.mean([metrics[name] for metrics in alone])
     assert together[name] == pytest.approx(mean)
@@ -283,8 +289,11 @@ def test_learns_what_follows_what(build):
     build({}),
     functools.partial(text_windows.windows, text, STEPS),
     rate=lambda step: tf.constant(2.0),
-    l2_reg=0.0, alpha=0.0, beta=0.0, grad_bound=1.0,
-  )  # fmt: skip
+    l2_reg=0.0,
+    alpha=0.0,
+    beta=0.0,
+    grad_bound=1.0,
+  )
   first = run_steps(trainer, 20)["child/loss"]
   run_steps(trainer, 60)
   assert run_steps(trainer, 20)["child/loss"] < 0.5 * first

@@ -18,9 +18,13 @@ def cosine(name, **changed):
   _, meta = golden.load("lr_schedules")
   each = meta["cosine"][name]
   return schedules.CosineRestarts(
-      each["lr_max"], each["lr_min"], each["T_0"], each["T_mul"], each["nb"],
-      **changed,
-  )  # fmt: skip
+    each["lr_max"],
+    each["lr_min"],
+    each["T_0"],
+    each["T_mul"],
+    each["nb"],
+    **changed,
+  )
 
 
 COSINES = (
@@ -58,8 +62,10 @@ def test_cosine_differs_in_the_first_step_of_a_restart_alone(name):
 def test_cosine_by_hand():
   schedule = schedules.CosineRestarts(1.0, 0.2, 2, 2, steps_per_epoch=3)
   # Periods of 2 and 4 epochs, each epoch of 3 steps.
-  epochs = [0.2 + 0.4 * (1 + np.cos(np.pi * t))
-            for t in (0, 1 / 2, 0, 1 / 4, 2 / 4, 3 / 4, 0)]  # fmt: skip
+  epochs = [
+    0.2 + 0.4 * (1 + np.cos(np.pi * t))
+    for t in (0, 1 / 2, 0, 1 / 4, 2 / 4, 3 / 4, 0)
+  ]
   expected = np.repeat(epochs, 3)
   np.testing.assert_allclose(rates(schedule, 21), expected, 1e-6)
 
@@ -77,9 +83,13 @@ def test_exponential_is_the_original(name):
   arrays, meta = golden.load("lr_schedules")
   each = meta["exp"][name]
   schedule = schedules.ExponentialDecay(
-      each["lr_init"], each["rate"], each["dec_every_epoch"], each["nb"],
-      each["dec_start_epoch"], each["min"],
-  )  # fmt: skip
+    each["lr_init"],
+    each["rate"],
+    each["dec_every_epoch"],
+    each["nb"],
+    each["dec_start_epoch"],
+    each["min"],
+  )
   expected = arrays[f"exp/{name}"]
   found = rates(schedule, len(expected))
   # The original multiplies in float32.
@@ -126,9 +136,13 @@ def test_from_config():
   child = config.ChildConfig(lr_max=0.5, lr_min=0.25, lr_T_0=2, lr_T_mul=3)
   schedule = schedules.from_config(child, steps_per_epoch=7)
   assert schedule.get_config() == dict(
-      lr_max=0.5, lr_min=0.25, T_0=2, T_mul=3, steps_per_epoch=7,
-      faithful=False,
-  )  # fmt: skip
+    lr_max=0.5,
+    lr_min=0.25,
+    T_0=2,
+    T_mul=3,
+    steps_per_epoch=7,
+    faithful=False,
+  )
   child = config.ChildConfig(faithful=True)
   assert schedules.from_config(child, 7).get_config()["faithful"]
   child = config.ChildConfig(
@@ -136,6 +150,10 @@ def test_from_config():
   )
   schedule = schedules.from_config(child, steps_per_epoch=7)
   assert schedule.get_config() == dict(
-      lr=0.5, rate=0.75, every_epochs=3, steps_per_epoch=7, start_epoch=0,
-      minimum=0.125,
-  )  # fmt: skip
+    lr=0.5,
+    rate=0.75,
+    every_epochs=3,
+    steps_per_epoch=7,
+    start_epoch=0,
+    minimum=0.125,
+  )

@@ -17,9 +17,14 @@ NUM_CLASSES = 5
 
 def build_net(num_cells=2, **changed):
   settings = dict(
-      num_layers=1, out_filters=4, image_shape=IMAGE_SHAPE,
-      num_classes=NUM_CLASSES, use_aux_heads=True, keep_prob=1.0, seed=0,
-  )  # fmt: skip
+    num_layers=1,
+    out_filters=4,
+    image_shape=IMAGE_SHAPE,
+    num_classes=NUM_CLASSES,
+    use_aux_heads=True,
+    keep_prob=1.0,
+    seed=0,
+  )
   return micro_supernet.MicroSupernet(
     micro.MicroSpace(num_cells), **(settings | changed)
   )
@@ -85,11 +90,13 @@ def assert_trains_alike(net, arrays, meta, parts):
   steps = [golden.under(arrays, f"step{i}/") for i in range(meta["steps"])]
   original.assign(net, golden.under(arrays, "var/"))
   trainer = build_trainer(
-      net,
-      lambda start: ((tf.constant(each["images"]), tf.constant(each["labels"]))
-                     for each in steps[start:]),
-      meta["l2_reg"],
-  )  # fmt: skip
+    net,
+    lambda start: (
+      (tf.constant(each["images"]), tf.constant(each["labels"]))
+      for each in steps[start:]
+    ),
+    meta["l2_reg"],
+  )
   for expected in steps:
     arc = np.concatenate([expected[part] for part in parts])
     metrics = trainer.run(tf.constant(arc[None], tf.int32))
@@ -160,8 +167,11 @@ def test_counts_its_steps(trained):
 def test_reports_the_mean_of_the_steps(trained):
   _, _, metrics = trained
   assert set(metrics) == {
-      "child/loss", "child/accuracy", "child/grad_norm", "child/learning_rate"
-  }  # fmt: skip
+    "child/loss",
+    "child/accuracy",
+    "child/grad_norm",
+    "child/learning_rate",
+  }
   # Four steps of epoch 0 and two of epoch 1, of a period of ten epochs.
   second = 0.0005 + 0.5 * 0.0495 * (1 + np.cos(np.pi / 10))
   assert metrics["child/learning_rate"] == pytest.approx(
