@@ -195,7 +195,7 @@ class Checkpoints:
     if differences:
       raise errors.CheckpointError(
         f"The checkpoint in {self.folder} is of a run with other settings: "
-        "give the same flags, another --output_dir, or --reset_output_dir to "
+        "give the same flags, another `output_dir`, or `reset_output_dir` to "
         f"start over. Received: {'; '.join(differences[:8])}"
       )
 
@@ -222,12 +222,12 @@ def load(folder: pathlib.Path, step: int | None = None) -> Checkpoint:
   found = steps(folder)
   if not found:
     raise errors.CheckpointError(
-      "There is no checkpoint: run the step that makes it first (--mode="
-      f"search makes those of a search). Received: folder={folder}"
+      "There is no checkpoint: run the step that makes it first ("
+      f"`mode=search` makes those of a search). Received: folder={folder}"
     )
   if step is not None and step not in found:
     raise errors.CheckpointError(
-      "There is no checkpoint of that step: --resume_from takes one of "
+      "There is no checkpoint of that step: `resume_from` takes one of "
       f"{', '.join(map(str, found))}. Received: resume_from={step}"
     )
   reasons = []
@@ -239,12 +239,12 @@ def load(folder: pathlib.Path, step: int | None = None) -> Checkpoint:
       reasons.append(f"{path.name}: {type(error).__name__}: {error}")
   if step is not None:
     raise errors.CheckpointError(
-      "The checkpoint of that step is damaged: leave --resume_from out, or "
+      "The checkpoint of that step is damaged: leave `resume_from` out, or "
       f"give another of {', '.join(map(str, found))}. Received: {reasons[0]}"
     )
   raise errors.CheckpointError(
     f"No checkpoint in {folder} can be read; nothing was deleted. Restore one "
-    "from a backup, or start over with --reset_output_dir. Received: "
+    "from a backup, or start over with `reset_output_dir`. Received: "
     f"{'; '.join(reasons)}"
   )
 

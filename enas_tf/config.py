@@ -62,7 +62,7 @@ def _require(condition: bool, message: str, **received) -> None:
 def _require_choice(value: str, choices: tuple[str, ...], flag: str) -> None:
   _require(
     value in choices,
-    f"--{flag} is one of {', '.join(choices)}.",
+    f"`{flag}` is one of {', '.join(choices)}.",
     **{flag: value},
   )
 
@@ -83,13 +83,13 @@ def _require_bounded(settings, prefix: str, most: dict[str, int]) -> None:
     if isinstance(value, float):
       _require(
         math.isfinite(value),
-        f"--{flag} must be a finite number.",
+        f"`{flag}` must be a finite number.",
         **{flag: value},
       )
     elif isinstance(value, int):
       bound = most.get(field.name, _LARGEST)
       _require(
-        value <= bound, f"--{flag} must be at most {bound:,}.", **{flag: value}
+        value <= bound, f"`{flag}` must be at most {bound:,}.", **{flag: value}
       )
 
 
@@ -125,51 +125,51 @@ class DataConfig:
     _require_choice(self.augment, AUGMENTATIONS, "augment")
     _require(
       self.data != "folder" or self.data_path is not None,
-      "--data=folder reads images of your own: add --data_path=DIR, a folder "
+      "`data=folder` reads images of your own: add `data_path=DIR`, a folder "
       "with a subfolder for each class.",
       data_path=self.data_path,
     )
     _require(
       self.data != "digits" or self.data_path is None,
-      "--data=digits lies inside scikit-learn: take --data_path away.",
+      "`data=digits` lies inside scikit-learn: take `data_path` away.",
       data_path=self.data_path,
     )
     _require(
       self.data not in ("ptb", "text") or self.data_path is not None,
-      "--data=ptb and --data=text need --data_path: the folder of "
+      "`data=ptb` and `data=text` need `data_path`: the folder of "
       "ptb.train.txt and the others, or a text file or a folder of them. Or "
-      "try --data=pydoc, which needs none.",
+      "try `data=pydoc`, which needs none.",
       data=self.data,
     )
     _require(
       self.data != "pydoc" or self.data_path is None,
-      "--data=pydoc is the text inside of Python: take --data_path away.",
+      "`data=pydoc` is the text inside of Python: take `data_path` away.",
       data_path=self.data_path,
     )
     _require(
       self.vocab_size >= 10,
-      "--vocab_size must be at least 10.",
+      "`vocab_size` must be at least 10.",
       vocab_size=self.vocab_size,
     )
     _require(
       self.image_size is None or self.data == "folder",
-      "--image_size is for --data=folder, the other data sets have a size of "
+      "`image_size` is for `data=folder`, the other data sets have a size of "
       "their own: take it away.",
       image_size=self.image_size,
     )
     _require(
       self.image_size is None or self.image_size >= 8,
-      "--image_size must be at least 8 pixels.",
+      "`image_size` must be at least 8 pixels.",
       image_size=self.image_size,
     )
     _require(
       0 < self.valid_fraction < 1,
-      "--valid_fraction must be between 0 and 1.",
+      "`valid_fraction` must be between 0 and 1.",
       valid_fraction=self.valid_fraction,
     )
     _require(
       self.eval_batch_size >= 1,
-      "--eval_batch_size must be at least 1.",
+      "`eval_batch_size` must be at least 1.",
       eval_batch_size=self.eval_batch_size,
     )
 
@@ -300,10 +300,10 @@ class ChildConfig:
     ):
       flag = name if name in UNPREFIXED else f"child_{name}"
       value = getattr(self, name)
-      _require(value >= 1, f"--{flag} must be at least 1.", **{flag: value})
+      _require(value >= 1, f"`{flag}` must be at least 1.", **{flag: value})
     _require(
       self.out_filters >= 2 and self.out_filters % 2 == 0,
-      "--child_out_filters must be even and at least 2 (a factorized "
+      "`child_out_filters` must be even and at least 2 (a factorized "
       "reduction makes each half of its channels on a path of its own).",
       child_out_filters=self.out_filters,
     )
@@ -311,31 +311,31 @@ class ChildConfig:
       value = getattr(self, name)
       _require(
         0 < value <= 1,
-        f"--child_{name} must be in (0, 1].",
+        f"`child_{name}` must be in (0, 1].",
         **{f"child_{name}": value},
       )
     _require(
       self.cutout_size is None or self.cutout_size >= 1,
-      "--child_cutout_size must be at least 1 pixel.",
+      "`child_cutout_size` must be at least 1 pixel.",
       child_cutout_size=self.cutout_size,
     )
     for name in ("l2_reg", "lr_min"):
       value = getattr(self, name)
       _require(
         value >= 0,
-        f"--child_{name} must not be negative.",
+        f"`child_{name}` must not be negative.",
         **{f"child_{name}": value},
       )
     for name in ("lr_max", "lr", "lr_dec_rate", "grad_bound"):
       value = getattr(self, name)
       _require(
         value > 0,
-        f"--child_{name} must be greater than 0.",
+        f"`child_{name}` must be greater than 0.",
         **{f"child_{name}": value},
       )
     _require(
       not self.lr_cosine or self.lr_min <= self.lr_max,
-      "--child_lr_min must not be above --child_lr_max.",
+      "`child_lr_min` must not be above `child_lr_max`.",
       child_lr_min=self.lr_min,
       child_lr_max=self.lr_max,
     )
@@ -475,21 +475,21 @@ class RnnSearchConfig(ChildConfig):
       value = getattr(self, name)
       _require(
         value >= 1,
-        f"--child_{name} must be at least 1.",
+        f"`child_{name}` must be at least 1.",
         **{f"child_{name}": value},
       )
     for name in ("drop_e", "drop_i", "drop_x", "drop_l", "drop_o"):
       value = getattr(self, name)
       _require(
         0 <= value < 1,
-        f"--child_{name} must be in [0, 1).",
+        f"`child_{name}` must be in [0, 1).",
         **{f"child_{name}": value},
       )
     for name in ("alpha", "beta", "average_after"):
       value = getattr(self, name)
       _require(
         value >= 0,
-        f"--child_{name} must not be negative.",
+        f"`child_{name}` must not be negative.",
         **{f"child_{name}": value},
       )
     _require_choice(self.output, OUTPUTS, "child_output")
@@ -589,7 +589,7 @@ class ControllerConfig:
     _require_choice(self.reward, REWARDS, "controller_reward")
     _require(
       self.reward_constant > 0,
-      "--controller_reward_constant must be greater than 0.",
+      "`controller_reward_constant` must be greater than 0.",
       controller_reward_constant=self.reward_constant,
     )
     for name in (
@@ -602,12 +602,12 @@ class ControllerConfig:
       value = getattr(self, name)
       _require(
         value >= 1,
-        f"--controller_{name} must be at least 1.",
+        f"`controller_{name}` must be at least 1.",
         **{f"controller_{name}": value},
       )
     _require(
       0 <= self.adam_beta_1 < 1,
-      "--controller_adam_beta_1 must be in [0, 1).",
+      "`controller_adam_beta_1` must be in [0, 1).",
       controller_adam_beta_1=self.adam_beta_1,
     )
     for name in (
@@ -620,27 +620,27 @@ class ControllerConfig:
       value = getattr(self, name)
       _require(
         value is None or value > 0,
-        f"--controller_{name} must be greater than 0.",
+        f"`controller_{name}` must be greater than 0.",
         **{f"controller_{name}": value},
       )
     _require(
       self.entropy_weight >= 0,
-      "--controller_entropy_weight must not be negative.",
+      "`controller_entropy_weight` must not be negative.",
       controller_entropy_weight=self.entropy_weight,
     )
     _require(
       0 <= self.bl_dec < 1,
-      "--controller_bl_dec must be in [0, 1).",
+      "`controller_bl_dec` must be in [0, 1).",
       controller_bl_dec=self.bl_dec,
     )
     _require(
       0 < self.skip_target < 1,
-      "--controller_skip_target must be between 0 and 1.",
+      "`controller_skip_target` must be between 0 and 1.",
       controller_skip_target=self.skip_target,
     )
     _require(
       self.skip_weight >= 0,
-      "--controller_skip_weight must not be negative.",
+      "`controller_skip_weight` must not be negative.",
       controller_skip_weight=self.skip_weight,
     )
 
@@ -729,24 +729,24 @@ class RunConfig:
     )
     _require(
       self.max_checkpoints_to_keep >= 2,
-      "--max_checkpoints_to_keep must be at least 2: one may be damaged.",
+      "`max_checkpoints_to_keep` must be at least 2: one may be damaged.",
       max_checkpoints_to_keep=self.max_checkpoints_to_keep,
     )
     _require(
       self.resume_from is None or self.resume_from >= 0,
-      "--resume_from is the step of a checkpoint.",
+      "`resume_from` is the step of a checkpoint.",
       resume_from=self.resume_from,
     )
     _require_choice(self.mode, MODES, "mode")
     _require(
       not self.reset_output_dir or self.mode in STARTING,
-      "--reset_output_dir begins a new run, and this mode needs one that is "
+      "`reset_output_dir` begins a new run, and this mode needs one that is "
       "there: take it away.",
       mode=self.mode,
     )
     _require(
       self.resume_from is None or self.mode in ("search", "train", "all"),
-      "--resume_from is for what goes on with a search or a training: take it "
+      "`resume_from` is for what goes on with a search or a training: take it "
       "away.",
       mode=self.mode,
       resume_from=self.resume_from,
@@ -754,32 +754,32 @@ class RunConfig:
     _require_choice(self.search_for, SEARCH_SPACES, "search_for")
     for name in ("log_every", "derive_samples", "derive_top"):
       value = getattr(self, name)
-      _require(value >= 1, f"--{name} must be at least 1.", **{name: value})
+      _require(value >= 1, f"`{name}` must be at least 1.", **{name: value})
     _require(
       self.derive_top <= self.derive_samples,
-      "--derive_top must not be above --derive_samples.",
+      "`derive_top` must not be above `derive_samples`.",
       derive_top=self.derive_top,
       derive_samples=self.derive_samples,
     )
     _require(
       0 <= self.seed < 2**31,
-      "--seed must be in [0, 2147483648).",
+      "`seed` must be in [0, 2147483648).",
       seed=self.seed,
     )
     _require(
       self.save_minutes >= 0,
-      "--save_minutes must not be negative.",
+      "`save_minutes` must not be negative.",
       save_minutes=self.save_minutes,
     )
     _require(
       self.mode != "import" or bool(self.import_checkpoint),
-      "--mode=import takes in a checkpoint of the original: add "
-      "--import_checkpoint=PREFIX, as outputs/model.ckpt-310.",
+      "`mode=import` takes in a checkpoint of the original: add "
+      "`import_checkpoint=PREFIX`, as outputs/model.ckpt-310.",
       import_checkpoint=self.import_checkpoint,
     )
     _require(
       bool(self.output_dir),
-      "--output_dir must name a folder.",
+      "`output_dir` must name a folder.",
       output_dir=repr(self.output_dir),
     )
 
@@ -809,20 +809,20 @@ class ExperimentConfig:
     is_text = self.data.data in TEXT_NAMES
     _require(
       is_text == self.search.reads_text,
-      "--search_for=rnn takes a text (--data=ptb, text or pydoc), the others "
+      "`search_for=rnn` takes a text (`data=ptb`, text or pydoc), the others "
       "take images.",
       search_for=self.run.search_for,
       data=self.data.data,
     )
     _require(
       self.run.mode != "import" or self.fixed_arc is not None,
-      "--mode=import needs the arc of the checkpoint, which its weights do not "
-      "tell: add --child_fixed_arc.",
+      "`mode=import` needs the arc of the checkpoint, which its weights do not "
+      "tell: add `child_fixed_arc`.",
       child_fixed_arc=self.fixed_arc,
     )
 
 
-# What each word of --search_for begins with.
+# What each word of `search_for` begins with.
 RECIPES = {
   "micro": ExperimentConfig(),
   "macro": ExperimentConfig(

@@ -6,7 +6,7 @@ import pathlib
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from enas_tf import errors, files
 
@@ -21,18 +21,21 @@ def prepare(folder: pathlib.Path, debug: bool) -> None:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def told(spell: Callable[[str], str] = str) -> Iterator[None]:
   """Within it, an error is one line on the error stream, and exit code 1.
 
   The traceback of an error that was not foreseen goes into the run's folder,
   for a report; `--debug` prints it.
+
+  Args:
+    spell: writes the settings in a message as the user gives them.
   """
   try:
     yield
   except errors.UserError as error:
     if _debug:
       traceback.print_exc()
-    _end(str(error))
+    _end(spell(str(error)))
   except Exception as error:
     if _debug:
       traceback.print_exc()

@@ -95,6 +95,22 @@ def define() -> None:
   )
 
 
+def spelled(text: str) -> str:
+  """Returns a text with its settings, which stand in backquotes, as flags.
+
+  >>> spelled("lower `batch_size`, or set `child_init=random`")
+  'lower --batch_size, or set --child_init=random'
+  """
+  return re.sub(r"`([a-z]\w*)((?:=[^`\s]*)?)`", _spell, text)
+
+
+def _spell(match: re.Match[str]) -> str:
+  name, value = match.groups()
+  if value in ("=True", "=False"):
+    return f"--{'' if value == '=True' else 'no'}{name}"
+  return f"--{name}{value}"
+
+
 def unknown_message(error: flags.UnrecognizedFlagError) -> str:
   """Returns what to say of a flag that does not exist."""
   name = error.flagname
@@ -186,8 +202,8 @@ def origins(
     return ""
   now = _flag_values(recorded)
   recipe = _flag_values(config.RECIPES[recorded.run.search_for])
-  found = re.findall(r"--(\w+)|\b(\w+)=", message, re.ASCII)
-  named = dict.fromkeys(flag or name for flag, name in found)
+  found = re.findall(r"`(\w+)|--(\w+)|\b(\w+)=", message, re.ASCII)
+  named = dict.fromkeys(a or b or c for a, b, c in found)
   notes = [
     f"--{name}={now[name]}"
     for name in named

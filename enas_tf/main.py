@@ -57,7 +57,9 @@ def _run(experiment: config.ExperimentConfig) -> None:
   if experiment.fixed_arc is not None:  # It needs no search.
     names = [name for name in names if name not in ("search", "derive")]
   try:
-    verbs.run(names, experiment, folder, _stop)
+    verbs.run(
+      names, experiment, folder, _stop, terminal.Terminal(spell=flags.spelled)
+    )
   finally:
     run_folder.bring_back(folder)  # If it was refused before it started.
 
@@ -71,7 +73,7 @@ def run() -> None:
   sys.stderr = terminal.LastingStream(sys.stderr)
   flags.define()
   _stop.install()
-  with failures.told():
+  with failures.told(flags.spelled):
     app.run(main, flags_parser=_parse)
 
 

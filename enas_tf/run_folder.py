@@ -21,7 +21,7 @@ _MANIFEST = "manifest.json"
 _LOCK = ".enas_tf.lock"
 _MARK = "enas_tf, process "  # What our lock begins with.
 _OLD = ".enas_tf.old"  # A run that is to be deleted waits in it.
-# Everything that a run writes, by its parts; --reset_output_dir deletes these.
+# Everything that a run writes, by its parts; `reset_output_dir` deletes these.
 _WRITTEN = (
   _MANIFEST,
   _LOCK,
@@ -84,7 +84,7 @@ def open_run(experiment: config.ExperimentConfig) -> pathlib.Path:
     if isinstance(error, errors.UserError):
       raise
     raise errors.OutputDirError(
-      "The output folder cannot be written: give another --output_dir, or "
+      "The output folder cannot be written: give another `output_dir`, or "
       "make room. Received: "
       f"output_dir={experiment.run.output_dir} ({error})"
     ) from error
@@ -117,7 +117,7 @@ def absolute(path: str) -> pathlib.Path:
     return pathlib.Path(path).expanduser().absolute()
   except RuntimeError as error:
     raise errors.OutputDirError(
-      "The home folder of that user is not known: write --output_dir without "
+      "The home folder of that user is not known: write `output_dir` without "
       f"the `~`. Received: output_dir={path}"
     ) from error
 
@@ -139,7 +139,7 @@ def recorded_config(folder: pathlib.Path) -> config.ExperimentConfig | None:
       raise
     raise errors.OutputDirError(
       "The manifest of the run is damaged, or of another version of enas_tf: "
-      "give another --output_dir, or --reset_output_dir to start over. "
+      "give another `output_dir`, or `reset_output_dir` to start over. "
       f"Received: {folder / _MANIFEST} ({type(error).__name__}: {error})"
     ) from error
 
@@ -249,7 +249,7 @@ def _check_ours(folder: pathlib.Path) -> None:
   if strange - {_OLD} and not _is_ours(folder):
     raise errors.OutputDirError(
       "The output folder holds files that are not of a run, and is left "
-      "alone: give an empty or a new folder as --output_dir. Received: "
+      "alone: give an empty or a new folder as `output_dir`. Received: "
       f"output_dir={folder}, with {sorted(strange)[:5]}"
     )
 
@@ -258,8 +258,8 @@ def _check_deletable(folder: pathlib.Path) -> None:
   """Raises OutputDirError unless all in a folder was written by a run."""
   if folder.is_symlink() or not folder.is_dir():
     raise errors.OutputDirError(
-      "--reset_output_dir deletes only the folder of a run, and no link: "
-      f"give another --output_dir. Received: output_dir={folder}"
+      "`reset_output_dir` deletes only the folder of a run, and no link: "
+      f"give another `output_dir`. Received: output_dir={folder}"
     )
   _check_ours(folder)
   _contents(folder, folder)
@@ -292,7 +292,7 @@ def _contents(folder: pathlib.Path, owner: pathlib.Path) -> list[pathlib.Path]:
   if strange:
     raise errors.OutputDirError(
       "The folder of the run holds files that the run did not write; nothing "
-      "is deleted: take them away, or give another --output_dir. Received: "
+      "is deleted: take them away, or give another `output_dir`. Received: "
       f"output_dir={owner}, other files="
       f"{sorted(str(path.relative_to(owner)) for path in strange)[:5]}"
     )
@@ -335,7 +335,7 @@ def _lock(folder: pathlib.Path) -> None:
     file.close()
     raise errors.OutputDirError(
       "The file of that name is not the lock of a run, and is left alone: "
-      f"give another --output_dir. Received: {folder / _LOCK}"
+      f"give another `output_dir`. Received: {folder / _LOCK}"
     )
   try:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -344,7 +344,7 @@ def _lock(folder: pathlib.Path) -> None:
     file.close()
     raise errors.OutputDirError(
       "Another process works in this output folder: wait for it, or give "
-      f"another --output_dir. Received: output_dir={folder}, held by {holder}"
+      f"another `output_dir`. Received: output_dir={folder}, held by {holder}"
     ) from None
   file.truncate(0)
   file.write(f"{_MARK}{os.getpid()}\n")

@@ -81,7 +81,7 @@ def test_damaged_file_falls_back(tmp_path):
   found = saver.restore()
   assert found.step == 1
   assert "checkpoint-000000002.npz" in found.damaged[0]
-  with pytest.raises(errors.CheckpointError, match="leave --resume_from out"):
+  with pytest.raises(errors.CheckpointError, match="leave `resume_from` out"):
     saver.restore(2)
   (tmp_path / "checkpoint-000000001.npz").write_bytes(b"")
   (tmp_path / "checkpoint-mine.npz").write_bytes(b"")

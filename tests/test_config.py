@@ -146,7 +146,7 @@ def test_an_impossible_value_names_its_flag(kind, given, flag):
   message = str(info.value)
   assert re.search(rf"--{flag}\b", message)
   value = list(given.values())[-1]
-  # The last that is given is at fault, except for a missing --data_path.
+  # The last that is given is at fault, except for a missing `data_path`.
   received = message.rsplit("Received: ")[1]
   missing = ("data_path=None", "data=ptb", "data=text")
   assert str(value) in received or received in missing
@@ -424,7 +424,7 @@ def test_json_round_trip(experiment):
 def test_from_dict_checks_the_values():
   value = dataclasses.asdict(config.ExperimentConfig())
   value["search"]["num_layers"] = 0
-  with pytest.raises(errors.ConfigError, match="--child_num_layers"):
+  with pytest.raises(errors.ConfigError, match="`child_num_layers`"):
     config.from_dict(value)
 
 

@@ -114,7 +114,7 @@ def test_foreign_folder_is_refused(tmp_path, files, reset):
 def test_file_in_the_place_of_the_folder(tmp_path, reset):
   path = tmp_path / "run"
   path.write_text("mine")
-  with pytest.raises(errors.OutputDirError, match="give another --output_dir"):
+  with pytest.raises(errors.OutputDirError, match="give another `output_dir`"):
     open_run(experiment(path, reset_output_dir=reset))
   assert path.read_text() == "mine"
 

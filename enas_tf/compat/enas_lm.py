@@ -152,8 +152,8 @@ def in_order(
       if len(value) != len(words):
         raise errors.DataError(
           "The checkpoint is of a text with another number of words: give "
-          "the text that it was trained on as --data and --data_path, and a "
-          f"--vocab_size of at least {len(value)}. Received: words="
+          "the text that it was trained on as `data` and `data_path`, and a "
+          f"`vocab_size` of at least {len(value)}. Received: words="
           f"{len(words)}, rows of the embedding={len(value)}"
         )
       ordered[name] = np.asarray(value)[rows]

@@ -14,21 +14,21 @@ _SIGNS = (
     "missing",
     r"layer_\d+/calibrate/pool_x/.*",
     "a reduction cell of the original's search reads one tensor twice; build "
-    "ours likewise, with faithful=True (--faithful)",
+    "ours likewise, with faithful=True (`faithful`)",
   ),
   (
     reading.MACRO_FINAL,
     "missing",
     r"layer_\d+/conv_\dx\d/w_depth",
     "the original's final macro child has plain convolutions where separable "
-    "ones were searched; build ours likewise, with faithful=True (--faithful)",
+    "ones were searched; build ours likewise, with faithful=True (`faithful`)",
   ),
   (
     None,
     "missing",
     r"aux_head/.*",
     "they are without an auxiliary head; build ours likewise, with "
-    "use_aux_heads=False (--nochild_use_aux_heads)",
+    "use_aux_heads=False (`child_use_aux_heads=False`)",
   ),
   (
     None,
@@ -41,7 +41,7 @@ _SIGNS = (
     "unused",
     r"aux_head/.*",
     "they are with an auxiliary head; build ours likewise, with "
-    "use_aux_heads=True (--child_use_aux_heads)",
+    "use_aux_heads=True (`child_use_aux_heads`)",
   ),
 )
 

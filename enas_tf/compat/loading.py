@@ -149,7 +149,7 @@ def _check_arc(kind: reading.Kind, arc, told: dict[str, str]) -> None:
   if not isinstance(arc, _ARCS[kind.space]):
     raise errors.CheckpointError(
       f"The checkpoint is of a {kind}: give the arc of one "
-      f"(--search_for={kind.space}). Received: arc={arc}"
+      f"(`search_for={kind.space}`). Received: arc={arc}"
     )
   claimed = reading.decisions_of(arc, told) if told else {}
   wrong = [

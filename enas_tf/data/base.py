@@ -117,7 +117,7 @@ def checked(images, labels, class_names, where: str) -> Split:
     raise errors.DataError(
       f"The images of {where} must have the shape [images, height, width, "
       f"channels], at least {MIN_SIZE} pixels high and wide: correct or resize "
-      "them, those of --data=folder by --image_size. Received: "
+      "them, those of `data=folder` by `image_size`. Received: "
       f"shape={images.shape}"
     )
   if not len(images) or len(images) != len(labels):

@@ -69,7 +69,7 @@ def _folder(name, path):
       return files.read_bytes(folder / file, _MOST_BYTES)
     except OSError as error:
       raise errors.DataError(
-        f"A file of {name} is missing or cannot be read: --data_path must be "
+        f"A file of {name} is missing or cannot be read: `data_path` must be "
         f"the folder with {', '.join(sum(_FILES[name][:2], []))}, or the "
         f"official archive. Received: data_path={errors.shorten(path)}, "
         f"{file} ({error.strerror})"
@@ -125,7 +125,7 @@ def _unpickle(file: str, content: bytes) -> dict:
   except Exception as error:  # A damaged pickle can raise anything.
     raise errors.DataError(
       f"The file {file} is not a CIFAR batch, or it is damaged: download it "
-      f"again, or correct --data_path. Received: {file} "
+      f"again, or correct `data_path`. Received: {file} "
       f"({errors.shorten(error)})"
     ) from error
 

@@ -35,8 +35,8 @@ def existing(data_path: str) -> pathlib.Path:
   except (OSError, ValueError, RuntimeError) as error:  # ~nobody, or too long.
     reason = error
   raise errors.DataError(
-    "--data_path does not exist: correct it, or choose data that need none, "
-    f"such as --data=digits or --data=pydoc. Received: "
+    "`data_path` does not exist: correct it, or choose data that need none, "
+    f"such as `data=digits` or `data=pydoc`. Received: "
     f"data_path={errors.shorten(data_path)} ({errors.shorten(reason)})"
   )
 
@@ -55,7 +55,7 @@ def entries(folder: pathlib.Path) -> list[os.DirEntry]:
       )
   except OSError as error:
     raise errors.DataError(
-      "A folder of --data_path cannot be read: correct it, or its "
+      "A folder of `data_path` cannot be read: correct it, or its "
       f"permissions. Received: {errors.shorten(folder)} ({error.strerror})"
     ) from error
 

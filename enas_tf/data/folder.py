@@ -73,9 +73,9 @@ def _classes(path: pathlib.Path):
 
 
 def _check_memory(shape, num_images: int, resizes: bool) -> None:
-  remedy, received = "add --image_size=N, a small one", f"shape={tuple(shape)}"
+  remedy, received = "add `image_size=N`, a small one", f"shape={tuple(shape)}"
   if resizes:
-    remedy, received = "lower --image_size", f"image_size={shape[0]}"
+    remedy, received = "lower `image_size`", f"image_size={shape[0]}"
   files.check_memory(
     math.prod(shape) * num_images,
     f"{num_images} images of this size",
@@ -98,7 +98,7 @@ def _list(folder: pathlib.Path) -> dict[str, list[str]]:
   if not classes or not all(classes.values()):
     empty = [name for name, images in classes.items() if not images]
     raise errors.DataError(
-      "--data_path must have a subfolder for each class, with .jpg, .png, "
+      "`data_path` must have a subfolder for each class, with .jpg, .png, "
       ".bmp or .gif images in it; or train/ and test/ with such subfolders. "
       f"Received: {errors.shorten(folder)}, classes without images: "
       f"{errors.shorten(empty)}"
@@ -122,7 +122,7 @@ def _checked_file(file: os.DirEntry) -> str:
     reason = error.strerror
   if reason:
     raise errors.DataError(
-      "An image of --data_path cannot be read: replace or delete it. Received: "
+      "An image of `data_path` cannot be read: replace or delete it. Received: "
       f"{errors.shorten(file.path)} ({reason})"
     )
   return file.path
@@ -160,7 +160,7 @@ def _split(classes, shape, resizes: bool):
     for file in names[done:]:
       _check(file, None if resizes else shape)
     raise errors.DataError(
-      "The images of --data_path cannot be read, though each alone can: give "
+      "The images of `data_path` cannot be read, though each alone can: give "
       "smaller or fewer ones, and change none while they are read. Received: "
       f"{errors.shorten(error)}"
     ) from error
@@ -183,7 +183,7 @@ def _decode_one(file):
     # Without the name of the graph's node.
     reason = str(error).splitlines()[0].rpartition("}} ")[2]
     raise errors.DataError(
-      "An image of --data_path cannot be read: it is damaged, too large or of "
+      "An image of `data_path` cannot be read: it is damaged, too large or of "
       "another format, so replace or delete it. Received: "
       f"{errors.shorten(os.fsdecode(file))} ({errors.shorten(reason)})"
     ) from error
@@ -194,7 +194,7 @@ def _check(file, shape):
   image = _decode_one(file)
   if shape is not None and image.shape != shape:
     raise errors.DataError(
-      "The images have different sizes: add --image_size=N to resize all "
+      "The images have different sizes: add `image_size=N` to resize all "
       "of them to N x N pixels. Received: "
       f"{errors.shorten(os.fsdecode(file))} has "
       f"{tuple(image.shape[:2])}, the first image has {tuple(shape[:2])}"

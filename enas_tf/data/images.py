@@ -73,7 +73,7 @@ def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
     num_valid = int(len(train) * data.valid_fraction + 0.5)
     if not 0 < num_valid < len(train):
       raise errors.DataError(
-        f"Of the training images of {where}, --valid_fraction leaves none for "
+        f"Of the training images of {where}, `valid_fraction` leaves none for "
         "the validation or none for the training: change it, or give more "
         f"images. Received: valid_fraction={data.valid_fraction}, "
         f"images={len(train)}, for validation={num_valid}"
@@ -95,8 +95,8 @@ def _read(data: config.DataConfig):
   if data.data == "folder":
     if not path.is_dir():
       raise errors.DataError(
-        "--data=folder needs a folder with a subfolder for each class: correct "
-        f"--data_path. Received: data_path={errors.shorten(path)}"
+        "`data=folder` needs a folder with a subfolder for each class: correct "
+        f"`data_path`. Received: data_path={errors.shorten(path)}"
       )
     return folder.read(path, data.image_size)
   if path is None:
@@ -114,8 +114,8 @@ def _download(name: str):
   except Exception as error:  # What a download raises depends on the network.
     raise errors.DataError(
       f"{name} could not be downloaded. Download it elsewhere (keras.datasets"
-      f".{name} names the address) and add --data_path=PATH, its folder, "
-      "archive or .npz file; or try --data=digits, which needs no download. "
+      f".{name} names the address) and add `data_path=PATH`, its folder, "
+      "archive or .npz file; or try `data=digits`, which needs no download. "
       f"Received: {errors.shorten(str(error) or repr(error))}"
     ) from error
 
@@ -125,7 +125,7 @@ def _digits():
     from sklearn import datasets  # An optional extra, and slow to import.
   except ImportError as error:
     raise errors.DataError(
-      "--data=digits reads the digits inside scikit-learn: run pip install "
+      "`data=digits` reads the digits inside scikit-learn: run pip install "
       f"'enas_tf[demo]'. Received: {error}"
     ) from error
   digits = datasets.load_digits()

@@ -35,7 +35,7 @@ def _idx(folder, name, magic, rank):
   found = [each for each in candidates if each.is_file()]
   if not found:
     raise errors.DataError(
-      f"--data_path must be a folder with {name} or {name}.gz and its three "
+      f"`data_path` must be a folder with {name} or {name}.gz and its three "
       f"sisters, or an .npz file. Received: data_path={errors.shorten(folder)}"
     )
   try:
@@ -44,7 +44,7 @@ def _idx(folder, name, magic, rank):
   except Exception as error:  # A damaged file can raise anything.
     raise errors.DataError(
       "An IDX file is damaged or of another format: download it again, or "
-      f"correct --data_path. Received: {errors.shorten(found[0])} "
+      f"correct `data_path`. Received: {errors.shorten(found[0])} "
       f"({errors.shorten(error)})"
     ) from error
 

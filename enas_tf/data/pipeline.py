@@ -77,13 +77,13 @@ def train_batches(
 def _check_sizes(split, dataset, batch_size, cutout_size) -> None:
   if batch_size > len(split):
     raise errors.DataError(
-      "A batch is larger than the data: lower --batch_size. Received: "
+      "A batch is larger than the data: lower `batch_size`. Received: "
       f"batch_size={batch_size}, images={len(split)}"
     )
   side = max(dataset.image_shape[:2])
   if cutout_size is not None and cutout_size > side:
     raise errors.ConfigError(
-      "Cutout would blank whole images: lower --child_cutout_size. Received: "
+      "Cutout would blank whole images: lower `child_cutout_size`. Received: "
       f"child_cutout_size={cutout_size}, pixels of an image's side={side}"
     )
 

@@ -85,13 +85,13 @@ def load(
   """
   if name not in _READERS:
     raise errors.ConfigError(
-      f"The text data sets are {', '.join(_READERS)}: change --data. "
+      f"The text data sets are {', '.join(_READERS)}: change `data`. "
       f"Received: data={name}"
     )
   if vocab_size is not None and vocab_size < _MIN_VOCAB_SIZE:
     raise errors.ConfigError(
       f"A vocabulary has {UNK}, {EOS} and at least one word: raise "
-      f"--vocab_size. Received: vocab_size={vocab_size}"
+      f"`vocab_size`. Received: vocab_size={vocab_size}"
     )
   token, read = _READERS[name]
   index = _Index()
@@ -101,7 +101,7 @@ def load(
     if (ids == index[EOS]).all():
       raise errors.DataError(
         f"The {part} part of the text has no words: give a longer text by "
-        "--data_path. Received: "
+        "`data_path`. Received: "
         f"data={name}, data_path={errors.shorten(path)}"
       )
   vocabulary = _vocabulary(parts[0], index, vocab_size)
@@ -125,8 +125,8 @@ def _checked(name: str, path: str | None) -> pathlib.Path | None:
     return None
   if path is None:
     raise errors.DataError(
-      f"--data={name} reads a text of yours: add --data_path=PATH, or try "
-      "--data=pydoc, which needs none. Received: data_path=None"
+      f"`data={name}` reads a text of yours: add `data_path=PATH`, or try "
+      "`data=pydoc`, which needs none. Received: data_path=None"
     )
   return files.existing(path)
 
@@ -135,7 +135,7 @@ def _read_ptb(path: pathlib.Path) -> list[Iterable[str]]:
   parts = _part_files(path)
   if parts is None:
     raise errors.DataError(
-      "--data=ptb needs a folder with ptb.train.txt, ptb.valid.txt and "
+      "`data=ptb` needs a folder with ptb.train.txt, ptb.valid.txt and "
       "ptb.test.txt, or train.txt, valid.txt and test.txt. Received: "
       f"data_path={errors.shorten(path)}"
     )
@@ -156,7 +156,7 @@ def _read_text(path: pathlib.Path) -> list[Iterable[str]]:
     ]
     if not texts:
       raise errors.DataError(
-        "--data=text needs a file, or a folder with .txt files in it. "
+        "`data=text` needs a file, or a folder with .txt files in it. "
         f"Received: data_path={errors.shorten(path)}"
       )
   return [_without_blank(_lines(texts))]
@@ -167,8 +167,8 @@ def _read_pydoc(path: None) -> list[Iterable[str]]:
     from pydoc_data import topics  # Not every system's Python brings it.
   except ImportError as error:
     raise errors.DataError(
-      "--data=pydoc reads the manual inside Python, which this one lacks: "
-      f"choose --data=text with --data_path=FILE. Received: {error}"
+      "`data=pydoc` reads the manual inside Python, which this one lacks: "
+      f"choose `data=text` with `data_path=FILE`. Received: {error}"
     ) from error
   text = "\n".join(topics.topics[key] for key in sorted(topics.topics))
   # Without what underlines headings and draws tables.
@@ -206,7 +206,7 @@ def _lines(texts: list[pathlib.Path]) -> Iterator[str]:
           start += len(raw)
     except OSError as error:
       raise errors.DataError(
-        "The text cannot be read: correct --data_path. Received: "
+        "The text cannot be read: correct `data_path`. Received: "
         f"{errors.shorten(text)} ({error.strerror})"
       ) from error
 
@@ -231,7 +231,7 @@ def _decoded(file: pathlib.Path, raw: bytes, start: int) -> list[str]:
   if "\0" in line:
     raise errors.DataError(
       "The text has a byte that is 0, as binary files and UTF-16 have: give a "
-      "text in UTF-8 by --data_path. Received: "
+      "text in UTF-8 by `data_path`. Received: "
       f"{errors.shorten(file)} (line at byte {start})"
     )
   return line.removesuffix("\n").removesuffix("\r").split("\r")
@@ -240,7 +240,7 @@ def _decoded(file: pathlib.Path, raw: bytes, start: int) -> list[str]:
 def _refusal(file: pathlib.Path, expected: str) -> errors.DataError:
   return errors.DataError(
     f"The text is too large: it must have {expected}, so give a part of it by "
-    f"--data_path. Received: {errors.shorten(file)}"
+    f"`data_path`. Received: {errors.shorten(file)}"
   )
 
 
@@ -258,7 +258,7 @@ class _Index(dict[str, int]):
     if len(self) >= _MOST_WORDS:
       raise errors.DataError(
         f"The text has more than {_MOST_WORDS:,} different words, so it is no "
-        "text or too long: give another one, or a part of it, by --data_path. "
+        "text or too long: give another one, or a part of it, by `data_path`. "
         f"Received: a word {errors.shorten(word)!r}"
       )
     self[word] = number = len(self)

@@ -44,7 +44,7 @@ def batched(ids: np.ndarray, batch_size: int) -> np.ndarray:
   length = len(ids) // batch_size
   if length < 2:
     raise errors.DataError(
-      "The text is too short for so many rows: lower --batch_size, or give a "
+      "The text is too short for so many rows: lower `batch_size`, or give a "
       f"longer text. Received: batch_size={batch_size}, words={len(ids)}"
     )
   return ids[: batch_size * length].reshape(batch_size, length)
@@ -132,8 +132,8 @@ def eval_windows(rows: np.ndarray, num_steps: int) -> Iterator[Window]:
 def _check_length(rows, num_steps) -> None:
   if windows_per_epoch(rows, num_steps) < 1:
     raise errors.DataError(
-      "The text is too short for one window: lower --batch_size or "
-      "--child_bptt_steps, or give a longer text. Received: "
+      "The text is too short for one window: lower `batch_size` or "
+      "`child_bptt_steps`, or give a longer text. Received: "
       f"num_steps={num_steps}, rows={rows.shape}"
     )
 

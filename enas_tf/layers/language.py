@@ -297,7 +297,7 @@ def _checked(words) -> tuple[str, ...]:
   if unknown:
     raise errors.ConfigError(
       "The functions of a cell must be among "
-      f"{', '.join(highway.FUNCTIONS)}: change --child_functions. Received: "
+      f"{', '.join(highway.FUNCTIONS)}: change `child_functions`. Received: "
       f"functions={','.join(unknown)}"
     )
   return lower

@@ -419,7 +419,7 @@ def get(word: str) -> Operation:
   """
   if word not in _REGISTRY:
     raise errors.ConfigError(
-      f"No operation is called {word!r}: correct --child_ops. Known are "
+      f"No operation is called {word!r}: correct `child_ops`. Known are "
       f"{', '.join(_REGISTRY)}. Received: op={word}"
     )
   return _REGISTRY[word]

@@ -70,7 +70,7 @@ def _check_sizes(child, variables) -> tuple[int, int]:
   if not num_cells or "stem_conv/kernel" not in variables:
     raise errors.CheckpointError(
       "These are not the variables of a micro supernet: search first "
-      "(--mode=search --search_for=micro) in the same --output_dir. Received: "
+      "(`mode=search` `search_for=micro`) in the same `output_dir`. Received: "
       f"names={sorted(variables)[:3]}"
     )
   found = num_cells - 2, variables["stem_conv/kernel"].shape[-1] // 3
@@ -80,8 +80,8 @@ def _check_sizes(child, variables) -> tuple[int, int]:
   if wanted != found:
     raise errors.ConfigError(
       "A child can begin with the shared weights only if it is as large as "
-      f"the supernet: set --child_num_layers={found[0]} and "
-      f"--child_out_filters={found[1]}, or --child_init=random. Received: "
+      f"the supernet: set `child_num_layers={found[0]}` and "
+      f"`child_out_filters={found[1]}`, or `child_init=random`. Received: "
       f"child_num_layers={wanted[0]}, child_out_filters={wanted[1]}"
     )
   return found
@@ -109,8 +109,8 @@ def _cells(
     if np.shape(value) != tuple(bank.rows.shape):
       raise errors.ConfigError(
         "The supernet was built for other nodes or operations: set "
-        "--child_num_cells and --child_ops as in the search, or "
-        f"--child_init=random. Received: child_num_cells={len(arc.normal)}, "
+        "`child_num_cells` and `child_ops` as in the search, or "
+        f"`child_init=random`. Received: child_num_cells={len(arc.normal)}, "
         f"child_ops={','.join(arc.ops)}"
       )
     bank.rows.assign(value)

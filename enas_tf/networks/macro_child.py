@@ -180,7 +180,7 @@ class FinalLayers:
       return stages
     if op not in macro.PAPER_OPS[:4]:
       raise errors.ConfigError(
-        "The original's final macro network has no pools: leave --faithful "
+        "The original's final macro network has no pools: leave `faithful` "
         f"out, or give an arc of convolutions. Received: op={op}"
       )
     return [operations.Conv(stages[0].kernel_size)]

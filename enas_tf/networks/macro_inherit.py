@@ -43,7 +43,7 @@ def from_supernet(
   if not {"bank/rows", "stem_conv/kernel"} <= sources.keys():
     raise errors.CheckpointError(
       "These are not the variables of a macro supernet: search first "
-      "(--mode=search --search_for=macro) in the same --output_dir. Received: "
+      "(`mode=search` `search_for=macro`) in the same `output_dir`. Received: "
       f"names={sorted(supernet_variables)[:3]}"
     )
   _check_sizes(child, arc, sources)
@@ -65,8 +65,8 @@ def _check_sizes(child, arc, sources) -> None:
   if filters != wanted or num_rows != rows_of_arc:
     raise errors.ConfigError(
       "A child can begin with the shared weights only if it is as large as "
-      "the supernet: give its --child_num_layers and "
-      f"--child_out_filters={filters}, or --child_init=random. Received: "
+      "the supernet: give its `child_num_layers` and "
+      f"`child_out_filters={filters}`, or `child_init=random`. Received: "
       f"child_num_layers={len(arc.layers)}, child_out_filters={wanted}"
     )
 

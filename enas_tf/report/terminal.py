@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 _BAR = 20  # Characters.
@@ -79,9 +79,13 @@ class Terminal:
 
   Args:
     stream: where to print; None is the standard output.
+    spell: writes the settings in a message as the user gives them.
   """
 
-  def __init__(self, stream: TextIO | None = None):
+  def __init__(
+    self, stream: TextIO | None = None, spell: Callable[[str], str] = str
+  ):
+    self._spell = spell
     self._stream = LastingStream(sys.stdout if stream is None else stream)
     self._is_tty = self._stream.isatty()
     self._has_bar = False
@@ -94,7 +98,7 @@ class Terminal:
 
   def say(self, message: str) -> None:
     """Prints a message on lines of its own."""
-    self._write((_CLEAR if self._has_bar else "") + message + "\n")
+    self._write((_CLEAR if self._has_bar else "") + self._spell(message) + "\n")
     self._has_bar = False
 
   def table(

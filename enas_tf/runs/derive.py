@@ -56,10 +56,10 @@ def _say_outdated(run: runs.Run, arc: str) -> None:
 
 
 def best_arc(family: family_lib.Family, folder: pathlib.Path) -> base.Arc:
-  """Returns the arc to train: --child_fixed_arc, or the one that was derived.
+  """Returns the arc to train: `child_fixed_arc`, or the one that was derived.
 
   Raises:
-    ArcError: if --child_fixed_arc is not an arc of the space.
+    ArcError: if `child_fixed_arc` is not an arc of the space.
     ConfigError: if there is neither.
   """
   space, fixed = family.final_space, family.experiment.fixed_arc
@@ -69,8 +69,8 @@ def best_arc(family: family_lib.Family, folder: pathlib.Path) -> base.Arc:
   if not path.exists():
     raise errors.ConfigError(
       "There is no arc yet, and so no trained child: search first, by "
-      "--mode=search, or train an arc of your own, by --mode=train and "
-      f"--child_fixed_arc. Received: output_dir={folder}"
+      "`mode=search`, or train an arc of your own, by `mode=train` and "
+      f"`child_fixed_arc`. Received: output_dir={folder}"
     )
   return space.parse(str(path))
 
@@ -83,7 +83,7 @@ def say_if_outdated(run: runs.Run) -> None:
     derived = files.read_json(path).get("search_step", steps[-1])
     if derived != steps[-1]:
       run.terminal.say(
-        "The search has gone on since this arc was derived: --mode=derive "
+        "The search has gone on since this arc was derived: `mode=derive` "
         "ranks anew."
       )
 

@@ -44,10 +44,10 @@ def _where(saver: checkpoints.Checkpoints, is_final: bool) -> str:
   if newest is None:
     return f"No checkpoint was saved yet. {again} starts over."
   if earlier:
-    # In a command that searches, too, --resume_from is of the search.
-    mode = "--mode=train " if is_final else ""
+    # In a command that searches, too, `resume_from` is of the search.
+    mode = "`mode=train` " if is_final else ""
     otherwise = (
-      f"{mode}--resume_from goes on from an earlier one of "
+      f"{mode}`resume_from` goes on from an earlier one of "
       f"{', '.join(map(str, earlier))}"
     )
   else:
@@ -59,7 +59,7 @@ def _where(saver: checkpoints.Checkpoints, is_final: bool) -> str:
 
 def _of_controller(controller: config.ControllerConfig) -> str:
   name = _furthest(controller, "lr", "entropy_weight", "skip_weight")
-  return f"Lower --controller_{name} ({getattr(controller, name)})"
+  return f"Lower `controller_{name}` ({getattr(controller, name)})"
 
 
 def _of_child(child: config.ChildConfig) -> str:
@@ -68,11 +68,11 @@ def _of_child(child: config.ChildConfig) -> str:
   # L2 alone makes weights grow from step to step, whatever is clipped.
   if growth > 1:
     name = _furthest(child, rate, "l2_reg")
-    return f"Lower --child_{name} ({getattr(child, name)})"
-  lower = f"Lower --child_{rate} ({getattr(child, rate)})"
+    return f"Lower `child_{name}` ({getattr(child, name)})"
+  lower = f"Lower `child_{rate}` ({getattr(child, rate)})"
   if child.clip_mode == "none":
-    return f"{lower} or clip: --child_clip_mode=global"
-  return f"{lower} or --child_grad_bound ({child.grad_bound})"
+    return f"{lower} or clip: `child_clip_mode=global`"
+  return f"{lower} or `child_grad_bound` ({child.grad_bound})"
 
 
 def _furthest(

@@ -1,4 +1,4 @@
-"""The search spaces that the verbs know, by the word of --search_for."""
+"""The search spaces that the verbs know, by the word of `search_for`."""
 
 from collections.abc import Callable
 

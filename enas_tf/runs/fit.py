@@ -22,7 +22,7 @@ _DESCRIPTION, _PROGRESS = "child.json", "training.json"
 def resume_step(run: runs.Run) -> int | None:
   """Returns the step of the checkpoint that a training goes on from.
 
-  --resume_from is of the search in a command that searches.
+  `resume_from` is of the search in a command that searches.
   """
   settings = run.experiment
   is_alone = settings.run.mode == "train" or settings.fixed_arc is not None
@@ -65,7 +65,7 @@ def load(
     model = keras.saving.load_model(folder / MODEL, compile=False)
   except Exception as error:  # Keras raises whatever a damaged file leads to.
     raise errors.CheckpointError(
-      "The trained child cannot be read: --mode=train writes it anew from its "
+      "The trained child cannot be read: `mode=train` writes it anew from its "
       "checkpoints or, after its folder was moved away, train it again. "
       f"Received: {folder / MODEL} "
       f"({type(error).__name__}: {error})"
@@ -79,7 +79,7 @@ def load(
   if reason:
     raise errors.CheckpointError(
       "The description of the trained child is missing or damaged: restore it "
-      "from a backup, or train the child again, by --mode=train, after its "
+      "from a backup, or train the child again, by `mode=train`, after its "
       f"folder was moved away. Received: {path} ({reason})"
     )
   return model, description
@@ -93,21 +93,21 @@ def _check_finished(folder: pathlib.Path, arc: str) -> None:
     others = sorted(each.parent.name for each in trained)
     raise errors.CheckpointError(
       "There is no trained child of this arc in the output folder: train it "
-      "first, by --mode=train"
-      + (", or name another by --child_fixed_arc" if others else "")
+      "first, by `mode=train`"
+      + (", or name another by `child_fixed_arc`" if others else "")
       + f". Received: arc={arc}, folder={folder}, trained={others[:5]}"
     )
   epochs, num_epochs = (progress.get(x) for x in ("epochs", "num_epochs"))
   if not isinstance(epochs, int) or not isinstance(num_epochs, int):
     raise errors.CheckpointError(
-      "The record of the training's progress is damaged: --mode=train writes "
+      "The record of the training's progress is damaged: `mode=train` writes "
       f"it anew. Received: {path}"
     )
   if epochs != num_epochs:
     raise errors.CheckpointError(
       f"The training of this child is not finished: {epochs} of {num_epochs} "
-      "epochs are done. Go on with it, by --mode=train, or end it where it "
-      f"is, by --mode=train --final_num_epochs={max(epochs, 1)}. "
+      "epochs are done. Go on with it, by `mode=train`, or end it where it "
+      f"is, by `mode=train` `final_num_epochs={max(epochs, 1)}`. "
       f"Received: arc={arc}, folder={folder}"
     )
 
@@ -135,7 +135,7 @@ def begin(
   if path.exists() and _is_imported(path):
     raise errors.OutputDirError(
       "The child of that arc was imported, and a training would replace it: "
-      f"give another --output_dir. Received: folder={folder}"
+      f"give another `output_dir`. Received: folder={folder}"
     )
   run.record()
   if epoch >= num_epochs:

@@ -164,7 +164,7 @@ class ImageFamily(family.Family):
     if self.experiment.search.ops != self.experiment.final.ops:
       raise errors.ConfigError(
         "The child and the supernet must have the same operations, in the "
-        "same order: correct --child_ops, or give --child_init=random. "
+        "same order: correct `child_ops`, or give `child_init=random`. "
         f"Received: child_ops={','.join(self.experiment.final.ops)}, the "
         f"supernet's {','.join(self.experiment.search.ops)}"
       )
@@ -192,8 +192,8 @@ class ImageFamily(family.Family):
       or classes != dataset.num_classes
     ):
       raise errors.DataError(
-        "The checkpoint is of a child for other images: give the --data and "
-        "--data_path that it was trained on. Received: "
+        "The checkpoint is of a child for other images: give the `data` and "
+        "`data_path` that it was trained on. Received: "
         f"channels={dataset.image_shape[-1]}, trained on "
         f"{model.input_shape[-1]}; classes={dataset.num_classes}, trained on "
         f"{classes}"
@@ -233,8 +233,8 @@ class ImageFamily(family.Family):
       or list(dataset.image_shape) != description["image_shape"]
     ):
       raise errors.DataError(
-        "The child was trained on other images: give the --data and "
-        "--data_path of its training. Received: "
+        "The child was trained on other images: give the `data` and "
+        "`data_path` of its training. Received: "
         f"image_shape={list(dataset.image_shape)}, trained on "
         f"{description['image_shape']}"
       )
@@ -265,6 +265,6 @@ class ImageFamily(family.Family):
 
 def _of_final(message: str) -> str:
   """Returns a message about a batch with the flag of the final child's."""
-  return message.replace("--batch_size", "--final_batch_size").replace(
+  return message.replace("`batch_size`", "`final_batch_size`").replace(
     "batch_size=", "final_batch_size="
   )

@@ -7,13 +7,13 @@ from enas_tf.runs import run as runs
 
 
 def run(family: family_lib.Family, run: runs.Run) -> None:
-  """Leaves the child of --import_checkpoint as if it had been trained here."""
+  """Leaves the child of `import_checkpoint` as if it had been trained here."""
   arc = derive.best_arc(family, run.folder)
   folder = family.final_folder(run.folder, arc)
   if checkpoints.steps(folder / "checkpoints"):
     raise errors.OutputDirError(
       "The output folder holds the training of a child of that arc, which an "
-      "import would mix up: give another --output_dir. Received: "
+      "import would mix up: give another `output_dir`. Received: "
       f"folder={folder}"
     )
   checkpoint = family.experiment.run.import_checkpoint

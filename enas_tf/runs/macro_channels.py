@@ -33,11 +33,11 @@ class MacroChannelsFamily(macro.MacroFamily):
   def inherit(self, model, arc, supernet_variables):
     raise errors.ConfigError(
       "A child with channel ranges begins with random weights: leave "
-      "--child_init out. Received: child_init=supernet"
+      "`child_init` out. Received: child_init=supernet"
     )
 
 
 def choose(experiment) -> macro.MacroFamily:
-  """Returns the family that --controller_search_whole_channels asks for."""
+  """Returns the family that `controller_search_whole_channels` asks for."""
   is_whole = experiment.controller.search_whole_channels
   return (macro.MacroFamily if is_whole else MacroChannelsFamily)(experiment)

@@ -237,8 +237,8 @@ class RnnFamily(family.Family):
   def evaluate(self, model, description):
     if list(self._text.vocabulary) != description["vocabulary"]:
       raise errors.DataError(
-        "The child was trained on a text of other words: give the --data, "
-        "--data_path and --vocab_size of its training. Received: data="
+        "The child was trained on a text of other words: give the `data`, "
+        "`data_path` and `vocab_size` of its training. Received: data="
         f"{self._text.name}, trained on {description['data']}"
       )
     evaluator = perplexity.Perplexity(model)

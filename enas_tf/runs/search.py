@@ -134,7 +134,7 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
   if resumed and position.epoch >= plan.num_epochs:
     run.record()
     run.terminal.say(
-      f"The search is done, {position.epoch} epochs; a higher --num_epochs "
+      f"The search is done, {position.epoch} epochs; a higher `num_epochs` "
       "makes it longer."
     )
     return
@@ -213,7 +213,7 @@ def restore(family: family_lib.Family, folder: pathlib.Path) -> Position:
   if checkpoint(family, folder, position).restore() is None:
     raise errors.CheckpointError(
       "There is no search in the output folder: search first, by "
-      f"--mode=search. Received: output_dir={folder}"
+      f"`mode=search`. Received: output_dir={folder}"
     )
   # Within an epoch, moves of the weights are postponed.
   family.parts.child.flush()

@@ -6,7 +6,7 @@ from enas_tf.runs import run as runs
 
 
 def run(family: family_lib.Family, run: runs.Run) -> None:
-  """Trains the arc of --child_fixed_arc, or the one that was derived."""
+  """Trains the arc of `child_fixed_arc`, or the one that was derived."""
   arc = derive.best_arc(family, run.folder)
   derive.say_if_outdated(run)
   family.check_final()

@@ -38,13 +38,13 @@ def run(
   experiment: config.ExperimentConfig,
   folder: pathlib.Path,
   stop: stopping.Stop,
+  terminal: terminals.Terminal,
 ) -> None:
   """Runs the verbs in order, in the run's folder."""
   logging.set_verbosity(logging.WARNING)  # TensorFlow's notes on saving.
   if not experiment.run.debug:
     # AutoGraph warns where it finds no room for its temporary files.
     tf.get_logger().setLevel("ERROR")
-  terminal = terminals.Terminal()
   terminal.say(f"The run's folder is {_shown(folder)}.")
   # Ours have seeds by name; this is for layers of others that have none.
   keras.utils.set_random_seed(experiment.run.seed)
@@ -59,7 +59,7 @@ def run(
   for name in names:
     _VERBS[name](family, context)
     if stop.requested():  # In the last step.
-      context.end(f"the end of --mode={name}")
+      context.end(f"the end of `mode={name}`")
   terminal.say(f"Everything is in {folder}. Look at it with:")
   terminal.say(f"  tensorboard --logdir {shlex.quote(_shown(folder))}")
 

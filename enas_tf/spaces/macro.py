@@ -176,7 +176,7 @@ class MacroSpace(base.Space):
     if op not in self.ops:
       raise errors.ArcError(
         f"The operation {op!r} is not in this space "
-        f"({', '.join(self.ops)}): add it to --child_ops. "
+        f"({', '.join(self.ops)}): add it to `child_ops`. "
         f"Received: {place}={op}"
       )
     return self.ops.index(op)
@@ -186,13 +186,13 @@ def check_size(num_layers: int, ops: Sequence[str]) -> None:
   """Raises ConfigError unless networks can be made of so many layers of ops."""
   if num_layers < 1:
     raise errors.ConfigError(
-      "A network needs at least one layer: raise --child_num_layers. "
+      "A network needs at least one layer: raise `child_num_layers`. "
       f"Received: num_layers={num_layers}"
     )
   if not ops or len(set(ops)) != len(ops):
     raise errors.ConfigError(
       "The operations must be one or more different words: change "
-      f"--child_ops. Received: ops={','.join(ops)}"
+      f"`child_ops`. Received: ops={','.join(ops)}"
     )
 
 
@@ -206,7 +206,7 @@ def check_skips(skips: Sequence[Sequence[int]], num_layers: int) -> None:
   if len(skips) != num_layers:
     raise errors.ArcError(
       f"An arc of this macro space has {num_layers} layers: change the "
-      f"arc, or set --child_num_layers={len(skips)}. "
+      f"arc, or set `child_num_layers={len(skips)}`. "
       f"Received: {len(skips)} layers"
     )
   for i, bits in enumerate(skips):

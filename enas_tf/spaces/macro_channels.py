@@ -2,7 +2,7 @@
 
 As in the macro space, the layers stand in a row and have skip connections. But
 a layer is not one operation: it concatenates a range of the output channels of
-each (the original's --nocontroller_search_whole_channels).
+each (the original's `controller_search_whole_channels=False`).
 """
 
 import dataclasses
@@ -117,7 +117,7 @@ class MacroChannelsSpace(base.Space):
     macro.check_size(self.num_layers, self.ops)
     if self.out_filters < 1:
       raise errors.ConfigError(
-        "An operation needs at least one channel: raise --child_out_filters. "
+        "An operation needs at least one channel: raise `child_out_filters`. "
         f"Received: out_filters={self.out_filters}"
       )
 
@@ -176,7 +176,7 @@ class MacroChannelsSpace(base.Space):
     if out_filters != self.out_filters:
       raise errors.ArcError(
         f"An arc of this {self.name} space chooses among {self.out_filters} "
-        f"channels: change the arc, or set --child_out_filters={out_filters}. "
+        f"channels: change the arc, or set `child_out_filters={out_filters}`. "
         f"Received: out_filters={out_filters}"
       )
     macro.check_skips([skips for _, skips in layers], self.num_layers)
@@ -206,7 +206,7 @@ class MacroChannelsSpace(base.Space):
     if set(ranges) != set(self.ops):
       raise errors.ArcError(
         f"A layer takes channels of each operation ({', '.join(self.ops)}): "
-        "change the layer, or --child_ops. "
+        "change the layer, or `child_ops`. "
         f"Received: {place}={', '.join(map(str, ranges))}"
       )
     row = []

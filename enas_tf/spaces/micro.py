@@ -123,13 +123,13 @@ class MicroSpace(base.Space):
   def __post_init__(self):
     if self.num_cells < 1:
       raise errors.ConfigError(
-        "A cell needs at least one node: raise --child_num_cells. "
+        "A cell needs at least one node: raise `child_num_cells`. "
         f"Received: num_cells={self.num_cells}"
       )
     if not self.ops or len(set(self.ops)) != len(self.ops):
       raise errors.ConfigError(
         "The operations must be one or more different words: change "
-        f"--child_ops. Received: ops={','.join(self.ops)}"
+        f"`child_ops`. Received: ops={','.join(self.ops)}"
       )
 
   @functools.cached_property
@@ -210,7 +210,7 @@ class MicroSpace(base.Space):
     if op not in self.ops:
       raise errors.ArcError(
         f"The operation {op!r} is not in this space "
-        f"({', '.join(self.ops)}): add it to --child_ops. "
+        f"({', '.join(self.ops)}): add it to `child_ops`. "
         f"Received: {place}={op}"
       )
     return self.ops.index(op)

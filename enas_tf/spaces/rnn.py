@@ -149,13 +149,13 @@ class RnnSpace(base.Space):
     if self.num_nodes < 1:
       raise errors.ConfigError(
         "A cell needs at least one node after node 0: raise "
-        f"--child_num_nodes. Received: num_nodes={self.num_nodes}"
+        f"`child_num_nodes`. Received: num_nodes={self.num_nodes}"
       )
     words = {word.lower() for word in self.functions}
     if not words or len(words) != len(self.functions):
       raise errors.ConfigError(
         "The functions must be one or more different words: change "
-        f"--child_functions. Received: functions={','.join(self.functions)}"
+        f"`child_functions`. Received: functions={','.join(self.functions)}"
       )
 
   @functools.cached_property
@@ -252,7 +252,7 @@ class RnnSpace(base.Space):
     if len(nodes) != self.num_nodes:
       raise errors.ArcError(
         f"An arc of this RNN space has {self.num_nodes} nodes after node 0: "
-        f"change the arc, or set --child_num_nodes={len(nodes)}. "
+        f"change the arc, or set `child_num_nodes={len(nodes)}`. "
         f"Received: {len(nodes)} nodes"
       )
     first = FIRST_FUNCTION if first is None else first
@@ -273,7 +273,7 @@ class RnnSpace(base.Space):
     if str(function).lower() not in words:
       raise errors.ArcError(
         f"The function {function!r} is not in this space "
-        f"({', '.join(self.functions)}): add it to --child_functions. "
+        f"({', '.join(self.functions)}): add it to `child_functions`. "
         f"Received: {place}={function}"
       )
     return words.index(str(function).lower())

@@ -171,7 +171,7 @@ def test_words_are_in_our_order(tmp_path):
     (
       MICRO,
       dict(arc=macro.MacroSpace(3).parse("0 1 0 2 0 0"), image_size=32),
-      "--search_for=micro",
+      "`search_for=micro`",
     ),
     (
       MICRO,

@@ -27,17 +27,17 @@ def refused(match, hold_out=True, **settings):
   return message
 
 
-# --data_path itself, with every data set that takes one.
+# `data_path` itself, with every data set that takes one.
 
 PATHS = {
-  "no such user": ("~nosuchuser/data", "--data_path does not exist"),
-  "name too long": ("x" * 300, "--data_path does not exist.*too long"),
-  "path too long": ("x/" * 50_000, "--data_path does not exist.*too long"),
-  "empty": ("", "--data_path does not exist"),
-  "NUL": ("a\0b", "--data_path does not exist"),
-  "missing": ("/nowhere/at/all", "--data_path does not exist"),
-  "below a file": (__file__ + "/data", "--data_path does not exist"),
-  "device": ("/dev/zero", "--data_path must be|needs a folder|missing"),
+  "no such user": ("~nosuchuser/data", "`data_path` does not exist"),
+  "name too long": ("x" * 300, "`data_path` does not exist.*too long"),
+  "path too long": ("x/" * 50_000, "`data_path` does not exist.*too long"),
+  "empty": ("", "`data_path` does not exist"),
+  "NUL": ("a\0b", "`data_path` does not exist"),
+  "missing": ("/nowhere/at/all", "`data_path` does not exist"),
+  "below a file": (__file__ + "/data", "`data_path` does not exist"),
+  "device": ("/dev/zero", "`data_path` must be|needs a folder|missing"),
 }
 
 
@@ -63,7 +63,7 @@ def test_something_else_in_the_place_of_the_data(tmp_path, name, place):
   else:
     path.write_text("some text\n" * 100 * (place == "text file"))
   message = refused("Received", data=name, data_path=str(path))
-  assert "--data_path" in message or "official Python archive" in message
+  assert "`data_path`" in message or "official Python archive" in message
 
 
 # Class folders. Each function spoils a good folder of 2 x 10 images.
@@ -273,7 +273,7 @@ FOLDERS = {
   one_class: "at least two classes",
   only_hidden_images: "classes without images",
   one_image_each: "at least two images each",
-  one_by_one_pixels: "at least 4 pixels.*--image_size",
+  one_by_one_pixels: "at least 4 pixels.*`image_size`",
 }
 
 
@@ -300,14 +300,14 @@ def test_two_images_in_all(tmp_path):
 def test_a_split_without_images(tmp_path, fraction):
   test_folder.write(tmp_path, num=10)
   settings = {"data": "folder", "data_path": str(tmp_path)}
-  refused("--valid_fraction", valid_fraction=fraction, **settings)
+  refused("`valid_fraction`", valid_fraction=fraction, **settings)
 
 
 @pytest.mark.parametrize("size", [10**5, 10**6, 10**9])
 def test_an_image_size_beyond_the_memory(tmp_path, size):
   test_folder.write(tmp_path, num=10)
   settings = {"data": "folder", "data_path": str(tmp_path)}
-  refused("GiB of memory.*lower --image_size", image_size=size, **settings)
+  refused("GiB of memory.*lower `image_size`", image_size=size, **settings)
 
 
 def test_images_beyond_the_memory(tmp_path, monkeypatch):
@@ -316,7 +316,7 @@ def test_images_beyond_the_memory(tmp_path, monkeypatch):
   settings = {"data": "folder", "data_path": str(tmp_path)}
   assert images.load(config.DataConfig(**settings), hold_out=True)
   monkeypatch.setattr(files, "most_memory", lambda: 20 * 8 * 8 * 3 - 1)
-  refused("GiB of memory.*add --image_size=N", **settings)
+  refused("GiB of memory.*add `image_size=N`", **settings)
 
 
 def test_odd_names_that_are_read(tmp_path):
@@ -467,7 +467,7 @@ def test_idx_files(tmp_path, kind, compress):
 def test_idx_files_that_are_folders(tmp_path):
   for name in test_mnist.NAMES:
     (tmp_path / name).mkdir()
-  refused("--data_path must be", data="mnist", data_path=str(tmp_path))
+  refused("`data_path` must be", data="mnist", data_path=str(tmp_path))
 
 
 @pytest.mark.parametrize("batch_size", [5, 10**9])

@@ -23,12 +23,12 @@ def refused(match, name, path):
 
 
 PATHS = {
-  "no such user": ("~nosuchuser/data", "--data_path does not exist"),
-  "name too long": ("x" * 300, "--data_path does not exist.*too long"),
-  "path too long": ("x/" * 50_000, "--data_path does not exist.*too long"),
-  "empty": ("", "--data_path does not exist"),
-  "NUL": ("a\0b", "--data_path does not exist"),
-  "missing": ("/nowhere/at/all", "--data_path does not exist"),
+  "no such user": ("~nosuchuser/data", "`data_path` does not exist"),
+  "name too long": ("x" * 300, "`data_path` does not exist.*too long"),
+  "path too long": ("x/" * 50_000, "`data_path` does not exist.*too long"),
+  "empty": ("", "`data_path` does not exist"),
+  "NUL": ("a\0b", "`data_path` does not exist"),
+  "missing": ("/nowhere/at/all", "`data_path` does not exist"),
   "device": ("/dev/zero", "no regular file|needs a folder"),
 }
 
@@ -176,7 +176,7 @@ def test_ends_of_lines_are_those_of_python(tmp_path, content, mark):
 
 @pytest.mark.parametrize("batch_size", [400, 10**9, 10**30])
 def test_more_rows_than_words(batch_size):
-  with pytest.raises(errors.DataError, match="lower --batch_size"):
+  with pytest.raises(errors.DataError, match="lower `batch_size`"):
     text_windows.batched(np.arange(500, dtype=np.int32), batch_size)
 
 
@@ -184,5 +184,5 @@ def test_more_rows_than_words(batch_size):
 def test_windows_longer_than_the_text(num_steps):
   rows = text_windows.batched(np.arange(500, dtype=np.int32), 5)
   for make in (text_windows.windows, text_windows.random_windows):
-    with pytest.raises(errors.DataError, match="--child_bptt_steps"):
+    with pytest.raises(errors.DataError, match="`child_bptt_steps`"):
       make(rows, num_steps, 0)

@@ -124,7 +124,7 @@ def test_different_sizes(tmp_path):
   write(tmp_path)
   Image.fromarray(pixels(0, 8, 9)).save(tmp_path / "dog" / "003.png")
   with pytest.raises(
-    errors.DataError, match=r"--image_size=N.*003.png has \(8, 9\).*\(8, 8\)"
+    errors.DataError, match=r"`image_size=N`.*003.png has \(8, 9\).*\(8, 8\)"
   ):
     folder.read(tmp_path, None)
 

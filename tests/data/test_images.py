@@ -109,9 +109,9 @@ def test_floats_are_refused(tmp_path):
 
 
 def test_nothing_left_to_train_on(tmp_path):
-  with pytest.raises(errors.DataError, match="--valid_fraction"):
+  with pytest.raises(errors.DataError, match="`valid_fraction`"):
     load(tmp_path, settings={"valid_fraction": 0.99})
-  with pytest.raises(errors.DataError, match="--valid_fraction"):
+  with pytest.raises(errors.DataError, match="`valid_fraction`"):
     load(tmp_path, settings={"valid_fraction": 0.01})
 
 
@@ -141,7 +141,7 @@ def test_npz_never_unpickles(tmp_path):
 
 def test_missing_path(tmp_path):
   data = config.DataConfig(data_path=str(tmp_path / "absent"))
-  with pytest.raises(errors.DataError, match="--data_path does not.*absent"):
+  with pytest.raises(errors.DataError, match="`data_path` does not.*absent"):
     images.load(data, hold_out=True)
 
 
@@ -149,7 +149,7 @@ def test_folder_that_is_a_file(tmp_path):
   path = tmp_path / "file"
   path.touch()
   data = config.DataConfig(data="folder", data_path=str(path))
-  with pytest.raises(errors.DataError, match="--data=folder needs a folder"):
+  with pytest.raises(errors.DataError, match="`data=folder` needs a folder"):
     images.load(data, hold_out=True)
 
 
@@ -167,7 +167,7 @@ def test_download_fails(monkeypatch, message):
 
   monkeypatch.setattr(keras.datasets.cifar10, "load_data", load_data)
   with pytest.raises(
-    errors.DataError, match=r"--data_path=PATH.*--data=digits.*Received: \S"
+    errors.DataError, match=r"`data_path=PATH`.*`data=digits`.*Received: \S"
   ) as caught:
     images.load(config.DataConfig(), hold_out=True)
   assert "\n" not in str(caught.value)

@@ -148,7 +148,7 @@ def test_shapes_are_static():
 
 def test_batch_larger_than_the_data():
   dataset = make()
-  with pytest.raises(errors.DataError, match="--batch_size.*images=10"):
+  with pytest.raises(errors.DataError, match="`batch_size`.*images=10"):
     take(dataset, 1, batch_size=11)
   assert len(take(dataset, 1, batch_size=10)[0][1]) == 10
 

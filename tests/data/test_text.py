@@ -153,13 +153,13 @@ def test_pydoc_needs_nothing():
 
 def test_python_without_its_manual(monkeypatch):
   monkeypatch.setitem(sys.modules, "pydoc_data", None)
-  with pytest.raises(errors.DataError, match="--data=text"):
+  with pytest.raises(errors.DataError, match="`data=text`"):
     text.load("pydoc")
 
 
 @pytest.mark.parametrize("name", ["ptb", "text"])
 def test_a_path_is_needed(name, tmp_path):
-  with pytest.raises(errors.DataError, match="add --data_path=PATH"):
+  with pytest.raises(errors.DataError, match="add `data_path=PATH`"):
     text.load(name)
   missing = tmp_path / "missing"
   with pytest.raises(errors.DataError, match=f"not exist.*{missing}"):
@@ -204,7 +204,7 @@ def test_an_empty_part_is_named(tmp_path, part, content):
 
 
 def test_impossible_settings():
-  with pytest.raises(errors.ConfigError, match="--vocab_size"):
+  with pytest.raises(errors.ConfigError, match="`vocab_size`"):
     text.load("pydoc", vocab_size=2)
   with pytest.raises(errors.ConfigError, match="ptb, text, pydoc"):
     text.load("wikitext")

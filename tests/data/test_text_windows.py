@@ -119,7 +119,7 @@ def test_eval_windows_have_every_word_once(num_steps):
 
 def test_too_many_rows():
   assert text_windows.batched(IDS, 13).shape == (13, 2)
-  with pytest.raises(errors.DataError, match="--batch_size.*words=26"):
+  with pytest.raises(errors.DataError, match="`batch_size`.*words=26"):
     text_windows.batched(IDS, 14)
 
 

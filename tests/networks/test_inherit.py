@@ -144,7 +144,7 @@ def test_other_sizes_name_the_flags(changed):
   arc = SPACE.parse(ARCS["pools"])
   child = build_child(arc, **changed)
   with pytest.raises(
-    errors.ConfigError, match="--child_num_layers=3 and --child_out_filters=4"
+    errors.ConfigError, match="`child_num_layers=3` and `child_out_filters=4`"
   ) as error:
     inherit.from_supernet(child, arc, variables_of(build_supernet()))
   ((name, value),) = changed.items()
@@ -162,12 +162,12 @@ def test_another_space_names_the_flags(space):
   arc = space.decode([0] * space.num_decisions)
   child = build_child(arc, num_cells=space.num_cells, ops=space.ops)
   with pytest.raises(
-    errors.ConfigError, match="--child_num_cells and --child_ops"
+    errors.ConfigError, match="`child_num_cells` and `child_ops`"
   ):
     inherit.from_supernet(child, arc, variables_of(build_supernet()))
 
 
 def test_other_variables_are_refused():
   arc = SPACE.parse(ARCS["pools"])
-  with pytest.raises(errors.CheckpointError, match="--mode=search"):
+  with pytest.raises(errors.CheckpointError, match="`mode=search`"):
     inherit.from_supernet(build_child(arc), arc, {"w": np.zeros(1)})

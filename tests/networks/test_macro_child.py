@@ -172,7 +172,7 @@ def test_every_operation_in_its_final_form(op, faithful):
   arc = space.decode([OPS.index(op), OPS.index(op), 1])
   options = dict(num_layers=2, ops=OPS, faithful=faithful)
   if faithful and op not in macro.PAPER_OPS[:4]:
-    with pytest.raises(errors.ConfigError, match=f"--faithful.*op={op}$"):
+    with pytest.raises(errors.ConfigError, match=f"`faithful`.*op={op}$"):
       build(arc, **options)
     return
   model = randomize(build(arc, **options))

@@ -156,7 +156,7 @@ def test_other_filters_name_the_flags():
   before = [v.numpy() for v in child.variables]
   with pytest.raises(
     errors.ConfigError,
-    match="--child_out_filters=4.*--child_init=random.*child_out_filters=6$",
+    match="`child_out_filters=4`.*`child_init=random`.*child_out_filters=6$",
   ):
     macro_inherit.from_supernet(child, arc, variables_of(build_supernet()))
   for value, variable in zip(before, child.variables, strict=True):
@@ -170,7 +170,7 @@ def test_other_layers_or_operations_name_the_flags(space):
   arc = space.random(np.random.default_rng(0))
   with pytest.raises(
     errors.ConfigError,
-    match=f"--child_num_layers.*child_num_layers={space.num_layers}, ",
+    match=f"`child_num_layers`.*child_num_layers={space.num_layers}, ",
   ):
     macro_inherit.from_supernet(
       build_child(arc), arc, variables_of(build_supernet())
@@ -183,5 +183,5 @@ def test_other_layers_or_operations_name_the_flags(space):
 )
 def test_other_variables_are_refused(variables):
   arc = SPACE.parse(ARCS["pools"])
-  with pytest.raises(errors.CheckpointError, match="--search_for=macro"):
+  with pytest.raises(errors.CheckpointError, match="`search_for=macro`"):
     macro_inherit.from_supernet(build_child(arc), arc, variables)

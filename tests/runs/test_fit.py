@@ -41,7 +41,7 @@ def test_a_child_whose_training_is_not_finished(tmp_path, is_saved):
   if is_saved:
     fit.save(build(), {}, tmp_path)
   fit.note_progress(tmp_path, 2, 40)
-  words = "2 of 40 epochs.*--final_num_epochs=2"
+  words = "2 of 40 epochs.*`final_num_epochs=2`"
   with pytest.raises(errors.CheckpointError, match=words):
     fit.load(tmp_path, "0 1")
 

@@ -101,7 +101,7 @@ def test_on_the_command_line(trained, tmp_path):
 
   def command(*flags):
     process = subprocess.run(
-      [sys.executable, "-m", "enas_tf.main", f"--output_dir={folder}", *flags],
+      [sys.executable, "-m", "enas_tf.main", f"`output_dir={folder}`", *flags],
       cwd=ROOT,
       capture_output=True,
       text=True,
@@ -112,16 +112,16 @@ def test_on_the_command_line(trained, tmp_path):
     return process.stdout
 
   said = command(
-    "--mode=import",
-    f"--import_checkpoint={prefix}",
-    "--data=digits",
-    f"--child_fixed_arc={FIXED['micro']}",
-    "--child_num_cells=1",
+    "`mode=import`",
+    f"`import_checkpoint={prefix}`",
+    "`data=digits`",
+    f"`child_fixed_arc={FIXED['micro']}`",
+    "`child_num_cells=1`",
   )
   assert "Imported the child of 0 0 1 4 1 1 0 2" in said
-  command("--mode=evaluate")
+  command("`mode=evaluate`")
   assert read(folder, "evaluation.json") == read(run, "evaluation.json")
-  command("--mode=export")
+  command("`mode=export`")
   assert (folder / "export" / "saved_model").is_dir()
 
 
@@ -164,6 +164,6 @@ def test_leaves_a_training_alone(trained):
   asked = experiment("micro", run, "import", import_checkpoint=str(prefix))
   (path,) = run.glob("final/*/child.keras")
   before = path.read_bytes()
-  with pytest.raises(errors.OutputDirError, match="another --output_dir"):
+  with pytest.raises(errors.OutputDirError, match="another `output_dir`"):
     main._run(asked)
   assert path.read_bytes() == before

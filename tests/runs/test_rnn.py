@@ -132,7 +132,7 @@ def test_fingerprint_is_of_all_but_the_length(parts):
 
 def test_text_that_is_too_short_is_refused_at_once():
   settings = dict(batch_size=5000)
-  with pytest.raises(errors.DataError, match="--batch_size"):
+  with pytest.raises(errors.DataError, match="`batch_size`"):
     families.get(experiment(search=settings)).search_parts()
 
 
@@ -373,7 +373,7 @@ def test_diverged_training_saves_nothing(tmp_path):
   asked = experiment(final=dict(lr=1e30, grad_bound=1e30))
   seldom = dataclasses.replace(asked.run, save_minutes=60.0)
   asked = dataclasses.replace(asked, run=seldom)
-  with pytest.raises(errors.DivergenceError, match="--child_lr"):
+  with pytest.raises(errors.DivergenceError, match="`child_lr`"):
     train(families.get(asked), tmp_path)
   with pytest.raises(errors.CheckpointError):
     saved(tmp_path)

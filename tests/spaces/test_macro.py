@@ -151,7 +151,7 @@ def test_an_unknown_operation_is_named(layer):
   message = str(info.value)
   assert f"layer_{layer}/op=conv_9x9" in message
   assert "'conv_9x9' is not in this space" in message
-  assert "--child_ops" in message
+  assert "`child_ops`" in message
 
 
 def test_an_operation_outside_of_the_space():
@@ -223,13 +223,13 @@ def test_json_without_layers(value):
 
 @pytest.mark.parametrize("num_layers", [0, -1])
 def test_a_network_needs_a_layer(num_layers):
-  with pytest.raises(errors.ConfigError, match="--child_num_layers"):
+  with pytest.raises(errors.ConfigError, match="`child_num_layers`"):
     macro.MacroSpace(num_layers)
 
 
 @pytest.mark.parametrize("ops", [(), ("conv_3x3", "conv_3x3")])
 def test_operations_must_differ(ops):
-  with pytest.raises(errors.ConfigError, match="--child_ops"):
+  with pytest.raises(errors.ConfigError, match="`child_ops`"):
     macro.MacroSpace(2, ops)
 
 

@@ -151,7 +151,7 @@ def test_the_operations_must_be_those_of_the_space(ops):
   with pytest.raises(errors.ArcError) as info:
     space.encode(ARC)
   message = str(info.value)
-  assert f"({', '.join(ops)})" in message and "--child_ops" in message
+  assert f"({', '.join(ops)})" in message and "`child_ops`" in message
   assert message.endswith("Received: layer_0=conv_3x3, max_pool_3x3")
 
 
@@ -196,7 +196,7 @@ def test_a_wrong_number_of_bits_is_named(layer, bits):
 def test_an_arc_of_another_size():
   with pytest.raises(errors.ArcError, match="4 layers.*num_layers=3.*3 layer"):
     macro_channels.MacroChannelsSpace(4, 12, OPS).encode(ARC)
-  with pytest.raises(errors.ArcError, match="--child_out_filters=12"):
+  with pytest.raises(errors.ArcError, match="`child_out_filters=12`"):
     macro_channels.MacroChannelsSpace(3, 24, OPS).encode(ARC)
   # A macro arc, whose integers are no ranges.
   with pytest.raises(errors.ArcError, match="15 integers, this one has 6"):
@@ -241,12 +241,12 @@ def test_json_of_the_macro_space_is_refused():
 
 def test_sizes_are_checked():
   make = macro_channels.MacroChannelsSpace
-  with pytest.raises(errors.ConfigError, match="--child_num_layers"):
+  with pytest.raises(errors.ConfigError, match="`child_num_layers`"):
     make(num_layers=0)
-  with pytest.raises(errors.ConfigError, match="--child_out_filters"):
+  with pytest.raises(errors.ConfigError, match="`child_out_filters`"):
     make(out_filters=0)
   for ops in ((), ("conv_3x3", "conv_3x3")):
-    with pytest.raises(errors.ConfigError, match="--child_ops"):
+    with pytest.raises(errors.ConfigError, match="`child_ops`"):
       make(ops=ops)
 
 

@@ -118,7 +118,7 @@ def test_an_unknown_operation_is_named(cell, node, field):
   message = str(info.value)
   assert f"{cell}/node_{node}/{field}" in message
   assert "'conv_9x9' is not in this space" in message
-  assert "--child_ops" in message
+  assert "`child_ops`" in message
 
 
 def test_an_operation_outside_of_the_space():
@@ -175,13 +175,13 @@ def test_json_without_a_cell(missing):
 
 @pytest.mark.parametrize("num_cells", [0, -1])
 def test_a_cell_needs_a_node(num_cells):
-  with pytest.raises(errors.ConfigError, match="--child_num_cells"):
+  with pytest.raises(errors.ConfigError, match="`child_num_cells`"):
     micro.MicroSpace(num_cells)
 
 
 @pytest.mark.parametrize("ops", [(), ("identity", "identity")])
 def test_operations_must_differ(ops):
-  with pytest.raises(errors.ConfigError, match="--child_ops"):
+  with pytest.raises(errors.ConfigError, match="`child_ops`"):
     micro.MicroSpace(2, ops)
 
 

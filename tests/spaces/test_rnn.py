@@ -149,7 +149,7 @@ def test_an_unknown_function_is_named(node):
   message = str(info.value)
   assert f"node_{node + 1}/function=softplus" in message
   assert "'softplus' is not in this space" in message
-  assert "--child_functions" in message
+  assert "`child_functions`" in message
 
 
 @pytest.mark.parametrize("previous", [-1, 2, 3])
@@ -202,13 +202,13 @@ def test_a_function_is_a_word(function):
 
 @pytest.mark.parametrize("num_nodes", [0, -1])
 def test_a_cell_needs_a_node(num_nodes):
-  with pytest.raises(errors.ConfigError, match="--child_num_nodes"):
+  with pytest.raises(errors.ConfigError, match="`child_num_nodes`"):
     rnn.RnnSpace(num_nodes)
 
 
 @pytest.mark.parametrize("functions", [(), ("a", "a"), ("relu", "ReLU")])
 def test_functions_must_differ(functions):
-  with pytest.raises(errors.ConfigError, match="--child_functions"):
+  with pytest.raises(errors.ConfigError, match="`child_functions`"):
     rnn.RnnSpace(2, functions)
 
 

@@ -79,7 +79,7 @@ def test_the_last_key_may_be_missing():
 
 
 def test_another_size_is_named():
-  with pytest.raises(errors.ArcError, match="--child_num_nodes=11"):
+  with pytest.raises(errors.ArcError, match="`child_num_nodes=11`"):
     rnn.RnnSpace(num_nodes=12).from_json(DAG)
 
 

@@ -1,0 +1,65 @@
+"""Names for things that a setting can choose, those of a user among them."""
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+from enas_tf import errors
+
+
+class Registry:
+  """Things by name.
+
+  What is registered as the text "module:attribute" is imported when it is asked
+  for, so that names can be listed without importing TensorFlow.
+
+  >>> colours = Registry("colour", "paint")
+  >>> colours.register("red", (255, 0, 0))
+  >>> colours["red"], tuple(colours)
+  ((255, 0, 0), ('red',))
+
+  Args:
+    kind: what the things are, for the errors.
+    setting: the public name of the setting that chooses one.
+  """
+
+  def __init__(self, kind: str, setting: str):
+    self._kind = kind
+    self._setting = setting
+    self._things: dict[str, Any] = {}
+
+  def register(self, name: str, thing: Any) -> None:
+    """Registers a thing, or where it can be imported from.
+
+    Args:
+      name: of the thing; an identifier that no other has.
+      thing: the thing itself, or the text "module:attribute".
+
+    Raises:
+      ConfigError: if something of that name is registered already.
+    """
+    if name in self._things:
+      raise errors.ConfigError(
+        f"The {self._kind} {name} is registered already: choose another name. "
+        f"Received: name={name}"
+      )
+    self._things[name] = thing
+
+  def __getitem__(self, name: str) -> Any:
+    if name not in self._things:
+      raise errors.ConfigError(
+        f"No {self._kind} is called {name!r}: correct `{self._setting}`. Known "
+        f"are {', '.join(self._things)}. Received: {self._setting}={name}"
+      )
+    thing = self._things[name]
+    if isinstance(thing, str):
+      module, _, attribute = thing.partition(":")
+      thing = getattr(importlib.import_module(module), attribute)
+      self._things[name] = thing
+    return thing
+
+  def __iter__(self) -> Iterator[str]:
+    return iter(self._things)
+
+  def __contains__(self, name: object) -> bool:
+    return name in self._things
