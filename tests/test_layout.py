@@ -15,7 +15,9 @@ ALLOWED = {
   "controllers": {"controllers", "spaces", "errors"},
   "evaluators": {"evaluators", "spaces", "networks", "training"},
   "training": {"training", "layers", "networks", "errors"},
-  "data": {"data", "config", "errors", "spaces"},
+  "data": {"data", "errors"},
+  "tasks": {"tasks", "data", "training", "layers", "errors", "files"}
+  | {"run_folder"},
   "report": {"report", "config", "errors", "files", "spaces"},
 }
 

@@ -92,7 +92,7 @@ def test_channel_ranges(tmp_path):
   assert (folder / "export" / "saved_model").is_dir()
 
 
-# That of a language model: tests/runs/test_saved_text.py.
+# That of a language model: tests/tasks/test_saved_text.py.
 @pytest.mark.parametrize("finished", ["micro", "macro"], indirect=True)
 def test_saved_model_answers_without_enas_tf(finished, tmp_path):
   folder, _ = finished

@@ -3,6 +3,8 @@
 import collections
 import dataclasses
 import unicodedata
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +33,12 @@ class Split:
   def __len__(self) -> int:
     return len(self.images)
 
-  def __getitem__(self, rows) -> "Split":
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    """Height, width (in pixels) and channels."""
+    return self.images.shape[1:]
+
+  def __getitem__(self, rows: slice) -> "Split":
     return Split(self.images[rows], self.labels[rows])
 
 
@@ -61,10 +68,12 @@ class ImageDataset:
 
   @property
   def image_shape(self) -> tuple[int, int, int]:
-    return self.train.images.shape[1:]
+    """Height, width (in pixels) and channels."""
+    return self.train.image_shape
 
   @property
   def num_classes(self) -> int:
+    """How many classes there are."""
     return len(self.class_names)
 
 
@@ -90,7 +99,9 @@ def check_names(class_names: tuple[str, ...], where: str) -> None:
     )
 
 
-def checked(images, labels, class_names, where: str) -> Split:
+def checked(
+  images: Any, labels: Any, class_names: Sequence[str], where: str
+) -> Split:
   """Returns a Split of arrays that come from outside.
 
   Args:

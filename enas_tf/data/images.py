@@ -1,9 +1,11 @@
 """Reads the image data set that a configuration names."""
 
+from typing import Any, NamedTuple, Protocol
+
 import keras
 import numpy as np
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.data import base, cifar, files, folder, mnist, npz
 
 _FASHION = (
@@ -40,20 +42,72 @@ _CLASS_NAMES = {
 _AUGMENT = {"mnist": "crop", "digits": "crop"}
 
 
-def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
+class Settings(Protocol):
+  """Which images.
+
+  Attributes:
+    data: the name of the data set.
+    data_path: a folder or file with the images, or None.
+    image_size: height and width that those of a folder are resized to, in
+      pixels; None takes the size of the first image.
+    valid_fraction: fraction of the training images, the last ones, that are
+      held out for the rewards of a search, in (0, 1).
+    augment: "crop_flip", "crop", "none", or "auto": what suits the data set.
+  """
+
+  data: str
+  data_path: str | None
+  image_size: int | None
+  valid_fraction: float
+  augment: str
+
+
+class Images(NamedTuple):
+  """A data set as it was read, before anything is held out.
+
+  Attributes:
+    name: of the data set.
+    where: what error messages call the source.
+    train: the training images.
+    test: the test images.
+    class_names: the words of the classes.
+    augment: "none", "crop" or "crop_flip".
+  """
+
+  name: str
+  where: str
+  train: base.Split
+  test: base.Split
+  class_names: tuple[str, ...]
+  augment: str
+
+
+def load(settings: Settings, *, hold_out: bool) -> base.ImageDataset:
   """Returns the data set.
 
   Args:
-    data: which one, and where it lies.
+    settings: which one, and where it lies.
     hold_out: split the last `valid_fraction` of the training images off as the
       validation split (a search); else all of them are for training.
 
   Raises:
     DataError: if it cannot be had, or is damaged.
   """
-  train, test, names = _read(data)
-  names = names or _CLASS_NAMES[data.data]
-  where = errors.shorten(data.data_path or data.data)
+  return split(read(settings), settings.valid_fraction if hold_out else None)
+
+
+def read(settings: Settings) -> Images:
+  """Returns all images of a data set.
+
+  Args:
+    settings: which one, and where it lies.
+
+  Raises:
+    DataError: if it cannot be had, or is damaged.
+  """
+  train, test, names = _read(settings)
+  names = names or _CLASS_NAMES[settings.data]
+  where = errors.shorten(settings.data_path or settings.data)
   base.check_names(names, where)
   train = base.checked(*train, names, f"{where} (training)")
   test = base.checked(*test, names, f"{where} (test)")
@@ -63,32 +117,51 @@ def load(data: config.DataConfig, *, hold_out: bool) -> base.ImageDataset:
       "to learn: give images of two classes or more. Received: "
       f"label={train.labels[0]}, images={len(train)}"
     )
-  if train.images.shape[1:] != test.images.shape[1:]:
+  if train.image_shape != test.image_shape:
     raise errors.DataError(
       f"The training and the test images of {where} must have one size. "
-      f"Received: {train.images.shape[1:]} and {test.images.shape[1:]}"
+      f"Received: {train.image_shape} and {test.image_shape}"
     )
-  valid = None
-  if hold_out:
-    num_valid = int(len(train) * data.valid_fraction + 0.5)
+  augment = settings.augment
+  if augment == "auto":
+    augment = _AUGMENT.get(settings.data, "crop_flip")
+  return Images(settings.data, where, train, test, names, augment)
+
+
+def split(images: Images, valid_fraction: float | None) -> base.ImageDataset:
+  """Returns a data set whose last training images may be held out.
+
+  Args:
+    images: all of them.
+    valid_fraction: fraction of the training images that becomes the validation
+      split, in (0, 1), or None.
+
+  Raises:
+    DataError: if nothing is left for one of the two.
+  """
+  train, valid = images.train, None
+  if valid_fraction is not None:
+    num_valid = int(len(train) * valid_fraction + 0.5)
     if not 0 < num_valid < len(train):
       raise errors.DataError(
-        f"Of the training images of {where}, `valid_fraction` leaves none for "
-        "the validation or none for the training: change it, or give more "
-        f"images. Received: valid_fraction={data.valid_fraction}, "
+        f"Of the training images of {images.where}, `valid_fraction` leaves "
+        "none for the validation or none for the training: change it, or give "
+        f"more images. Received: valid_fraction={valid_fraction}, "
         f"images={len(train)}, for validation={num_valid}"
       )
     train, valid = train[:-num_valid], train[-num_valid:]
-  mean, std = _moments(train.images)
-  augment = data.augment
-  if augment == "auto":
-    augment = _AUGMENT.get(data.data, "crop_flip")
   return base.ImageDataset(
-    data.data, train, valid, test, names, mean, std, augment
+    images.name,
+    train,
+    valid,
+    images.test,
+    images.class_names,
+    *_moments(train.images),
+    images.augment,
   )
 
 
-def _read(data: config.DataConfig):
+def _read(data: Settings) -> tuple[Any, Any, tuple[str, ...] | None]:
   path = None if data.data_path is None else files.existing(data.data_path)
   if data.data == "digits":
     return _digits()
@@ -108,7 +181,7 @@ def _read(data: config.DataConfig):
   return *mnist.read(path), None
 
 
-def _download(name: str):
+def _download(name: str) -> tuple[Any, Any]:
   try:
     return getattr(keras.datasets, name).load_data()
   except Exception as error:  # What a download raises depends on the network.
@@ -120,7 +193,7 @@ def _download(name: str):
     ) from error
 
 
-def _digits():
+def _digits() -> tuple[Any, Any, tuple[str, ...]]:
   try:
     from sklearn import datasets  # An optional extra, and slow to import.
   except ImportError as error:
@@ -140,7 +213,7 @@ def _digits():
   )
 
 
-def _moments(images: np.ndarray):
+def _moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns mean and deviation of each channel, pixels in [0, 1]."""
   levels = np.arange(256)
   mean, std = [], []

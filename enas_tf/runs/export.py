@@ -1,8 +1,9 @@
 """Exports the trained child as a SavedModel."""
 
-from enas_tf.runs import evaluate, saved
+from enas_tf.runs import evaluate
 from enas_tf.runs import family as family_lib
 from enas_tf.runs import run as runs
+from enas_tf.tasks import saved
 
 
 def run(family: family_lib.Family, run: runs.Run) -> None:

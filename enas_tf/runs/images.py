@@ -13,7 +13,8 @@ from enas_tf import checkpoints, compat, config, errors
 from enas_tf.data import images, pipeline
 from enas_tf.evaluators import shared_weights
 from enas_tf.networks import counts
-from enas_tf.runs import family, fit, image_training, saved_images, search
+from enas_tf.runs import family, fit, image_training, search
+from enas_tf.tasks import saved_images
 from enas_tf.training import schedules, supernet
 
 _SUPERNET_PREFIX = "supernet/"

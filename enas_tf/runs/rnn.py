@@ -13,8 +13,9 @@ from enas_tf.controllers import rnn_policy
 from enas_tf.data import text, text_windows
 from enas_tf.evaluators import perplexity
 from enas_tf.networks import rnn_child, rnn_supernet
-from enas_tf.runs import family, rnn_training, saved_text
+from enas_tf.runs import family, rnn_training
 from enas_tf.spaces import rnn
+from enas_tf.tasks import saved_text
 from enas_tf.training import averaging, recurrent, schedules
 
 _EVAL_ROWS = 10  # Rows that the text of an evaluation is cut into.

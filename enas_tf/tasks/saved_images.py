@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from enas_tf.runs import saved
+from enas_tf.tasks import saved
 
 
 class _Classifier(tf.Module):

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from enas_tf.data import text
 from enas_tf.networks import rnn_child
-from enas_tf.runs import saved_text
 from enas_tf.spaces import rnn
+from enas_tf.tasks import saved_text
 
 ARC = rnn.RnnSpace(2).parse("0 2 1 1")
 VOCABULARY = (

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from enas_tf import files
 from enas_tf.data import text
-from enas_tf.runs import saved
+from enas_tf.tasks import saved
 
 
 class _LanguageModel(tf.Module):

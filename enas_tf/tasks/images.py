@@ -1,0 +1,255 @@
+"""Images that are to be classified."""
+
+import functools
+import math
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from enas_tf import errors
+from enas_tf.data import base as data
+from enas_tf.data import images, pipeline
+from enas_tf.tasks import base, saved_images
+
+
+class DataSettings(images.Settings, Protocol):
+  """Which images, and how they are fed.
+
+  Attributes:
+    eval_batch_size: images in a batch of an evaluation, at least 1.
+  """
+
+  eval_batch_size: int
+
+
+class TrainingSettings(Protocol):
+  """What a training says of its batches.
+
+  Attributes:
+    batch_size: images in a batch, at least 1.
+    cutout_size: side of the square that cutout blanks, in pixels, or None.
+    faithful: whether cutout is the original's.
+  """
+
+  batch_size: int
+  cutout_size: int | None
+  faithful: bool
+
+
+class ImageClassification(base.Task):
+  """Images of classes; the metric is the accuracy, in [0, 1].
+
+  Args:
+    settings: which images, and how they are fed.
+  """
+
+  metric = base.Metric("accuracy", True, "acc", ".4f")
+  part = "batch"
+  uses_fit = True
+
+  def __init__(self, settings: DataSettings):
+    self._settings = settings
+
+  @functools.cached_property
+  def _read(self) -> images.Images:
+    return images.read(self._settings)
+
+  @functools.cached_property
+  def searched(self) -> data.ImageDataset:
+    """What a search sees: some images are held out for the rewards."""
+    return images.split(self._read, self._settings.valid_fraction)
+
+  @functools.cached_property
+  def trained(self) -> data.ImageDataset:
+    """What a final training sees."""
+    return images.split(self._read, None)
+
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    """Height, width (in pixels) and channels."""
+    return self._read.train.image_shape
+
+  @property
+  def num_classes(self) -> int:
+    """How many classes there are."""
+    return len(self._read.class_names)
+
+  @property
+  def sizes(self) -> dict[str, Any]:
+    return {"image_shape": self.image_shape, "num_classes": self.num_classes}
+
+  def fingerprint(self) -> dict[str, Any]:
+    return {
+      "data": self.searched.name,
+      "image_shape": list(self.image_shape),
+      "num_train": len(self.searched.train),
+      "class_names": list(self.searched.class_names),
+    }
+
+  def _dataset(self, final: bool) -> data.ImageDataset:
+    return self.trained if final else self.searched
+
+  def steps_per_epoch(
+    self, training: TrainingSettings, *, final: bool = False
+  ) -> int:
+    train = self._dataset(final).train
+    return pipeline.batches_per_epoch(len(train), training.batch_size)
+
+  def train_stream(
+    self, training: TrainingSettings, seed: int, *, final: bool = False
+  ) -> Callable[[int], tf.data.Dataset]:
+    dataset = self._dataset(final)
+
+    def stream(start_step: int) -> tf.data.Dataset:
+      return pipeline.train_batches(
+        dataset.train,
+        dataset,
+        batch_size=training.batch_size,
+        seed=seed,
+        start_step=start_step,
+        cutout_size=training.cutout_size,
+        faithful=training.faithful,
+      )
+
+    try:
+      stream(0)  # So that a batch that does not fit is refused at once.
+    except errors.DataError as error:
+      raise errors.DataError(
+        _of_final(str(error)) if final else str(error)
+      ) from error
+    return stream
+
+  def reward_stream(
+    self, training: TrainingSettings, seed: int
+  ) -> Callable[[int], tf.data.Dataset]:
+    dataset = self.searched
+
+    def stream(start_step: int) -> tf.data.Dataset:
+      return pipeline.train_batches(
+        dataset.valid,
+        dataset,
+        # A small validation split is one batch.
+        batch_size=min(training.batch_size, len(dataset.valid)),
+        seed=seed,
+        start_step=start_step,
+        augment=False,
+      )
+
+    stream(0)
+    return stream
+
+  def ranking_batches(
+    self, training: TrainingSettings, seed: int
+  ) -> Iterable[Any]:
+    return [next(iter(self.reward_stream(training, seed)(0)))]
+
+  def valid_batches(
+    self, training: TrainingSettings, *, final: bool = False
+  ) -> tf.data.Dataset:
+    assert not final, "A final training of images has nothing to be held out."
+    del training
+    return self._eval_batches(self.searched.valid, self.searched)
+
+  def _eval_batches(
+    self, split: data.Split, dataset: data.ImageDataset
+  ) -> tf.data.Dataset:
+    size = self._settings.eval_batch_size
+    return pipeline.eval_batches(split, dataset, batch_size=size)
+
+  def reward(self, settings: Any) -> Callable[[float], float]:
+    """Returns the identity: the reward is the accuracy (ENAS, section 2.2)."""
+    del settings
+    return float
+
+  def described(self) -> dict[str, Any]:
+    dataset = self.trained
+    return {
+      "data": dataset.name,
+      "class_names": list(dataset.class_names),
+      "image_shape": list(dataset.image_shape),
+      "mean": [float(value) for value in dataset.mean],
+      "std": [float(value) for value in dataset.std],
+    }
+
+  def describes(self, model: keras.Model, description: dict[str, Any]) -> bool:
+    shape, names = description["image_shape"], description["class_names"]
+    mean, std = description["mean"], description["std"]
+    return (
+      tuple(shape) == model.input_shape[1:]
+      and len(mean) == len(std) == shape[-1]
+      and all(math.isfinite(x) for x in (*mean, *std))
+      and min(std) > 0
+      and isinstance(names, list)
+      and len(names) == model.output_shape[-1]
+      and all(isinstance(x, str) for x in (*names, description["arc_string"]))
+    )
+
+  def check_suits(self, model: keras.Model) -> None:
+    """Raises DataError if a child of elsewhere is one for other images.
+
+    Args:
+      model: images to logits.
+    """
+    classes = model.output_shape[-1]
+    if model.input_shape[1:] != self.image_shape or classes != self.num_classes:
+      raise errors.DataError(
+        "The checkpoint is of a child for other images: give the `data` and "
+        "`data_path` that it was trained on. Received: "
+        f"channels={self.image_shape[-1]}, trained on "
+        f"{model.input_shape[-1]}; classes={self.num_classes}, trained on "
+        f"{classes}"
+      )
+
+  def evaluate(
+    self,
+    model: keras.Model,
+    description: dict[str, Any],
+    training: TrainingSettings,
+  ) -> dict[str, Any]:
+    del training
+    dataset = self.trained
+    if (
+      list(dataset.class_names) != description["class_names"]
+      or list(dataset.image_shape) != description["image_shape"]
+    ):
+      raise errors.DataError(
+        "The child was trained on other images: give the `data` and "
+        "`data_path` of its training. Received: "
+        f"image_shape={list(dataset.image_shape)}, trained on "
+        f"{description['image_shape']}"
+      )
+    batches = self._eval_batches(dataset.test, dataset)
+    logits = [model(x, training=False).numpy() for x, _ in batches]
+    labels = dataset.test.labels
+    hits = np.concatenate(logits).argmax(1) == labels
+    return {
+      "test_accuracy": float(hits.mean()),
+      "test_images": len(hits),
+      "test_accuracy_by_class": {
+        name: float(hits[labels == label].mean())
+        for label, name in enumerate(dataset.class_names)
+        if (labels == label).any()
+      },
+    }
+
+  def summary(self, results: dict[str, Any]) -> str:
+    return (
+      f"Test accuracy {results['test_accuracy']:.4f} on "
+      f"{results['test_images']} images."
+    )
+
+  def export(
+    self, model: keras.Model, description: dict[str, Any], folder: pathlib.Path
+  ) -> None:
+    saved_images.export(model, description, folder)
+
+
+def _of_final(message: str) -> str:
+  """Returns a message about a batch with the setting of the final child's."""
+  return message.replace("`batch_size`", "`final_batch_size`").replace(
+    "batch_size=", "final_batch_size="
+  )

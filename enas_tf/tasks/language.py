@@ -1,0 +1,249 @@
+"""Texts whose next word is to be predicted."""
+
+import functools
+import math
+import pathlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from enas_tf import errors
+from enas_tf.data import text, text_windows
+from enas_tf.tasks import base, saved_text
+from enas_tf.training import language
+
+_EVAL_ROWS = 10  # Rows that the text of an evaluation is cut into.
+
+
+class DataSettings(Protocol):
+  """Which text.
+
+  Attributes:
+    data: the name of the data set.
+    data_path: a folder or file with the text, or None.
+    vocab_size: most words that are told apart, or None for all.
+  """
+
+  data: str
+  data_path: str | None
+  vocab_size: int | None
+
+
+class TrainingSettings(Protocol):
+  """What a training says of its windows.
+
+  Attributes:
+    batch_size: rows that the text is cut into, at least 1.
+    bptt_steps: words of each row in a window, at least 1.
+    random_bptt: whether that many are only usual.
+  """
+
+  batch_size: int
+  bptt_steps: int
+  random_bptt: bool
+
+
+class RewardSettings(Protocol):
+  """What a controller is told.
+
+  Attributes:
+    reward: "ppl", a constant over the perplexity, or "ppl_squared", over its
+      square.
+    reward_constant: what is divided by the perplexity.
+  """
+
+  reward: str
+  reward_constant: float
+
+
+class LanguageModelling(base.Task):
+  """A text, word by word; the metric is the perplexity, at least 1.
+
+  Args:
+    settings: which text.
+  """
+
+  metric = base.Metric("perplexity", False, "ppl", ".2f")
+  part = "window"
+  uses_fit = False
+
+  def __init__(self, settings: DataSettings):
+    self._settings = settings
+
+  @functools.cached_property
+  def text(self) -> text.TextDataset:
+    """The text, split."""
+    settings = self._settings
+    return text.load(settings.data, settings.data_path, settings.vocab_size)
+
+  @property
+  def vocab_size(self) -> int:
+    """How many words are told apart."""
+    return len(self.text.vocabulary)
+
+  @property
+  def sizes(self) -> dict[str, Any]:
+    return {"vocab_size": self.vocab_size}
+
+  def fingerprint(self) -> dict[str, Any]:
+    return {
+      "data": self.text.name,
+      "num_words": len(self.text.train),
+      "vocab_size": self.vocab_size,
+    }
+
+  def steps_per_epoch(
+    self, training: TrainingSettings, *, final: bool = False
+  ) -> int:
+    """Returns how many windows of `bptt_steps` words the text has.
+
+    Differs from enas_lm: an epoch always has as many steps; windows of random
+    lengths go on from where they are.
+    """
+    del final  # It has the same text.
+    rows = text_windows.batched(self.text.train, training.batch_size)
+    return text_windows.windows_per_epoch(rows, training.bptt_steps)
+
+  def train_stream(
+    self, training: TrainingSettings, seed: int, *, final: bool = False
+  ) -> Callable[[int], Iterator[text_windows.Window]]:
+    del final
+    rows = text_windows.batched(self.text.train, training.batch_size)
+    if training.random_bptt:
+      stream = functools.partial(
+        text_windows.random_windows, rows, training.bptt_steps, seed
+      )
+    else:
+      stream = functools.partial(
+        text_windows.windows, rows, training.bptt_steps
+      )
+    stream(0)  # So that a text that is too short is refused at once.
+    return stream
+
+  def reward_stream(
+    self, training: TrainingSettings, seed: int
+  ) -> Callable[[int], Iterator[text_windows.Window]]:
+    del seed  # Windows follow one another.
+    rows = text_windows.batched(self.text.valid, training.batch_size)
+    stream = functools.partial(text_windows.windows, rows, training.bptt_steps)
+    stream(0)
+    return stream
+
+  def ranking_batches(
+    self, training: TrainingSettings, seed: int
+  ) -> list[text_windows.Window]:
+    return [next(self.reward_stream(training, seed)(0))]
+
+  def valid_batches(
+    self, training: TrainingSettings, *, final: bool = False
+  ) -> list[text_windows.Window]:
+    rows = _EVAL_ROWS if final else training.batch_size
+    return _windows(self.text.valid, rows, training)
+
+  def reward(self, settings: RewardSettings) -> Callable[[float], float]:
+    """Returns the function from a perplexity to the reward."""
+    power = 2 if settings.reward == "ppl_squared" else 1
+    constant = settings.reward_constant
+    return lambda perplexity: constant / perplexity**power
+
+  def described(self) -> dict[str, Any]:
+    return {
+      "data": self.text.name,
+      "vocabulary": list(self.text.vocabulary),
+      "token": self.text.token,
+    }
+
+  def describes(self, model: keras.Model, description: dict[str, Any]) -> bool:
+    words, token = description["vocabulary"], description["token"]
+    re.compile(token)
+    return (
+      isinstance(words, list)
+      and len(words) == model.output["logits"].shape[-1]
+      and len(words) == len(set(words))
+      and {text.EOS, text.UNK} <= set(words)
+      and all(
+        isinstance(x, str)
+        for x in (*words, token, description["arc_string"], description["data"])
+      )
+    )
+
+  def evaluate(
+    self,
+    model: keras.Model,
+    description: dict[str, Any],
+    training: TrainingSettings,
+  ) -> dict[str, Any]:
+    if list(self.text.vocabulary) != description["vocabulary"]:
+      raise errors.DataError(
+        "The child was trained on a text of other words: give the `data`, "
+        "`data_path` and `vocab_size` of its training. Received: data="
+        f"{self.text.name}, trained on {description['data']}"
+      )
+    measure = _Perplexity(model)
+    return {
+      "valid_perplexity": measure(
+        _windows(self.text.valid, _EVAL_ROWS, training)
+      ),
+      "test_perplexity": measure(
+        _windows(self.text.test, _EVAL_ROWS, training)
+      ),
+      "test_words": len(self.text.test),
+    }
+
+  def summary(self, results: dict[str, Any]) -> str:
+    return (
+      f"Test perplexity {results['test_perplexity']:.2f} on "
+      f"{results['test_words']} words."
+    )
+
+  def export(
+    self, model: keras.Model, description: dict[str, Any], folder: pathlib.Path
+  ) -> None:
+    saved_text.export(model, description, folder)
+
+
+class _Perplexity:
+  """Measures the perplexity of a child.
+
+  Args:
+    model: answers {"logits", "state"} to {"tokens", "state"}, and has a layer
+      "language".
+  """
+
+  def __init__(self, model: keras.Model):
+    self._model = model
+    self._units = model.get_layer("language").units
+    self._forward = tf.function(
+      self._losses, autograph=False, reduce_retracing=True
+    )
+
+  def __call__(self, windows: Iterable[text_windows.Window]) -> float:
+    """Returns the perplexity of successive windows, the state carried."""
+    total, count, state = 0.0, 0, None
+    for tokens, targets, _ in windows:
+      if state is None:
+        state = tf.zeros([len(tokens), self._units])
+      loss, state = self._forward(
+        tf.constant(tokens), tf.constant(targets), state
+      )
+      total += float(loss) * targets.size
+      count += targets.size
+    return math.exp(min(total / count, 50))
+
+  def _losses(
+    self, tokens: tf.Tensor, targets: tf.Tensor, state: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    outputs = self._model({"tokens": tokens, "state": state}, training=False)
+    return language.loss(targets, outputs["logits"]), outputs["state"]
+
+
+def _windows(
+  ids: np.ndarray, num_rows: int, training: TrainingSettings
+) -> list[text_windows.Window]:
+  """Returns all windows of a text (views of it, which take no memory)."""
+  rows = text_windows.batched(ids, num_rows)
+  return list(text_windows.eval_windows(rows, training.bptt_steps))
