@@ -1,5 +1,15 @@
-"""Kept for tools that look for a setup.py; pyproject.toml holds the facts."""
+"""Builds the package; pyproject.toml holds the facts.
+
+The flagfiles of flags/ are part of it, as enas_tf/flagfiles/.
+"""
 
 import setuptools
 
-setuptools.setup()
+setuptools.setup(
+  packages=[
+    *setuptools.find_packages(include=["enas_tf", "enas_tf.*"]),
+    "enas_tf.flagfiles",
+  ],
+  package_dir={"enas_tf.flagfiles": "flags"},
+  package_data={"enas_tf.flagfiles": ["*.flags"]},
+)

@@ -1,58 +1,32 @@
-"""Every flag, and how the flags become a configuration.
+"""Every flag, and how the flags become an experiment.
 
-A flag's type and default are those of the dataclass attribute that it sets,
-its help is the attribute's line in the docstring. The names are the
-original's. A flag that is not given keeps what the run in --output_dir was
-started with, or else the recipe's value; "none" unsets one that may be unset.
+A flag is a setting, with two dashes before its public name; its type, default
+and help are those of the setting. A flag that is not given keeps what the run
+in `--output_dir` was started with, or else the recipe's value; "none" unsets
+one that may be unset.
 """
 
-import dataclasses
-import functools
 import pathlib
 import re
-import types
-import typing
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
 
-from enas_tf import config, errors, run_folder
+from enas_tf import errors, run_folder
+from enas_tf.recipes import base, experiments
+from enas_tf.settings import fields
 
-_NoneType = type(None)
 _PARSERS = {
   int: flags.IntegerParser,
   float: flags.FloatParser,
   str: flags.ArgumentParser,
 }
-
-# Sections of the configuration, and what their flags' names begin with.
-_SECTIONS = {
-  "run": ("", (config.RunConfig,)),
-  "data": ("", (config.DataConfig,)),
-  "child": ("child_", (config.ChildConfig, config.RnnSearchConfig)),
-  "controller": ("controller_", (config.ControllerConfig,)),
-}
-# The original's word for the search of a recurrent cell.
+# The original's words for search spaces.
 _SPACES = {"enas": "rnn"}
-# In a run that both searches and trains, these can differ between the two.
-_FINAL = ("num_layers", "out_filters", "batch_size", "num_epochs")
-_FINAL_ONLY = (
-  "drop_path_keep_prob",
-  "out_filters_scale",
-  "as_searched",
-  "init",
-  "average_after",
-)
-# What a command asks for anew each time; the others go on from the run.
-_OF_THE_COMMAND = (
-  "mode",
-  "output_dir",
-  "reset_output_dir",
-  "resume_from",
-  "import_checkpoint",
-  "debug",
-)
 _NONE = "none"  # Unsets a setting.
+# The original's flag for the macro space with channel ranges.
+_WHOLE_CHANNELS = "controller_search_whole_channels"
 # Flags of the original that ask for what always or never happens here.
 _DROPPED = {
   "data_format": "images are NHWC always",
@@ -68,31 +42,76 @@ _DROPPED = {
   "controller_use_critic": "the original did not use it either",
   "controller_keep_prob": "the original did not use it either",
 }
-
-
-def define() -> None:
-  """Defines all flags."""
-  for prefix, sections in _SECTIONS.values():
-    defined = set()
-    for section in sections:
-      helps = _help_lines(section)
-      for field in dataclasses.fields(section):
-        if field.name not in defined:
-          defined.add(field.name)
-          _define(_flag_name(prefix, field.name), field, helps[field.name])
-  for name in _FINAL:
-    help_text = (
-      f"like --{_flag_name('child_', name)}, for the final child alone"
-    )
-    flags.DEFINE_integer(f"final_{name}", None, help_text, lower_bound=1)
-  flags.DEFINE(
-    _Optional(flags.ArgumentParser()),
-    "child_fixed_arc",
-    None,
+_RECIPE = "--recipe="
+# Where flagfiles are: in an installed package, and in a checkout.
+_PACKAGE = pathlib.Path(__file__).parent
+_FLAGFILES = (_PACKAGE / "flagfiles", _PACKAGE.parent / "flags")
+# The flags that are no settings, and their help.
+OTHERS = {
+  "recipe": "a file of flags that comes with enas_tf, by its name, such as "
+  "quickstart or cifar10_micro_search",
+  experiments.ARC: (
     "the arc to train, evaluate or export: the original's integers, a JSON "
     "file, or the name of a published arc; default: that of the command "
-    f'before, or the one that was derived, which "{_NONE}" goes back to',
+    f'before, or the one that was derived, which "{_NONE}" goes back to'
+  ),
+  _WHOLE_CHANNELS: (
+    "with --search_for=macro: whether a layer is one operation; if not, it "
+    "joins a range of channels of every operation, --search_for=macro_channels"
+  ),
+}
+
+
+def define(values: flags.FlagValues = flags.FLAGS) -> None:
+  """Defines all flags.
+
+  Args:
+    values: what they become part of.
+  """
+  for name, places in experiments.everywhere().items():
+    field = places[0][1].field
+    words = {
+      word for _, place in places for word in fields.choices(place.field) or ()
+    }
+    if name == "search_for":
+      words |= _SPACES.keys()
+    _define(values, name, field, sorted(words))
+  flags.DEFINE(
+    _Optional(flags.ArgumentParser()),
+    experiments.ARC,
+    None,
+    OTHERS[experiments.ARC],
+    values,
   )
+  flags.DEFINE_boolean(_WHOLE_CHANNELS, None, OTHERS[_WHOLE_CHANNELS], values)
+
+
+def with_recipes(argv: Sequence[str]) -> list[str]:
+  """Returns arguments with the flagfiles of `--recipe=NAME`.
+
+  Raises:
+    ConfigError: if there is no such recipe.
+  """
+  return [
+    f"--flagfile={_flagfile(argument.removeprefix(_RECIPE))}"
+    if argument.startswith(_RECIPE)
+    else argument
+    for argument in argv
+  ]
+
+
+def _flagfile(recipe: str) -> pathlib.Path:
+  known = {
+    path.stem: path
+    for folder in _FLAGFILES
+    for path in sorted(folder.glob("*.flags"))
+  }
+  if recipe not in known:
+    raise errors.ConfigError(
+      f"--recipe is one of {', '.join(sorted(known))}, or give a file of your "
+      f"own by --flagfile=PATH. Received: recipe={recipe}"
+    )
+  return known[recipe]
 
 
 def spelled(text: str) -> str:
@@ -118,51 +137,37 @@ def unknown_message(error: flags.UnrecognizedFlagError) -> str:
   if reason:
     message = f"--{name} is the original's; here {reason}: take it away."
   else:
-    message = f"{error}: correct it; --helpfull lists all flags."
+    message = f"{error}: correct it; --help lists all flags."
   return f"{message} Received: --{name}"
 
 
 def experiment(
-  values: flags.FlagValues, recorded: config.ExperimentConfig | None = None
-) -> config.ExperimentConfig:
-  """Returns the configuration that the flags ask for.
+  values: flags.FlagValues, recorded: base.Experiment | None = None
+) -> base.Experiment:
+  """Returns the experiment that the flags ask for.
 
   Args:
     values: the parsed flags.
-    recorded: the configuration that the run in the output folder goes on with,
-      or None.
+    recorded: the experiment that the run in the output folder goes on with, or
+      None.
 
   Raises:
     ConfigError: if a value is impossible, or a flag has no use in this space.
     OutputDirError: if the folder holds a run of another space or data set.
   """
-  base = _base(values, recorded)
-  given = functools.partial(_given, values)
-  fixed = _fixed_arc(values, recorded)
-  child = given("child_", type(base.search))
-  final = child | {
-    name: values[f"final_{name}"].value
-    for name in _FINAL
-    if values[f"final_{name}"].present
-  }
-  _check_known(values, base)
-  run = {
+  start = _start(values, recorded)
+  fixed_arc = _fixed_arc(values, recorded)
+  given = _given(values)
+  given.pop(experiments.ARC, None)
+  given |= {
     "mode": _mode(values),
-    "search_for": base.run.search_for,
+    "search_for": start.run.search_for,
     "output_dir": str(output_dir(values)),
-  } | {name: values[name].value for name in _OF_THE_COMMAND[2:]}
-  made = config.ExperimentConfig(
-    run=dataclasses.replace(base.run, **given("", config.RunConfig) | run),
-    data=dataclasses.replace(base.data, **given("", config.DataConfig)),
-    search=dataclasses.replace(
-      base.search, **{k: v for k, v in child.items() if k not in _FINAL_ONLY}
-    ),
-    final=_final(values, base.final, final),
-    controller=dataclasses.replace(
-      base.controller, **given("controller_", config.ControllerConfig)
-    ),
-    fixed_arc=fixed,
-  )
+  }
+  for field in fields.each(start.run):  # Of the command before.
+    if fields.of(field).of_command:
+      given.setdefault(field.name, field.default)
+  made = experiments.build(start, given, fixed_arc)
   if recorded is not None:
     _check_same_run(recorded, made)
   return made
@@ -177,10 +182,7 @@ def output_dir(values: flags.FlagValues) -> pathlib.Path:
       )
     return run_folder.absolute(values.output_dir)
   space = _space(values) or "micro"
-  recipe = config.RECIPES[space]
-  if not values.controller_search_whole_channels:
-    space += "_channels"
-  data = values.data if values["data"].present else recipe.data.data
+  data = values.data or base.get(space).data.data
   if data in ("folder", "text") and values.data_path:
     data = pathlib.Path(values.data_path).stem or data
   return pathlib.Path("outputs", f"{space}_{data}").absolute()
@@ -189,7 +191,7 @@ def output_dir(values: flags.FlagValues) -> pathlib.Path:
 def origins(
   message: str,
   values: flags.FlagValues,
-  recorded: config.ExperimentConfig | None,
+  recorded: base.Experiment | None,
 ) -> str:
   """Says where those settings come from that an error names and nobody gave.
 
@@ -200,14 +202,19 @@ def origins(
   """
   if recorded is None:
     return ""
-  now = _flag_values(recorded)
-  recipe = _flag_values(config.RECIPES[recorded.run.search_for])
+  now = experiments.values(recorded)
+  recipe = experiments.values(base.get(recorded.run.search_for).experiment)
+  of_command = {
+    field.name
+    for field in fields.each(recorded.run)
+    if fields.of(field).of_command
+  }
   found = re.findall(r"`(\w+)|--(\w+)|\b(\w+)=", message, re.ASCII)
-  named = dict.fromkeys(a or b or c for a, b, c in found)
   notes = [
     f"--{name}={now[name]}"
-    for name in named
+    for name in dict.fromkeys(a or b or c for a, b, c in found)
     if name in now
+    and name not in of_command
     and not values[name].present
     and now[name] != recipe.get(name)
   ]
@@ -219,33 +226,26 @@ def origins(
   )
 
 
-def _flag_values(experiment: config.ExperimentConfig) -> dict[str, Any]:
-  """Returns the settings by the names of their flags."""
-  found = {}
-  for section, (prefix, _) in _SECTIONS.items():
-    values = getattr(experiment, "search" if section == "child" else section)
-    found |= {
-      _flag_name(prefix, field.name): getattr(values, field.name)
-      for field in dataclasses.fields(values)
-      if field.name not in _OF_THE_COMMAND
-    }
-  return found
-
-
 def _mode(values: flags.FlagValues) -> str:
-  if values["mode"].present:
-    return values.mode
-  return "train" if values.child_fixed_arc else "search"
+  return values.mode or ("train" if values.child_fixed_arc else "search")
 
 
 def _space(values: flags.FlagValues) -> str | None:
   """Returns the search space that is asked for, or None."""
-  if not values["search_for"].present:
-    return None
-  return _SPACES.get(values.search_for, values.search_for)
+  space = _SPACES.get(values.search_for, values.search_for)
+  if values[_WHOLE_CHANNELS].present:
+    if space not in ("macro", "macro_channels"):
+      raise errors.ConfigError(
+        f"--{_WHOLE_CHANNELS} has no use in this search space: take it away. "
+        f"Received: search_for={space}"
+      )
+    return "macro" if values[_WHOLE_CHANNELS].value else "macro_channels"
+  return space
 
 
-def _fixed_arc(values, recorded) -> str | None:
+def _fixed_arc(
+  values: flags.FlagValues, recorded: base.Experiment | None
+) -> str | None:
   """Returns the arc that is given, now or to the run before."""
   if _mode(values) in ("search", "derive"):
     if values.child_fixed_arc:
@@ -262,62 +262,40 @@ def _fixed_arc(values, recorded) -> str | None:
       f'name of a published arc, or "{_NONE}" for the one that was derived. '
       "Received: child_fixed_arc=''"
     )
-  if values["child_fixed_arc"].present or _mode(values) == "all":
+  if values[experiments.ARC].present or _mode(values) == "all":
     return values.child_fixed_arc
   return recorded.fixed_arc if recorded else None
 
 
-def _final(values, base: config.ChildConfig, changed) -> config.ChildConfig:
-  """Returns the final child; an error names the flag that was given for it."""
-  try:
-    return dataclasses.replace(base, **changed)
-  except errors.ConfigError as error:
-    message = str(error)
-    for name in _FINAL:
-      if values[f"final_{name}"].present:
-        flag = _flag_name("child_", name)
-        message = re.sub(rf"\b{flag}\b", f"final_{name}", message)
-    raise errors.ConfigError(message) from error
-
-
-def _check_same_run(
-  recorded: config.ExperimentConfig, now: config.ExperimentConfig
-) -> None:
-  """Refuses another space or data set in the folder of a run, at once."""
+def _check_same_run(recorded: base.Experiment, now: base.Experiment) -> None:
+  """Refuses another data set in the folder of a run, at once."""
+  then, asked = recorded.data.data, now.data.data
   # A trained child can be tested on other images of its classes.
-  compared = [("search_for", "run"), ("search_whole_channels", "controller")]
-  if now.run.mode not in ("evaluate", "export"):
-    compared.append(("data", "data"))
-  differences = []
-  for name, section in compared:
-    then, asked = (getattr(getattr(x, section), name) for x in (recorded, now))
-    if then != asked:
-      differences.append(f"{name}={asked}, the run's is {then}")
-  if differences:
+  if then != asked and now.run.mode not in ("evaluate", "export"):
     raise errors.OutputDirError(
       "The output folder holds another run: give a folder of its own as "
       "--output_dir, or --reset_output_dir to delete that run and start over. "
-      f"Received: {'; '.join(differences)}; output_dir={now.run.output_dir}"
+      f"Received: data={asked}, the run's is {then}; "
+      f"output_dir={now.run.output_dir}"
     )
 
 
-def _flag_name(prefix: str, field: str) -> str:
-  return field if field in config.UNPREFIXED else prefix + field
+def _given(values: flags.FlagValues) -> dict[str, Any]:
+  """Returns the settings whose flags were given."""
+  found = {}
+  for name, places in experiments.everywhere().items():
+    if values[name].present:
+      value = values[name].value
+      if fields.kind(places[0][1].field)[0] is tuple:
+        value = tuple(value or ())
+      found[name] = value
+  return found
 
 
-def _given(values, prefix: str, section) -> dict:
-  """Returns the fields of a section whose flags were given."""
-  fields = {}
-  for field in dataclasses.fields(section):
-    flag = values[_flag_name(prefix, field.name)]
-    if flag.present:
-      is_tuple = typing.get_origin(field.type) is tuple
-      fields[field.name] = tuple(flag.value or ()) if is_tuple else flag.value
-  return fields
-
-
-def _base(values, recorded) -> config.ExperimentConfig:
-  """Returns the configuration that the given flags change."""
+def _start(
+  values: flags.FlagValues, recorded: base.Experiment | None
+) -> base.Experiment:
+  """Returns the experiment that the given flags change."""
   space = _space(values)
   if recorded and space in (None, recorded.run.search_for):
     return recorded
@@ -328,63 +306,7 @@ def _base(values, recorded) -> config.ExperimentConfig:
       f"and start over. Received: search_for={space}, the run's is "
       f"{recorded.run.search_for}; output_dir={output_dir(values)}"
     )
-  return config.RECIPES[space or "micro"]
-
-
-def _check_known(values, base: config.ExperimentConfig) -> None:
-  """Refuses flags that mean nothing in the search space."""
-  without_use = (*base.final.unused, *base.final.fixed_by_arc)
-  unused = [f"final_{name}" for name in _FINAL if name in without_use]
-  unused += base.search.unused_data
-  for prefix, section in (
-    ("child_", base.search),
-    ("controller_", base.controller),
-  ):
-    unused += [
-      _flag_name(prefix, field)
-      for field in (*section.unused, *_foreign(section))
-    ]
-  for name in unused:
-    if values[name].present and not values[name].using_default_value:
-      raise errors.ConfigError(
-        f"--{name} has no use in this search space: take it away. "
-        f"Received: search_for={base.run.search_for}"
-      )
-
-
-def _foreign(section) -> list[str]:
-  """Returns the fields of other sections of the kind that it has not."""
-  own = {field.name for field in dataclasses.fields(section)}
-  for _, classes in _SECTIONS.values():
-    if isinstance(section, classes[0]):
-      return [
-        field.name
-        for each in classes
-        for field in dataclasses.fields(each)
-        if field.name not in own
-      ]
-  return []
-
-
-def _help_lines(section) -> dict[str, str]:
-  """Returns the attributes' lines of a dataclass's docstring, by name."""
-  attributes = section.__doc__.split("Attributes:\n", 1)[1]
-  found = re.findall(r"^    (\w+): (.*(?:\n      .*)*)", attributes, re.M)
-  return {name: " ".join(text.split()).rstrip(".") for name, text in found}
-
-
-def _other_defaults(sections, field) -> str:
-  """Says which recipes begin with another value."""
-  text = ""
-  for space, recipe in config.RECIPES.items():
-    for section in sections:
-      of_section = getattr(recipe, section)
-      value = getattr(of_section, field.name, field.default)
-      if value != field.default and field.name not in of_section.unused:
-        what = f"{space} {section}".replace(" controller", "")
-        value = ",".join(value) if isinstance(value, tuple) else value
-        text += f"; {value} in {what}"
-  return text
+  return base.get(space or "micro").experiment
 
 
 class _Optional(flags.ArgumentParser):
@@ -403,28 +325,19 @@ class _Optional(flags.ArgumentParser):
     return self._parser.flag_type()
 
 
-def _define(name: str, field, help_text: str) -> None:
-  kind, default = field.type, field.default
-  if name.startswith("child_") or name in config.UNPREFIXED:
-    help_text += _other_defaults(("search", "final"), field)
-  if name.startswith("controller_"):
-    help_text += _other_defaults(("controller",), field)
-  if isinstance(kind, types.UnionType):
-    kind = next(each for each in typing.get_args(kind) if each is not _NoneType)
-    parser = _Optional(_PARSERS[kind]())
-    help_text += f'; "{_NONE}" unsets it'
-    flags.DEFINE(parser, name, default, help_text)
-  elif name == "output_dir":
-    flags.DEFINE_string(name, None, help_text)
-  elif typing.get_origin(kind) is tuple:
-    flags.DEFINE_list(name, list(default), help_text)
-  elif field.name in config.CHOICES:
-    flags.DEFINE_enum(name, default, config.CHOICES[field.name], help_text)
+def _define(
+  values: flags.FlagValues, name: str, field: Any, words: list[str]
+) -> None:
+  """Defines the flag of a setting; its default is the recipe's, not here."""
+  kind, optional = fields.kind(field)
+  text = fields.of(field).help
+  if optional:
+    flags.DEFINE(_Optional(_PARSERS[kind]()), name, None, text, values)
+  elif words:
+    flags.DEFINE_enum(name, None, words, text, values)
+  elif kind is tuple:
+    flags.DEFINE_list(name, None, text, values)
   elif kind is bool:
-    flags.DEFINE_boolean(name, default, help_text)
-  elif kind is int:
-    flags.DEFINE_integer(name, default, help_text)
-  elif kind is float:
-    flags.DEFINE_float(name, default, help_text)
+    flags.DEFINE_boolean(name, None, text, values)
   else:
-    flags.DEFINE_string(name, default, help_text)
+    flags.DEFINE(_PARSERS[kind](), name, None, text, values)

@@ -15,7 +15,8 @@ import sys
 from typing import TextIO
 
 import enas_tf
-from enas_tf import config, errors, files
+from enas_tf import errors, files
+from enas_tf.recipes import base, experiments
 
 _MANIFEST = "manifest.json"
 _LOCK = ".enas_tf.lock"
@@ -58,7 +59,7 @@ _WRITTEN = (
 _LASTING = ("search", "derive", "train", "import", "all")
 
 
-def open_run(experiment: config.ExperimentConfig) -> pathlib.Path:
+def open_run(experiment: base.Experiment) -> pathlib.Path:
   """Makes the run's folder, or goes on in one of ours, and locks it.
 
   The lock is held until the process ends. What killed runs left unfinished is
@@ -122,7 +123,7 @@ def absolute(path: str) -> pathlib.Path:
     ) from error
 
 
-def recorded_config(folder: pathlib.Path) -> config.ExperimentConfig | None:
+def recorded_config(folder: pathlib.Path) -> base.Experiment | None:
   """Returns the settings that the run in a folder goes on with, if any.
 
   Raises:
@@ -132,8 +133,8 @@ def recorded_config(folder: pathlib.Path) -> config.ExperimentConfig | None:
     return None
   try:
     starts = files.read_json(folder / _MANIFEST).get("starts", [])
-    lasting = [s for s in starts if s["config"]["run"]["mode"] in _LASTING]
-    return config.from_dict(lasting[-1]["config"]) if lasting else None
+    lasting = [s for s in starts if s["config"]["mode"] in _LASTING]
+    return experiments.from_values(lasting[-1]["config"]) if lasting else None
   except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
     if isinstance(error, errors.OutputDirError):
       raise
@@ -145,7 +146,7 @@ def recorded_config(folder: pathlib.Path) -> config.ExperimentConfig | None:
 
 
 def record_start(
-  folder: pathlib.Path, experiment: config.ExperimentConfig
+  folder: pathlib.Path, experiment: base.Experiment
 ) -> list[str]:
   """Records with what a command began, for those that go on from here.
 
@@ -176,7 +177,7 @@ def record_start(
         for name in ("tensorflow", "keras", "numpy")
       },
     },
-    "config": dataclasses.asdict(experiment),
+    "config": experiments.values(experiment),
   }
   manifest["starts"] = [*manifest.get("starts", []), start]
   files.write_json(path, manifest)
@@ -217,20 +218,14 @@ def check_own(folder: pathlib.Path, owner: pathlib.Path) -> list[pathlib.Path]:
   return _contents(folder, owner)
 
 
-def _changes(
-  before: config.ExperimentConfig, now: config.ExperimentConfig
-) -> list[str]:
+def _changes(before: base.Experiment, now: base.Experiment) -> list[str]:
   """Returns the settings of the networks and the training that changed."""
-  lines = []
-  for name in ("data", "search", "final", "controller"):
-    old = dataclasses.asdict(getattr(before, name))
-    new = dataclasses.asdict(getattr(now, name))
-    lines += [
-      f"{name} {field}: {old[field]} -> {new[field]}"
-      for field in new
-      if field in old and old[field] != new[field]
-    ]
-  return lines
+  old, new = experiments.values(before), experiments.values(now)
+  return [
+    f"{name}: {old[name]} -> {new[name]}"
+    for name, place in experiments.named(now)
+    if place.section != "run" and name in old and old[name] != new[name]
+  ]
 
 
 def _is_ours(folder: pathlib.Path) -> bool:

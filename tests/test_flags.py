@@ -1,33 +1,29 @@
 import dataclasses
 import pathlib
+import re
 
 import pytest
 from absl import flags as absl_flags
 
-from enas_tf import config, errors, flags
+from enas_tf import errors, flags, help
+from enas_tf.recipes import base
+
+SPACES = ("micro", "macro", "macro_channels", "rnn")
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-@pytest.fixture
-def parse(monkeypatch):
+@pytest.fixture(scope="module")
+def parse():
   values = absl_flags.FlagValues()
-  kinds = ("_string", "_integer", "_float", "_boolean", "_list", "_enum", "")
-  for kind in kinds:
-    define = getattr(absl_flags, f"DEFINE{kind}")
-
-    def bound(*args, define=define, **kwargs):
-      return define(*args, flag_values=values, **kwargs)
-
-    monkeypatch.setattr(flags.flags, f"DEFINE{kind}", bound)
-  flags.define()
+  flags.define(values)
 
   def parse(*arguments, recorded=None):
     values.unparse_flags()
     for name in values:
       values[name].unparse()
       values[name].present = 0
-    values(["enas_tf", *arguments])
+    values(flags.with_recipes(["enas_tf", *arguments]))
     return flags.experiment(values, recorded)
 
   parse.values = values
@@ -37,7 +33,7 @@ def parse(monkeypatch):
 def test_no_flags_are_the_defaults(parse):
   got = parse()
   folder = got.run.output_dir
-  assert got == in_folder(config.ExperimentConfig(), folder)
+  assert got == in_folder(base.get("micro").experiment, folder)
   assert folder == str(pathlib.Path.cwd() / "outputs" / "micro_cifar10")
 
 
@@ -67,8 +63,11 @@ def test_each_space_and_data_set_has_a_folder(parse, arguments, name):
 
 
 def test_every_flag_has_a_help_sentence(parse):
+  text = help.text("", flags.OTHERS)
+  assert max(map(len, text.splitlines())) <= 80
   for name in parse.values:
-    assert len(parse.values[name].help) > 15, name
+    assert len(parse.values[name].help) > 9, name
+    assert re.search(rf"--(\[no\])?{name}\b", text), name
 
 
 def test_child_flags_reach_both_networks(parse):
@@ -145,7 +144,7 @@ def test_the_folder_of_another_run_is_refused(parse, arguments, words):
 @pytest.mark.parametrize("mode", ["derive", "evaluate", "export"])
 @pytest.mark.parametrize("flag", ["--reset_output_dir", "--resume_from=7"])
 def test_what_has_no_use_in_a_mode_is_refused(parse, mode, flag):
-  with pytest.raises(errors.ConfigError, match=flag.split("=")[0]):
+  with pytest.raises(errors.ConfigError, match=flag.split("=")[0].strip("-")):
     parse(f"--mode={mode}", flag)
 
 
@@ -169,25 +168,34 @@ def test_an_error_says_where_a_setting_comes_from(parse):
 
 
 def test_an_error_of_the_final_child_names_its_flag(parse):
-  words = "--final_out_filters must.*final_out_filters=7"
+  words = "`final_out_filters` must.*final_out_filters=7"
   with pytest.raises(errors.ConfigError, match=words):
     parse("--mode=all", "--final_out_filters=7")
 
 
 def test_an_import_needs_its_checkpoint_and_arc(parse):
   given = "--import_checkpoint=outputs/model.ckpt-310"
-  with pytest.raises(errors.ConfigError, match="add --import_checkpoint"):
+  with pytest.raises(errors.ConfigError, match="add `import_checkpoint"):
     parse("--mode=import", "--child_fixed_arc=enas_micro")
-  with pytest.raises(errors.ConfigError, match="add --child_fixed_arc"):
+  with pytest.raises(errors.ConfigError, match="add `child_fixed_arc"):
     parse("--mode=import", given)
   got = parse("--mode=import", given, "--child_fixed_arc=enas_micro")
   assert got.run.import_checkpoint == "outputs/model.ckpt-310"
 
 
-@pytest.mark.parametrize("space", config.RECIPES)
+@pytest.mark.parametrize("space", SPACES)
 def test_search_for_alone_is_the_recipe(parse, space):
   got = parse(f"--search_for={space}")
-  assert got == in_folder(config.RECIPES[space], got.run.output_dir)
+  expected = in_folder(base.get(space).experiment, got.run.output_dir)
+  if space.startswith("macro"):  # The arc will be one of the search.
+    assert got.final.num_layers == 12
+    final = dataclasses.replace(expected.final, num_layers=12)
+    expected = dataclasses.replace(expected, final=final)
+  if space == "rnn":
+    assert got.final.num_nodes == 9
+    final = dataclasses.replace(expected.final, num_nodes=9)
+    expected = dataclasses.replace(expected, final=final)
+  assert got == expected
 
 
 @pytest.mark.parametrize(
@@ -223,7 +231,7 @@ def test_search_for_alone_is_the_recipe(parse, space):
 )
 def test_flags_of_other_spaces_are_refused(parse, space, flag):
   name = flag.split("=")[0].removeprefix("--no").removeprefix("--")
-  message = f"--{name} has no use in this search space.*search_for={space}"
+  message = f"{name}`? has no use in this search space.*search_for={space}"
   with pytest.raises(errors.ConfigError, match=message):
     parse("--mode=all", f"--search_for={space}", flag)
 
@@ -243,7 +251,7 @@ def test_a_flag_of_another_space_is_refused_with_its_default_too(parse):
   ],
 )
 def test_texts_are_for_the_rnn_space(parse, arguments):
-  with pytest.raises(errors.ConfigError, match="--search_for=rnn takes a text"):
+  with pytest.raises(errors.ConfigError, match="is not for `search_for="):
     parse(*arguments)
 
 
@@ -253,9 +261,9 @@ def test_text_flags(parse):
   for name in ("ptb", "text"):
     got = parse(rnn, f"--data={name}", "--data_path=d").data
     assert (got.data, got.data_path) == (name, "d")
-    with pytest.raises(errors.ConfigError, match="--data_path.*--data=pydoc"):
+    with pytest.raises(errors.ConfigError, match="`data_path`.*`data=pydoc`"):
       parse(rnn, f"--data={name}")
-  with pytest.raises(errors.ConfigError, match="take --data_path away"):
+  with pytest.raises(errors.ConfigError, match="take `data_path` away"):
     parse(rnn, "--data_path=d")
 
 
@@ -271,27 +279,36 @@ def test_rnn_flags_reach_both_networks(parse):
   for child in (got.search, got.final):
     assert (child.hidden_size, child.output) == (8, "all")
     assert child.functions == ("tanh", "relu")
-  assert type(got.search) is config.RnnSearchConfig
-  assert type(got.final) is config.RnnFinalConfig
   assert (got.search.num_epochs, got.final.num_epochs) == (600, 3)
 
 
 def test_channel_ranges_are_asked_for_by_the_original_flag(parse):
-  flags_ = ("--search_for=macro", "--nocontroller_search_whole_channels")
-  assert parse("--search_for=macro").controller.search_whole_channels
-  assert not parse(*flags_).controller.search_whole_channels
+  given = ("--search_for=macro", "--nocontroller_search_whole_channels")
+  assert parse("--search_for=macro").run.search_for == "macro"
+  assert parse(*given).run.search_for == "macro_channels"
   # It names the space of an arc, so training takes it too.
-  got = parse(*flags_, "--mode=train")
-  assert not got.controller.search_whole_channels
+  assert parse(*given, "--mode=train").run.search_for == "macro_channels"
 
 
-def test_help_tells_the_defaults_of_other_spaces(parse):
-  text = parse.values["child_num_layers"].help
-  assert "12 in macro search; 24 in macro final" in text
-  assert "rnn" not in text
-  assert "200 in rnn" not in parse.values["child_hidden_size"].help
-  assert "800 in rnn final" in parse.values["child_hidden_size"].help
-  assert "5e-05 in rnn" in parse.values["controller_lr"].help
+def test_help_tells_the_defaults_of_each_space():
+  lines = " ".join(help.text("", flags.OTHERS).split())
+
+  def of(name):
+    return re.search(rf"--(\[no\])?{name}\b(.*?\)) ", lines)[2]
+
+  found = of("child_num_layers")
+  assert "micro: 6, final 15; macro, macro_channels: 12, final 24" in found
+  assert "rnn" not in found
+  assert "(200, final 800)" in of("child_hidden_size")
+  assert "rnn: 5e-05" in of("controller_lr")
+
+
+def test_recipes_are_found_by_name(parse):
+  got = parse("--recipe=quickstart")
+  assert (got.data.data, got.search.num_cells) == ("digits", 2)
+  assert parse("--recipe=quickstart", "--num_epochs=3").search.num_epochs == 3
+  with pytest.raises(errors.ConfigError, match="one of cifar10_macro_final"):
+    parse("--recipe=quick")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "flags").glob("*.flags")))
@@ -311,6 +328,6 @@ def test_flagfiles_parse(parse, path):
   ],
 )
 def test_data_flags_of_other_spaces_are_refused(parse, flags_):
-  name = flags_[-1].split("=")[0]
-  with pytest.raises(errors.ConfigError, match=f"{name} has no use"):
+  name = flags_[-1].split("=")[0].strip("-")
+  with pytest.raises(errors.ConfigError, match=f"`{name}` has no use"):
     parse(*flags_)

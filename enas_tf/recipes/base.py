@@ -1,0 +1,208 @@
+"""What a recipe is: the settings that a search begins with, and its parts.
+
+A recipe loads no TensorFlow; its parts do, and are imported when they are built
+for the first time.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from enas_tf.settings import fields
+from enas_tf.settings import run as runs
+
+if TYPE_CHECKING:
+  import keras
+  import numpy as np
+
+  from enas_tf.controllers import policy as policies
+  from enas_tf.spaces import base as spaces
+  from enas_tf.tasks import base as tasks
+
+# A class of `Parts`, or "module:class".
+PartsOf = Callable[["Experiment", "tasks.Task"], "Parts"] | str
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+  """What a word of `search_for` stands for.
+
+  Attributes:
+    name: the word.
+    help: what is searched, as a phrase.
+    data: the settings of the data; their type says which task it is.
+    search: those of the supernet and its training.
+    final: those of the final child and its training.
+    controller: those of the controller.
+    parts: the class of its parts, or where it can be imported from.
+    task: the class of its task, or where it can be imported from; None is what
+      suits the type of `data`.
+  """
+
+  name: str
+  help: str
+  data: Any
+  search: Any
+  final: Any
+  controller: Any
+  parts: PartsOf
+  task: Callable[..., tasks.Task] | str | None = None
+
+  @property
+  def experiment(self) -> Experiment:
+    """The settings that a search begins with."""
+    return Experiment(
+      run=runs.RunSettings(search_for=self.name),
+      data=self.data,
+      search=self.search,
+      final=self.final,
+      controller=self.controller,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+  """Everything that a verb is handed.
+
+  Attributes:
+    run: what is done and where it goes.
+    data: the images or the text.
+    search: the supernet and its training.
+    final: the final child and its training.
+    controller: who proposes arcs, and how it learns.
+    fixed_arc: the arc to train, evaluate or export, as text; None takes the
+      one that the search in `run.output_dir` found.
+  """
+
+  run: runs.RunSettings
+  data: Any
+  search: Any
+  final: Any
+  controller: Any
+  fixed_arc: str | None = None
+
+  def section(self, name: str) -> fields.Settings:
+    """Returns the settings of a section, one of `SECTIONS`."""
+    return getattr(self, name)
+
+
+SECTIONS = ("run", "data", "search", "final", "controller")
+
+
+class Size(NamedTuple):
+  """How large a child is.
+
+  Attributes:
+    parameters: trainable ones.
+    multiply_adds: for one example.
+  """
+
+  parameters: int
+  multiply_adds: int
+
+
+class Parts(abc.ABC):
+  """The space, the policy and the networks of an experiment.
+
+  Args:
+    experiment: the settings.
+    task: what is to be learned.
+
+  Attributes:
+    space: the space of the arcs.
+    final_space: that of the arcs that can be trained.
+  """
+
+  space: spaces.Space
+  final_space: spaces.Space
+
+  def __init__(self, experiment: Experiment, task: tasks.Task):
+    self.experiment = experiment
+    self.task = task
+
+  @abc.abstractmethod
+  def make_policy(self, seed: int) -> policies.Policy | None:
+    """Returns the paper's policy of the space; None if there is none."""
+
+  @abc.abstractmethod
+  def make_supernet(self, seed: int) -> keras.Model:
+    """Returns the supernet, with random weights."""
+
+  @abc.abstractmethod
+  def make_child(
+    self, arc: spaces.Arc, seed: int, total_steps: int
+  ) -> keras.Model:
+    """Returns the final child of an arc, with random weights.
+
+    Args:
+      arc: of `final_space`.
+      seed: of the initial weights and the dropouts.
+      total_steps: gradient steps of its training.
+    """
+
+  def inference(self, child: keras.Model) -> keras.Model:
+    """Returns a child without what only its training needs."""
+    return child
+
+  def inherit(
+    self,
+    child: keras.Model,
+    arc: spaces.Arc,
+    variables: Mapping[str, np.ndarray],
+  ) -> int:
+    """Copies shared weights into a child; returns into how many variables.
+
+    Args:
+      child: of `make_child`.
+      arc: its arc.
+      variables: those of the supernet, by their paths.
+
+    Raises:
+      ConfigError: if children of this space cannot begin so.
+    """
+    from enas_tf import errors
+
+    raise errors.ConfigError(
+      "A child of this space begins with random weights: leave `child_init` "
+      "out. Received: child_init=supernet"
+    )
+
+  @abc.abstractmethod
+  def child_size(self, arc: spaces.Arc) -> Size:
+    """Returns how large the final child of an arc is."""
+
+  def least_weights(self, settings: Any, is_shared: bool) -> int:
+    """Returns how many weights a supernet, or else a child, has at least.
+
+    Args:
+      settings: of the network.
+      is_shared: whether it is the supernet.
+    """
+    del settings, is_shared
+    return 0
+
+
+def register(recipe: Recipe) -> None:
+  """Makes a search space known, by its recipe.
+
+  Its settings become flags and keyword arguments, its name a word of
+  `search_for`.
+
+  Raises:
+    ConfigError: if there is a recipe of that name, or one of its settings has
+      the public name of another one of another type.
+  """
+  runs.SPACES.register(recipe.name, recipe)
+
+
+def get(name: str) -> Recipe:
+  """Returns the recipe of a word of `search_for`."""
+  return runs.SPACES[name]
+
+
+def every() -> list[Recipe]:
+  """Returns all recipes, in the order of their registration."""
+  return [runs.SPACES[name] for name in runs.SPACES]

@@ -1,0 +1,1 @@
+"""Whole convolutional networks, layer by layer."""

@@ -1,0 +1,84 @@
+"""The macro space: its policy and networks, by its settings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from enas_tf.controllers import macro_policy
+from enas_tf.layers import operations
+from enas_tf.networks import macro_child, macro_inherit, macro_supernet
+from enas_tf.recipes import base, images
+from enas_tf.spaces import macro
+
+
+class Macro(images.ImageParts):
+  """Whole convolutional networks, layer by layer.
+
+  An arc fixes the number of layers: the final child of an arc that was found
+  has as many as the supernet, and grows by its channels alone.
+  """
+
+  policy: Any = macro_policy.MacroPolicy
+  child: Any = macro_child
+
+  def __init__(self, experiment: base.Experiment, task: Any):
+    super().__init__(experiment, task)
+    self.space = self.make_space(experiment.search)
+    self.final_space = self.make_space(experiment.final)
+
+  def make_space(self, settings: Any) -> Any:
+    """Returns the space of a network's settings."""
+    return macro.MacroSpace(settings.num_layers, settings.ops)
+
+  def make_policy(self, seed: int) -> macro_policy.LayerPolicy:
+    controller = self.experiment.controller
+    return self.policy(
+      self.space,
+      lstm_size=controller.lstm_size,
+      num_layers=controller.num_layers,
+      tanh_constant=controller.tanh_constant,
+      temperature=controller.temperature,
+      skip_target=controller.skip_target,
+      faithful=self.experiment.search.faithful,
+      seed=seed,
+    )
+
+  def make_supernet(self, seed: int) -> keras.Model:
+    child = self.experiment.search
+    return macro_supernet.MacroSupernet(
+      self.space,
+      out_filters=child.out_filters,
+      image_shape=self.task.image_shape,
+      num_classes=self.task.num_classes,
+      keep_prob=child.keep_prob,
+      seed=seed,
+    )
+
+  def make_child(self, arc: Any, seed: int, total_steps: int) -> keras.Model:
+    del total_steps  # Nothing in it follows the training.
+    return self.child.build(
+      arc,
+      self.experiment.final,
+      image_shape=self.task.image_shape,
+      num_classes=self.task.num_classes,
+      seed=seed,
+    )
+
+  def inference(self, child: keras.Model) -> keras.Model:
+    return macro_child.inference(child)
+
+  def inherit(
+    self, child: keras.Model, arc: Any, variables: Mapping[str, np.ndarray]
+  ) -> int:
+    return macro_inherit.from_supernet(child, arc, variables)
+
+  def least_weights(self, settings: Any, is_shared: bool) -> int:
+    filters = settings.out_filters
+    if not is_shared:  # Each layer has a 1 x 1 convolution.
+      filters *= settings.out_filters_scale
+      return settings.num_layers * filters**2
+    names = (f"macro/{each}" for each in settings.ops)
+    rows = sum(operations.get(each).num_rows(filters) for each in names)
+    return settings.num_layers * rows * filters

@@ -1,0 +1,1 @@
+"""Networks whose layers join a range of channels of every operation."""

@@ -1,0 +1,1 @@
+"""Normal and reduction cells of convolutional networks."""

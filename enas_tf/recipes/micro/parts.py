@@ -1,0 +1,88 @@
+"""The micro space: its policy and networks, by its settings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from enas_tf.controllers import micro_policy
+from enas_tf.layers import operations
+from enas_tf.networks import (
+  inherit,
+  micro_child,
+  micro_skeleton,
+  micro_supernet,
+)
+from enas_tf.recipes import base, images
+from enas_tf.spaces import micro
+
+
+class Micro(images.ImageParts):
+  """Normal and reduction cells of convolutional networks."""
+
+  def __init__(self, experiment: base.Experiment, task: Any):
+    super().__init__(experiment, task)
+    search, final = experiment.search, experiment.final
+    self.space = micro.MicroSpace(search.num_cells, search.ops)
+    self.final_space = micro.MicroSpace(final.num_cells, final.ops)
+
+  def make_policy(self, seed: int) -> micro_policy.MicroPolicy:
+    controller = self.experiment.controller
+    return micro_policy.MicroPolicy(
+      self.space,
+      lstm_size=controller.lstm_size,
+      num_layers=controller.num_layers,
+      tanh_constant=controller.tanh_constant,
+      op_tanh_reduce=controller.op_tanh_reduce,
+      temperature=controller.temperature,
+      seed=seed,
+    )
+
+  def make_supernet(self, seed: int) -> micro_supernet.MicroSupernet:
+    child = self.experiment.search
+    return micro_supernet.MicroSupernet(
+      self.space,
+      num_layers=child.num_layers,
+      out_filters=child.out_filters,
+      image_shape=self.task.image_shape,
+      num_classes=self.task.num_classes,
+      use_aux_heads=child.use_aux_heads,
+      keep_prob=child.keep_prob,
+      seed=seed,
+      faithful=child.faithful,
+    )
+
+  def make_child(
+    self, arc: micro.MicroArc, seed: int, total_steps: int
+  ) -> keras.Model:
+    return micro_child.build(
+      arc,
+      self.experiment.final,
+      image_shape=self.task.image_shape,
+      num_classes=self.task.num_classes,
+      total_steps=total_steps,
+      seed=seed,
+    )
+
+  def inference(self, child: keras.Model) -> keras.Model:
+    return micro_child.inference(child)
+
+  def inherit(
+    self,
+    child: keras.Model,
+    arc: micro.MicroArc,
+    variables: Mapping[str, np.ndarray],
+  ) -> int:
+    return inherit.from_supernet(child, arc, variables)
+
+  def least_weights(self, settings: Any, is_shared: bool) -> int:
+    total, nodes = 0, settings.num_cells
+    for cell in micro_skeleton.cells(settings.num_layers, settings.out_filters):
+      total += 2 * cell.filters**2  # The 1 x 1 convolutions of the inputs.
+      if is_shared:  # Node k reads any of k + 2 nodes, twice.
+        rows = sum(
+          operations.get(each).num_rows(cell.filters) for each in settings.ops
+        )
+        total += nodes * (nodes + 3) * rows * cell.filters
+    return total

@@ -1,0 +1,73 @@
+"""The RNN space: its policy and networks, by its settings."""
+
+from typing import Any
+
+import keras
+
+from enas_tf.controllers import rnn_policy
+from enas_tf.networks import rnn_child, rnn_supernet
+from enas_tf.recipes import base
+from enas_tf.spaces import rnn
+
+_SIZES = (
+  "hidden_size",
+  "output",
+  "drop_e",
+  "drop_i",
+  "drop_x",
+  "drop_l",
+  "drop_o",
+)
+
+
+class Rnn(base.Parts):
+  """Recurrent cells of language models."""
+
+  def __init__(self, experiment: base.Experiment, task: Any):
+    super().__init__(experiment, task)
+    search, final = experiment.search, experiment.final
+    self.space = rnn.RnnSpace(search.num_nodes, search.functions)
+    self.final_space = rnn.RnnSpace(final.num_nodes, final.functions)
+
+  def _sizes(self, settings: Any) -> dict[str, Any]:
+    """Returns the arguments of the networks that set their sizes."""
+    sizes = {name: getattr(settings, name) for name in _SIZES}
+    return sizes | {"vocab_size": self.task.vocab_size}
+
+  def make_policy(self, seed: int) -> rnn_policy.RnnPolicy:
+    controller = self.experiment.controller
+    return rnn_policy.RnnPolicy(
+      self.space,
+      lstm_size=controller.lstm_size,
+      num_layers=controller.num_layers,
+      tanh_constant=controller.tanh_constant,
+      temperature=controller.temperature,
+      faithful=self.experiment.search.faithful,
+      seed=seed,
+    )
+
+  def make_supernet(self, seed: int) -> rnn_supernet.RnnSupernet:
+    return rnn_supernet.RnnSupernet(
+      self.space, seed=seed, **self._sizes(self.experiment.search)
+    )
+
+  def make_child(
+    self, arc: rnn.RnnArc, seed: int, total_steps: int
+  ) -> keras.Model:
+    del total_steps  # Nothing in it follows the training.
+    return rnn_child.build(arc, seed=seed, **self._sizes(self.experiment.final))
+
+  def child_size(self, arc: rnn.RnnArc) -> base.Size:
+    units = self.experiment.final.hidden_size
+    products = 2 * units * units * (2 + len(arc.nodes))
+    # The embedding is the softmax too.
+    total = products + self.task.vocab_size * units
+    return base.Size(total, total)
+
+  def least_weights(self, settings: Any, is_shared: bool) -> int:
+    nodes = settings.num_nodes
+    edges = nodes
+    if is_shared:
+      edges = len(settings.functions) * nodes * (nodes + 1) // 2
+    units, words = settings.hidden_size, self.task.vocab_size
+    return units * (words + 2 * units * (edges + 2))

@@ -1,0 +1,242 @@
+"""The parts of an experiment, put together; each is built when it is needed."""
+
+import functools
+import hashlib
+import importlib
+import pathlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from enas_tf import errors, seeds
+from enas_tf.controllers import base as controllers
+from enas_tf.controllers import generic_policy, registry
+from enas_tf.data import files
+from enas_tf.evaluators import base as evaluators
+from enas_tf.evaluators import function, shared_weights
+from enas_tf.recipes import base, experiments
+from enas_tf.settings import data as data_settings
+from enas_tf.settings import fields
+from enas_tf.spaces import base as spaces
+from enas_tf.tasks import base as tasks
+from enas_tf.training import schedules, trainer
+
+FINAL_FOLDER = "final"
+_BYTES_PER_WEIGHT = 12  # Itself, its momentum and its gradient.
+_TASKS = {
+  data_settings.ImageData: "enas_tf.tasks.images:ImageClassification",
+  data_settings.TextData: "enas_tf.tasks.language:LanguageModelling",
+}
+# The settings that set the size of a network.
+_SIZES = (
+  "out_filters",
+  "num_layers",
+  "num_cells",
+  "hidden_size",
+  "num_nodes",
+)
+
+
+class SearchParts(NamedTuple):
+  """The parts that a search turns, built and not yet restored.
+
+  Attributes:
+    controller: proposes arcs.
+    trainer: trains the shared weights; None where there are none.
+    evaluator: scores arcs.
+    child_steps: gradient steps of an epoch; 0 where no weights are shared.
+    fingerprint: the settings that a checkpoint of these parts depends on.
+  """
+
+  controller: controllers.Controller
+  trainer: trainer.Trainer | None
+  evaluator: evaluators.Evaluator
+  child_steps: int
+  fingerprint: dict[str, Any]
+
+
+class Assembly:
+  """What the verbs work with.
+
+  Args:
+    experiment: the settings.
+    source: data that a program hands over, for `data=arrays`.
+    score: a function from an arc to its score, which then takes the place of
+      shared weights; None for shared weights.
+
+  Attributes:
+    experiment: the settings.
+    task: what is to be learned.
+    parts: the recipe's: space, policy, networks.
+  """
+
+  def __init__(
+    self,
+    experiment: base.Experiment,
+    source: Any = None,
+    score: Callable[[Any], Any] | None = None,
+  ):
+    self.experiment = experiment
+    self._score = score
+    recipe = base.get(experiment.run.search_for)
+    make_task = _imported(recipe.task or _TASKS[type(recipe.data)])
+    self.task: tasks.Task = make_task(experiment.data, source)
+    self.parts: base.Parts = _imported(recipe.parts)(experiment, self.task)
+
+  @property
+  def space(self) -> spaces.Space:
+    """The space that is searched."""
+    return self.parts.space
+
+  @property
+  def final_space(self) -> spaces.Space:
+    """The space of the arcs that can be trained."""
+    return self.parts.final_space
+
+  def seed(self, consumer: str) -> int:
+    """Returns the seed of a consumer of random numbers, by its name.
+
+    They are "supernet", "policy" and "final child", the networks; "proposals";
+    "search batches", "reward batches" and "final batches".
+    """
+    return seeds.derive(self.experiment.run.seed, consumer)
+
+  def final_folder(
+    self, run_folder: pathlib.Path, arc: spaces.Arc
+  ) -> pathlib.Path:
+    """Returns where the final child of an arc is trained."""
+    digest = hashlib.sha256(str(arc).encode()).hexdigest()[:8]
+    return run_folder / FINAL_FOLDER / f"{self.final_space.name}-{digest}"
+
+  @functools.cached_property
+  def search(self) -> SearchParts:
+    """The parts of the search; deriving goes on with those of a search.
+
+    Raises:
+      ConfigError: if they would not fit into the memory.
+    """
+    self._check_controller()
+    if self._score is not None:
+      return SearchParts(
+        controller=self._controller(),
+        trainer=None,
+        evaluator=function.FunctionEvaluator(self.space, self._score),
+        child_steps=0,
+        fingerprint=self._fingerprint() | {"evaluator": "function"},
+      )
+    settings = self.experiment.search
+    _check_memory(
+      self.parts.least_weights(settings, is_shared=True),
+      "The shared weights",
+      settings,
+    )
+    supernet = self.parts.make_supernet(self.seed("supernet"))
+    steps = self.task.steps_per_epoch(settings)
+    task_steps = self.task.steps(settings)
+    return SearchParts(
+      controller=self._controller(),
+      trainer=trainer.Trainer(
+        supernet,
+        task_steps,
+        self.task.train_stream(settings, self.seed("search batches")),
+        self.parts.make_optimizer(
+          supernet, settings, schedules.from_settings(settings, steps)
+        ),
+      ),
+      evaluator=shared_weights.SharedWeights(
+        supernet,
+        task_steps,
+        self.task.reward_stream(settings, self.seed("reward batches")),
+        self.task.reward(self.experiment.controller),
+        self.task.metric.name,
+      ),
+      child_steps=steps,
+      fingerprint=self._fingerprint() | self.task.fingerprint(),
+    )
+
+  def _controller(self) -> controllers.Controller:
+    settings = self.experiment.controller
+    return registry.CONTROLLERS[settings.kind].build(
+      self.space, self._policy, settings, self.seed("proposals")
+    )
+
+  def _policy(self) -> Any:
+    """Returns the policy of a controller that learns one."""
+    settings, seed = self.experiment.controller, self.seed("policy")
+    policy = None
+    if settings.policy == "paper":
+      policy = self.parts.make_policy(seed)
+    if policy is None:
+      policy = generic_policy.build(self.space, settings, seed)
+    return policy
+
+  def _fingerprint(self) -> dict[str, Any]:
+    experiment = self.experiment
+    return {
+      "space": self.space.name,
+      "seed": experiment.run.seed,
+      **experiments.fixed("child_", experiment.search),
+      **experiments.fixed("controller_", experiment.controller),
+    }
+
+  def check_final(self) -> None:
+    """Raises ConfigError if the final child would not fit into the memory."""
+    settings = self.experiment.final
+    _check_memory(
+      self.parts.least_weights(settings, is_shared=False),
+      "The final child",
+      settings,
+    )
+
+  def _check_controller(self) -> None:
+    settings = self.experiment.controller
+    _check_memory(
+      8 * settings.num_layers * settings.lstm_size**2,
+      "The controller",
+      settings,
+      ("lstm_size", "num_layers"),
+    )
+
+
+def _imported(thing: Any) -> Any:
+  """Returns a thing, or what the text "module:attribute" names."""
+  if not isinstance(thing, str):
+    return thing
+  module, _, attribute = thing.partition(":")
+  return getattr(importlib.import_module(module), attribute)
+
+
+def _check_memory(
+  num_weights: int,
+  what: str,
+  settings: fields.Settings,
+  names: tuple[str, ...] = _SIZES,
+) -> None:
+  """Refuses what the system would kill, without a word, once it is built.
+
+  Args:
+    num_weights: that it has at least.
+    what: has them.
+    settings: of it.
+    names: the settings that set its size.
+  """
+  needed, most = _BYTES_PER_WEIGHT * num_weights, files.memory()
+  if needed > most:
+    sizes = {
+      _given_as(settings, field): getattr(settings, field.name)
+      for name in names
+      for field in fields.each(settings)
+      if field.name == name
+    }
+    raise errors.ConfigError(
+      f"{what} would take {needed / 2**30:,.1f} GiB of memory or more, and "
+      f"this machine has {most / 2**30:,.1f} GiB: lower "
+      f"{' or '.join(f'`{name}`' for name in sizes)}. Received: "
+      + ", ".join(f"{name}={value}" for name, value in sizes.items())
+    )
+
+
+def _given_as(settings: fields.Settings, field: Any) -> str:
+  """Returns the name by which a setting can be changed."""
+  if fields.of(field).of_arc and settings.prefix == "final_":
+    return f"child_{field.name}"  # That of the search decides it.
+  return settings.public(field.name)
