@@ -6,14 +6,15 @@ import sys
 
 import pytest
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf import run_folder as run_folders
+from enas_tf.recipes import base, experiments
 
 
 def experiment(folder, **changed):
-  return config.ExperimentConfig(
-    run=config.RunConfig(output_dir=str(folder), **changed)
-  )
+  given = {"output_dir": str(folder), **changed}
+  fixed_arc = given.pop("fixed_arc", None)
+  return experiments.build(base.get("micro").experiment, given, fixed_arc)
 
 
 def open_run(settings):
@@ -52,7 +53,7 @@ def test_makes_a_folder(tmp_path):
   assert sorted(contents(folder)) == [".enas_tf.lock", "manifest.json"]
   (start,) = starts(folder)
   assert start["command"] == sys.argv
-  assert start["config"]["run"]["output_dir"] == str(folder)
+  assert start["config"]["output_dir"] == str(folder)
   assert set(start["versions"]) == {
     "python",
     "enas_tf",
@@ -72,7 +73,7 @@ def test_path_of_the_home_and_of_the_current_folder(tmp_path, monkeypatch):
 def test_goes_on_in_a_folder_of_ours(run_folder):
   before = contents(run_folder)
   assert open_run(experiment(run_folder, seed=3)) == run_folder
-  seeds = [start["config"]["run"]["seed"] for start in starts(run_folder)]
+  seeds = [start["config"]["seed"] for start in starts(run_folder)]
   assert seeds == [0, 3]
   after = contents(run_folder)
   assert after.keys() == before.keys()
@@ -133,7 +134,7 @@ def test_reset_begins_a_new_run(run_folder):
   assert sorted(contents(run_folder)) == [".enas_tf.lock", "manifest.json"]
   assert not (run_folder / "checkpoints").exists()
   (start,) = starts(run_folder)
-  assert start["config"]["run"]["seed"] == 4
+  assert start["config"]["seed"] == 4
 
 
 def test_a_reset_that_does_not_start_brings_the_run_back(run_folder):
@@ -252,11 +253,14 @@ def test_a_linked_folder_inside_is_left_alone(run_folder, tmp_path):
 def in_another_process(folder, reset=False):
   """Opens a run in a process of its own; returns what it prints."""
   script = f"""
-from enas_tf import config, errors
+from enas_tf import errors, recipes
 from enas_tf import run_folder as run_folders
-run = config.RunConfig(output_dir={str(folder)!r}, reset_output_dir={reset})
+from enas_tf.recipes import base, experiments
+given = dict(output_dir={str(folder)!r}, reset_output_dir={reset})
 try:
-  run_folders.open_run(config.ExperimentConfig(run=run))
+  run_folders.open_run(
+    experiments.build(base.get("micro").experiment, given)
+  )
   print("opened")
 except errors.OutputDirError as error:
   print(error)
@@ -285,18 +289,19 @@ def test_the_lock_goes_with_its_process(tmp_path):
 
 def test_recorded_config_is_the_last_that_started(tmp_path):
   first = experiment(tmp_path)
-  second = dataclasses.replace(
-    experiment(tmp_path, seed=5, save_minutes=0.5),
-    search=config.ChildConfig(ops=("identity", "conv_3x3"), cutout_size=4),
-    final=config.MicroFinalConfig(num_layers=3),
-    controller=config.ControllerConfig(tanh_constant=None),
+  second = experiment(
+    tmp_path,
+    seed=5,
+    save_minutes=0.5,
+    child_ops=("identity", "conv_3x3"),
+    child_cutout_size=4,
+    final_num_layers=3,
+    controller_tanh_constant=None,
     fixed_arc="0 0 1 1",
   )
   for each in (first, second):
     open_run(each)
-    recorded = run_folders.recorded_config(tmp_path)
-    assert recorded == each
-    assert type(recorded.final) is config.MicroFinalConfig
+    assert run_folders.recorded_config(tmp_path) == each
 
 
 def test_no_recorded_config(tmp_path):
@@ -318,21 +323,21 @@ def test_a_start_says_what_changed(tmp_path):
   first = experiment(tmp_path)
   folder = run_folders.open_run(first)
   assert run_folders.record_start(folder, first) == []
-  second = dataclasses.replace(first, search=config.ChildConfig(lr_max=0.01))
+  second = experiment(tmp_path, child_lr_max=0.01, final_lr_max=0.05)
   assert run_folders.record_start(folder, second) == [
-    "search lr_max: 0.05 -> 0.01"
+    "child_lr_max: 0.05 -> 0.01"
   ]
 
 
-def without_section(value):
-  del value["controller"]
+def without_a_setting(value):
+  del value["controller_lr"]
 
 
 def with_another_setting(value):
-  value["search"]["number_of_wheels"] = 4
+  value["number_of_wheels"] = 4
 
 
-@pytest.mark.parametrize("change", [without_section, with_another_setting])
+@pytest.mark.parametrize("change", [without_a_setting, with_another_setting])
 def test_recorded_config_of_another_version(run_folder, change):
   path = run_folder / "manifest.json"
   value = json.loads(path.read_text())

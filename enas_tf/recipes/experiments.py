@@ -137,6 +137,8 @@ def from_values(recorded: Mapping[str, Any]) -> base.Experiment:
   places = dict(named(experiment))
   if unknown := given.keys() - places.keys():
     raise errors.ConfigError(f"Unknown settings. Received: {sorted(unknown)}")
+  if missing := places.keys() - given.keys():
+    raise KeyError(*sorted(missing)[:5])
   changed: dict[str, dict[str, Any]] = {each: {} for each in base.SECTIONS}
   for name, value in given.items():
     changed[places[name].section][places[name].field.name] = value

@@ -107,7 +107,7 @@ class ExponentialDecay(keras.optimizers.schedules.LearningRateSchedule):
     return dict(self._config)
 
 
-def from_config(child, steps_per_epoch: int):
+def from_settings(child, steps_per_epoch: int):
   """Returns the schedule that a `config.ChildConfig` asks for."""
   if child.lr_cosine:
     return CosineRestarts(

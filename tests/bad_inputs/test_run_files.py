@@ -378,9 +378,9 @@ MANIFESTS = [
   {"starts": [5]},
   {"starts": [{}]},
   {"starts": [{"config": {}}]},
-  {"starts": [{"config": {"run": {"mode": "search"}}}]},
-  {"starts": [{"config": {"run": {"mode": "search", "search_for": "x"}}}]},
-  {"starts": [{"config": {"run": {"mode": "search", "search_for": []}}}]},
+  {"starts": [{"config": {"mode": "search"}}]},
+  {"starts": [{"config": {"mode": "search", "search_for": "x"}}]},
+  {"starts": [{"config": {"mode": "search", "search_for": []}}]},
   {"starts": {"a": 1}},
   {"starts": "text"},
 ]
@@ -398,39 +398,39 @@ def test_manifests(commands, finished, tmp_path, value, mode):
 
 
 SETTINGS = [
-  ("run", "seed", "x"),
-  ("run", "seed", None),
-  ("run", "save_minutes", []),
-  ("run", "log_every", 1.5),
-  ("data", "data", 5),
-  ("data", "data", []),
-  ("data", "valid_fraction", "half"),
-  ("search", "num_layers", "three"),
-  ("search", "num_layers", None),
-  ("search", "num_layers", 2.5),
-  ("search", "num_layers", True),
-  ("search", "ops", "sep_conv_3x3"),
-  ("search", "ops", [1, 2]),
-  ("search", "ops", None),
-  ("search", "lr_max", {}),
-  ("search", "use_aux_heads", "no"),
-  ("final", "batch_size", "64"),
-  ("final", "no_such_setting", 1),
-  ("controller", "lr", "fast"),
-  ("controller", "lr", float("nan")),
-  ("controller", "tanh_constant", "none"),
+  ("seed", "x"),
+  ("seed", None),
+  ("save_minutes", []),
+  ("log_every", 1.5),
+  ("data", 5),
+  ("data", []),
+  ("valid_fraction", "half"),
+  ("child_num_layers", "three"),
+  ("child_num_layers", None),
+  ("child_num_layers", 2.5),
+  ("child_num_layers", True),
+  ("child_ops", "sep_conv_3x3"),
+  ("child_ops", [1, 2]),
+  ("child_ops", None),
+  ("child_lr_max", {}),
+  ("child_use_aux_heads", "no"),
+  ("final_batch_size", "64"),
+  ("final_no_such_setting", 1),
+  ("controller_lr", "fast"),
+  ("controller_lr", float("nan")),
+  ("controller_tanh_constant", "none"),
 ]
 
 
-@pytest.mark.parametrize(("section", "name", "value"), SETTINGS)
+@pytest.mark.parametrize(("name", "value"), SETTINGS)
 @pytest.mark.parametrize("mode", ["evaluate", "search"])
 def test_recorded_settings_of_wrong_types(
-  commands, finished, tmp_path, section, name, value, mode
+  commands, finished, tmp_path, name, value, mode
 ):
   run = finished("micro")
   manifest = json.loads((run / "manifest.json").read_text())
   for start in manifest["starts"]:
-    start["config"][section][name] = value
+    start["config"][name] = value
   (run / "manifest.json").write_text(json.dumps(manifest))
   command = ["--output_dir=run", f"--mode={mode}"]
   words = r"manifest .* damaged.*--output_dir, or --reset_output_dir"

@@ -1,13 +1,11 @@
 """Every number and word that a flag can hold."""
 
-import dataclasses
 import math
-import types
-import typing
 
 import pytest
 
-from enas_tf import config
+from enas_tf.recipes import base, experiments
+from enas_tf.settings import fields
 from tests.bad_inputs import commands as commands_lib
 
 NUMBERS = ("nan", "inf", "-inf", "-1", "0", str(10**10), str(10**400), "ten")
@@ -59,25 +57,10 @@ BASE = {
 
 
 def flags_of(space):
-  """Returns the names of the flags that mean something, and their types."""
-  recipe = config.RECIPES[space]
-  sections = (
-    ("", recipe.run, ()),
-    ("", recipe.data, recipe.search.unused_data),
-    ("child_", recipe.search, recipe.search.unused),
-    ("controller_", recipe.controller, recipe.controller.unused),
-  )
-  for prefix, section, unused in sections:
-    for field in dataclasses.fields(section):
-      if field.name not in unused:
-        is_bare = field.name in config.UNPREFIXED
-        yield ("" if is_bare else prefix) + field.name, field
-
-
-def kind_of(field):
-  if isinstance(field.type, types.UnionType):
-    return typing.get_args(field.type)[0]
-  return field.type
+  """Returns the names of the flags of both networks, and their fields."""
+  for name, place in experiments.settable(base.get(space).experiment).items():
+    if not name.startswith("final_"):
+      yield name, place.field
 
 
 def rows():
@@ -86,7 +69,7 @@ def rows():
     final = [(f"final_{n}", int) for n in ("batch_size", "num_epochs")]
     if space == "micro":
       final += [("final_num_layers", int), ("final_out_filters", int)]
-    named = [(name, kind_of(field)) for name, field in flags_of(space)]
+    named = [(name, fields.kind(field)[0]) for name, field in flags_of(space)]
     for name, kind in named + final:
       if kind in (int, float) and name not in seen:
         seen.add(name)
@@ -107,7 +90,7 @@ def test_numbers(commands, tmp_path, space, name, value):
 def enums():
   for space in commands_lib.SPACES:
     for name, field in flags_of(space):
-      if field.name in config.CHOICES and space == "rnn" or name == "augment":
+      if fields.choices(field) and space == "rnn" or name == "augment":
         yield space, name
   yield "micro", "child_clip_mode"
   yield "micro", "child_init"
@@ -162,9 +145,9 @@ CONTRADICTIONS = {
   "--data=digits --data_path=.": "take --data_path away",
   "--data=folder": "add --data_path",
   "--data=ptb": "need --data_path",
-  "--data=pydoc": "--search_for=rnn takes a text",
+  "--data=pydoc": "--data=.* is not for --search_for=",
   "--data=digits --image_size=8": "--image_size is for --data=folder",
-  "--search_for=rnn --data=digits": "--search_for=rnn takes a text",
+  "--search_for=rnn --data=digits": "--data=.* is not for --search_for=",
   "--search_for=rnn --data=pydoc --data_path=.": "take --data_path away",
   "--search_for=rnn --data=text": "need --data_path",
   "--search_for=micro --child_num_nodes=2": "--child_num_nodes has no use",

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import config
+from enas_tf.recipes.micro import settings
 from enas_tf.training import schedules
 from tests import golden
 
@@ -132,9 +132,9 @@ def test_takes_any_integer_and_is_the_same_eagerly(dtype):
       assert float(found) == float(tf.function(schedule)(tf.constant(step)))
 
 
-def test_from_config():
-  child = config.ChildConfig(lr_max=0.5, lr_min=0.25, lr_T_0=2, lr_T_mul=3)
-  schedule = schedules.from_config(child, steps_per_epoch=7)
+def test_from_settings():
+  child = settings.Supernet(lr_max=0.5, lr_min=0.25, lr_T_0=2, lr_T_mul=3)
+  schedule = schedules.from_settings(child, steps_per_epoch=7)
   assert schedule.get_config() == dict(
     lr_max=0.5,
     lr_min=0.25,
@@ -143,12 +143,12 @@ def test_from_config():
     steps_per_epoch=7,
     faithful=False,
   )
-  child = config.ChildConfig(faithful=True)
-  assert schedules.from_config(child, 7).get_config()["faithful"]
-  child = config.ChildConfig(
+  child = settings.Supernet(faithful=True)
+  assert schedules.from_settings(child, 7).get_config()["faithful"]
+  child = settings.Supernet(
     lr_cosine=False, lr=0.5, lr_min=0.125, lr_dec_rate=0.75, lr_dec_every=3
   )
-  schedule = schedules.from_config(child, steps_per_epoch=7)
+  schedule = schedules.from_settings(child, steps_per_epoch=7)
   assert schedule.get_config() == dict(
     lr=0.5,
     rate=0.75,
