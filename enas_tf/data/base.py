@@ -1,12 +1,15 @@
-"""Images in memory: what every data set is read into."""
+"""Splits of images, what every data set is read into."""
 
+import abc
 import collections
 import dataclasses
+import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from enas_tf import errors
 
@@ -18,9 +21,48 @@ _LONGEST_NAME = 255
 _UNFIT = {"Cc", "Zl", "Zp", "Cs"}
 
 
+class Split(abc.ABC):
+  """Images and their labels, wherever they lie.
+
+  Attributes:
+    labels: int32 [num_images], in [0, num_classes).
+    image_shape: height, width (in pixels) and channels.
+  """
+
+  labels: np.ndarray
+  image_shape: tuple[int, int, int]
+
+  def __len__(self) -> int:
+    return len(self.labels)
+
+  @abc.abstractmethod
+  def __getitem__(self, rows: slice) -> "Split":
+    """Returns some of the images, as a split."""
+
+  @abc.abstractmethod
+  def fetch(self, order: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the images of batches, in the order that is given.
+
+    Args:
+      order: batches, each a step and the indices of its images, int32 [n]; all
+        have as many but the last.
+
+    Returns:
+      The steps, the images uint8 [n, *image_shape] and the labels int32 [n].
+    """
+
+  @abc.abstractmethod
+  def sample(self) -> Iterator[np.ndarray]:
+    """Yields the images to measure, in parts uint8 [n, *image_shape]."""
+
+  @abc.abstractmethod
+  def digest(self) -> str:
+    """Returns a text that other images or labels would not give."""
+
+
 @dataclasses.dataclass(frozen=True)
-class Split:
-  """Images and their labels.
+class ArraySplit(Split):
+  """Images in memory.
 
   Attributes:
     images: uint8 [num_images, height, width, channels].
@@ -30,16 +72,32 @@ class Split:
   images: np.ndarray
   labels: np.ndarray
 
-  def __len__(self) -> int:
-    return len(self.images)
-
   @property
   def image_shape(self) -> tuple[int, int, int]:
-    """Height, width (in pixels) and channels."""
     return self.images.shape[1:]
 
-  def __getitem__(self, rows: slice) -> "Split":
-    return Split(self.images[rows], self.labels[rows])
+  def __getitem__(self, rows: slice) -> "ArraySplit":
+    return ArraySplit(self.images[rows], self.labels[rows])
+
+  def fetch(self, order: tf.data.Dataset) -> tf.data.Dataset:
+    with tf.device("CPU"):  # Batches are cut there; a GPU needs no whole copy.
+      images, labels = tf.constant(self.images), tf.constant(self.labels)
+
+    @tf.autograph.experimental.do_not_convert  # Would cost half a second.
+    def read(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+      return step, tf.gather(images, rows), tf.gather(labels, rows)
+
+    return order.map(read, 2)
+
+  def sample(self) -> Iterator[np.ndarray]:
+    """Yields all images, in parts: NumPy makes 8 bytes of each pixel."""
+    yield from np.array_split(self.images, -(-len(self) // 1000))
+
+  def digest(self) -> str:
+    found = hashlib.sha256(str(self.images.shape).encode())
+    found.update(np.ascontiguousarray(self.images))
+    found.update(np.ascontiguousarray(self.labels))
+    return found.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +108,7 @@ class ImageDataset:
     name: of the data set.
     train: what gradients are computed on.
     valid: what rewards are computed on; None when `train` has all of it.
-    test: what nothing is ever chosen by.
+    test: what nothing is ever chosen by, or None.
     class_names: the words of the classes.
     mean: of each channel of `train`, pixels in [0, 1], float32 [channels].
     std: likewise, the standard deviation.
@@ -60,7 +118,7 @@ class ImageDataset:
   name: str
   train: Split
   valid: Split | None
-  test: Split
+  test: Split | None
   class_names: tuple[str, ...]
   mean: np.ndarray
   std: np.ndarray
@@ -101,8 +159,8 @@ def check_names(class_names: tuple[str, ...], where: str) -> None:
 
 def checked(
   images: Any, labels: Any, class_names: Sequence[str], where: str
-) -> Split:
-  """Returns a Split of arrays that come from outside.
+) -> ArraySplit:
+  """Returns a split of arrays that come from outside.
 
   Args:
     images: [n, height, width] or [n, height, width, channels].
@@ -145,7 +203,7 @@ def checked(
   if labels.max() >= len(class_names):
     raise errors.DataError(
       f"A label of {where} is too high for its {len(class_names)} classes: "
-      "correct it, or name all classes by class_names in the .npz file. "
+      "correct it, or name all classes by class_names. "
       f"Received: label={labels.max()}"
     )
-  return Split(np.ascontiguousarray(images), labels.astype(np.int32))
+  return ArraySplit(np.ascontiguousarray(images), labels.astype(np.int32))

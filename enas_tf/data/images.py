@@ -156,7 +156,7 @@ def split(images: Images, valid_fraction: float | None) -> base.ImageDataset:
     valid,
     images.test,
     images.class_names,
-    *_moments(train.images),
+    *_moments(train),
     images.augment,
   )
 
@@ -213,18 +213,18 @@ def _digits() -> tuple[Any, Any, tuple[str, ...]]:
   )
 
 
-def _moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(split: base.Split) -> tuple[np.ndarray, np.ndarray]:
   """Returns mean and deviation of each channel, pixels in [0, 1]."""
   levels = np.arange(256)
-  mean, std = [], []
-  for channel in range(images.shape[-1]):
-    # In parts: NumPy makes 8 bytes of each pixel to count it.
-    counts = sum(
-      np.bincount(part[..., channel].ravel(), minlength=256)
-      for part in np.array_split(images, -(-len(images) // 1000))
-    )
-    mean.append(np.average(levels, weights=counts))
-    variance = np.average((levels - mean[-1]) ** 2, weights=counts)
-    # A channel that never changes must not be divided by zero.
-    std.append(np.sqrt(variance) or 255.0)
-  return (np.array(mean) / 255).astype("f4"), (np.array(std) / 255).astype("f4")
+  counts = np.zeros((split.image_shape[-1], 256), np.int64)
+  for images in split.sample():
+    for channel, found in enumerate(counts):
+      found += np.bincount(images[..., channel].ravel(), minlength=256)
+  mean = np.array([np.average(levels, weights=each) for each in counts])
+  variance = [
+    np.average((levels - middle) ** 2, weights=each)
+    for middle, each in zip(mean, counts, strict=True)
+  ]
+  # A channel that never changes must not be divided by zero.
+  std = np.array([np.sqrt(each) or 255.0 for each in variance])
+  return (mean / 255).astype("f4"), (std / 255).astype("f4")

@@ -5,6 +5,7 @@ started at 0, and nothing of it needs to be saved.
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -55,26 +56,32 @@ def train_batches(
   """
   _check_sizes(split, dataset, batch_size, cutout_size)
   num_batches = batches_per_epoch(len(split), batch_size)
-  with tf.device("CPU"):  # Batches are cut there; a GPU needs no whole copy.
-    images, labels = tf.constant(split.images), tf.constant(split.labels)
   normalize = _normalizer(dataset)
   kind = dataset.augment if augment else "none"
 
   @tf.autograph.experimental.do_not_convert  # Would cost half a second.
-  def read(step, rows):
-    batch = normalize(tf.gather(images, rows))
-    step = tf.cast(step, tf.int32)
-    batch = augmentation.augment(batch, kind, seed, step, cutout_size, faithful)
-    return batch, tf.gather(labels, rows)
+  def prepare(
+    step: tf.Tensor, images: tf.Tensor, labels: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor]:
+    images, step = normalize(images), tf.cast(step, tf.int32)
+    images = augmentation.augment(
+      images, kind, seed, step, cutout_size, faithful
+    )
+    return images, labels
 
   epochs = tf.data.Dataset.range(start_step // num_batches, np.iinfo("i8").max)
   order = functools.partial(
     _epoch_rows, len(split), batch_size, seed, start_step
   )
-  return _ordered(epochs.flat_map(order).map(read, 2))
+  return _ordered(split.fetch(epochs.flat_map(order)).map(prepare, 2))
 
 
-def _check_sizes(split, dataset, batch_size, cutout_size) -> None:
+def _check_sizes(
+  split: base.Split,
+  dataset: base.ImageDataset,
+  batch_size: int,
+  cutout_size: int | None,
+) -> None:
   if batch_size > len(split):
     raise errors.DataError(
       "A batch is larger than the data: lower `batch_size`. Received: "
@@ -89,7 +96,9 @@ def _check_sizes(split, dataset, batch_size, cutout_size) -> None:
 
 
 @tf.autograph.experimental.do_not_convert
-def _epoch_rows(num_images, batch_size, seed, start_step, epoch):
+def _epoch_rows(
+  num_images: int, batch_size: int, seed: int, start_step: int, epoch: tf.Tensor
+) -> tf.data.Dataset:
   """Returns (step, which images) of the batches of an epoch."""
   num_batches = batches_per_epoch(num_images, batch_size)
   order = tf.random.experimental.stateless_shuffle(
@@ -112,12 +121,15 @@ def eval_batches(
 ) -> tf.data.Dataset:
   """Returns all images in order, once; the last batch may be smaller."""
   normalize = _normalizer(dataset)
-  batches = tf.data.Dataset.from_tensor_slices((split.images, split.labels))
-  batches = batches.batch(min(batch_size, len(split)))
-  return _ordered(batches.map(lambda x, y: (normalize(x), y), 2))
+  rows = tf.data.Dataset.range(len(split), output_type=tf.int32)
+  order = rows.batch(min(batch_size, len(split))).enumerate()
+  batches = split.fetch(order)
+  return _ordered(batches.map(lambda _, x, y: (normalize(x), y), 2))
 
 
-def _normalizer(dataset: base.ImageDataset):
+def _normalizer(
+  dataset: base.ImageDataset,
+) -> Callable[[tf.Tensor], tf.Tensor]:
   scale = tf.constant(1 / (255 * dataset.std), tf.float32)
   shift = tf.constant(dataset.mean / dataset.std, tf.float32)
   return lambda images: tf.cast(images, tf.float32) * scale - shift

@@ -10,7 +10,7 @@ from enas_tf.data import base, pipeline
 def make(num=10, shape=(8, 12, 3), augment="crop_flip"):
   """A data set whose labels number the images."""
   rng = np.random.default_rng(0)
-  split = base.Split(
+  split = base.ArraySplit(
     rng.integers(0, 256, (num, *shape), np.uint8),
     np.arange(num, dtype=np.int32),
   )
