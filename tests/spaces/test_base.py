@@ -195,8 +195,8 @@ def test_dot_of_any_titles_and_names():
     "digraph my_space {",
     r'label="2-in \"one\"";',
     r'_2_in_out [label="b\"\\"];',
-    '_2_in_0 -> 2_in_out [label="op [0:1]"];',
-    '_2_in_1_0 -> 2_in_1_out [label="op"];',
+    '_2_in_0 -> _2_in_out [label="op [0:1]"];',
+    '_2_in_1_0 -> _2_in_1_out [label="op"];',
     "graph_0 -> graph_out;",
   ):
     assert line in dot
