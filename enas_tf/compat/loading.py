@@ -237,16 +237,16 @@ def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
 
 def _policy(kind: reading.Kind, space, weights, controller) -> policies.Policy:
   """Returns the policy of a search, with random weights."""
-  options = {
-    "lstm_size": weights["attention/v"].shape[0],
-    "num_layers": max(1, reading.count(weights, r"lstm/layer_(\d+)/w")),
-    "tanh_constant": controller.tanh_constant,
-    "temperature": controller.temperature,
-  }
+  settings = policies.PolicySettings(
+    lstm_size=weights["attention/v"].shape[0],
+    num_layers=max(1, reading.count(weights, r"lstm/layer_(\d+)/w")),
+    tanh_constant=controller.tanh_constant,
+    temperature=controller.temperature,
+  )
   if kind == reading.MICRO_SEARCH:
     reduce = controller.op_tanh_reduce
-    return micro_policy.MicroPolicy(space, op_tanh_reduce=reduce, **options)
+    return micro_policy.MicroPolicy(space, settings, op_tanh_reduce=reduce)
   if kind == reading.MACRO_SEARCH:
     target = controller.skip_target
-    return macro_policy.MacroPolicy(space, skip_target=target, **options)
-  return rnn_policy.RnnPolicy(space, **options)
+    return macro_policy.MacroPolicy(space, settings, skip_target=target)
+  return rnn_policy.RnnPolicy(space, settings)

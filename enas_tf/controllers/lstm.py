@@ -1,5 +1,7 @@
 """The pieces that all policies are made of: a stacked LSTM and attention."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -8,6 +10,9 @@ from enas_tf import seeds
 # ENAS, section 3; the original draws every weight of a controller from it.
 INITIAL_RANGE = 0.1
 
+# (c, h) of each layer, [n, units] each.
+State = list[tuple[tf.Tensor, tf.Tensor]]
+
 
 def uniform(shape: tuple[int, ...], name: str, seed: int) -> tf.Variable:
   """Returns a variable that is drawn from U(-0.1, 0.1).
@@ -15,15 +20,20 @@ def uniform(shape: tuple[int, ...], name: str, seed: int) -> tf.Variable:
   Args:
     shape: of the variable.
     name: of the variable; no other of the policy has it.
-    seed: of the policy.
+    seed: of the policy, at least 0.
   """
   seed = seeds.derive(seed, name)
   value = keras.random.uniform(shape, -INITIAL_RANGE, INITIAL_RANGE, seed=seed)
   return tf.Variable(value, name=name)
 
 
-def gumbel(shape, seed) -> tf.Tensor:
-  """Returns noise; the argmax of logits plus noise is a sample of them."""
+def gumbel(shape: Sequence[int | tf.Tensor], seed: tf.Tensor) -> tf.Tensor:
+  """Returns noise; the argmax of logits plus noise is a sample of them.
+
+  Args:
+    shape: of the noise.
+    seed: int32 [2]; the noise is a function of it.
+  """
   uniform = tf.random.stateless_uniform(shape, seed, minval=1e-20)
   return -tf.math.log(-tf.math.log(uniform))
 
@@ -48,13 +58,22 @@ class StackedLSTM(tf.Module):
       for i in range(num_layers)
     ]
 
-  def zero_state(self, n):
-    """Returns the state that a run begins with: (c, h) of each layer."""
+  def zero_state(self, n: tf.Tensor) -> State:
+    """Returns the state that a run begins with.
+
+    Args:
+      n: how many arcs, an int32 scalar.
+    """
     zeros = tf.zeros([n, self._units])
     return [(zeros, zeros)] * len(self.weights)
 
-  def __call__(self, x, state):
-    """Returns (output [n, units], the next state) for x [n, units]."""
+  def __call__(self, x: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+    """Returns the output, [n, units], and the next state.
+
+    Args:
+      x: [n, units].
+      state: what the last call returned, or `zero_state`.
+    """
     next_state = []
     for weight, (c, h) in zip(self.weights, state, strict=True):
       i, f, o, g = tf.split(tf.concat([x, h], 1) @ weight, 4, axis=1)
@@ -78,11 +97,20 @@ class Attention(tf.Module):
     self.w_2 = uniform((units, units), "attention/w_2", seed)
     self.v = uniform((units, 1), "attention/v", seed)
 
-  def key(self, anchor):
-    """Returns what `__call__` needs of an anchor, [n, units]."""
+  def key(self, anchor: tf.Tensor) -> tf.Tensor:
+    """Returns what `__call__` needs of an anchor, [n, units].
+
+    Args:
+      anchor: [n, units].
+    """
     return anchor @ self.w_1
 
-  def __call__(self, keys: list, query):
-    """Returns scores [n, len(keys)] for a query [n, units]."""
-    keys = tf.stack(keys, 1) + (query @ self.w_2)[:, None]
-    return tf.squeeze(tf.tensordot(tf.tanh(keys), self.v, 1), 2)
+  def __call__(self, keys: Sequence[tf.Tensor], query: tf.Tensor) -> tf.Tensor:
+    """Returns the scores of anchors, [n, anchors].
+
+    Args:
+      keys: of each anchor, [n, units].
+      query: [n, units].
+    """
+    sums = tf.stack(keys, 1) + (query @ self.w_2)[:, None]
+    return tf.squeeze(tf.tensordot(tf.tanh(sums), self.v, 1), 2)

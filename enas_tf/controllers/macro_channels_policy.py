@@ -6,23 +6,20 @@ and how many there are, and then the layer's skips as in the macro space.
 
 import tensorflow as tf
 
-from enas_tf.controllers import lstm, macro_policy
-
-# Logit of a count that would pass the last channel: its probability is 0, and
-# its logarithm finite.
-_NEVER = -1e9
+from enas_tf.controllers import lstm, macro_policy, policy
 
 
 class MacroChannelsPolicy(macro_policy.LayerPolicy):
   """Samples and scores macro_channels arcs.
 
-  Args: those of `LayerPolicy`; the space is a `MacroChannelsSpace`.
+  Its arguments are those of `LayerPolicy`; the space is a
+  `MacroChannelsSpace`.
   """
 
-  def _make_weights(self, lstm_size, seed):
+  def _make_weights(self, lstm_size: int, seed: int) -> None:
     filters = self.space.out_filters
 
-    def make(shape, name):
+    def make(shape: tuple[int, ...], name: str) -> list[tf.Variable]:
       return [
         lstm.uniform(shape, name.format(i), seed)
         for i in range(len(self.space.ops))
@@ -35,7 +32,9 @@ class MacroChannelsPolicy(macro_policy.LayerPolicy):
     self.softmax_start = make(shape, "softmax/branch_{}/w_start")
     self.softmax_count = make(shape, "softmax/branch_{}/w_count")
 
-  def _decide_layer(self, x, state, decide):
+  def _decide_layer(
+    self, x: tf.Tensor, state: lstm.State, decide: policy.Decide
+  ) -> tuple[tf.Tensor, lstm.State]:
     filters = self.space.out_filters
     for emb_start, emb_count, softmax_start, softmax_count in zip(
       self.emb_start,
@@ -47,8 +46,8 @@ class MacroChannelsPolicy(macro_policy.LayerPolicy):
       h, state = self.lstm(x, state)
       start = decide(self.bound(h @ softmax_start)[:, None])  # [n, 1]
       h, state = self.lstm(tf.gather(emb_start, start[:, 0]), state)
-      fits = tf.range(filters) < filters - start  # Of count - 1, [n, filters].
-      logits = tf.where(fits, self.bound(h @ softmax_count), _NEVER)
+      # The range of channels ends at the last.
+      logits = policy.mask(self.bound(h @ softmax_count), filters - start)
       count = decide(logits[:, None])
       x = tf.gather(emb_count, count[:, 0])
     return x, state

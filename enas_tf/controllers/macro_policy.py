@@ -8,7 +8,10 @@ anchors of the layers before it) which of their outputs the layer adds.
 import tensorflow as tf
 
 from enas_tf.controllers import lstm, policy
-from enas_tf.spaces import base as spaces
+from enas_tf.spaces import macro, macro_channels
+
+DEFAULTS = policy.PolicySettings(tanh_constant=1.5)
+LayerSpace = macro.MacroSpace | macro_channels.MacroChannelsSpace
 
 
 class LayerPolicy(policy.Policy):
@@ -20,33 +23,22 @@ class LayerPolicy(policy.Policy):
   Args:
     space: the space of the arcs; every layer has as many decisions, and layer
       l the l skips behind them.
-    skip_target: the share of skips, in (0, 1), that the penalty pulls to.
-    faithful: score entropy and penalty as the original does.
-    lstm_size, num_layers, tanh_constant, temperature, seed: see
-      `policy.Policy`.
+    settings: see `policy.PolicySettings`; faithful is the penalty, too.
+    skip_target: the fraction of skips, in (0, 1), that the penalty pulls to.
+    seed: of the initial weights, at least 0.
   """
 
   def __init__(
     self,
-    space: spaces.Space,
+    space: LayerSpace,
+    settings: policy.PolicySettings = DEFAULTS,
     *,
-    lstm_size: int = 64,
-    num_layers: int = 1,
-    tanh_constant: float | None = 1.5,
-    temperature: float | None = None,
     skip_target: float = 0.4,
-    faithful: bool = False,
     seed: int = 0,
   ):
-    super().__init__(
-      space,
-      lstm_size=lstm_size,
-      num_layers=num_layers,
-      tanh_constant=tanh_constant,
-      temperature=temperature,
-      faithful=faithful,
-      seed=seed,
-    )
+    super().__init__(space, settings, seed=seed)
+    lstm_size = settings.lstm_size
+    self.attention = lstm.Attention(lstm_size, seed)
     self._log_targets = tf.math.log([1 - skip_target, skip_target])
     self.g_emb = lstm.uniform((1, lstm_size), "g_emb", seed)
     self._make_weights(lstm_size, seed)
@@ -54,16 +46,23 @@ class LayerPolicy(policy.Policy):
     num_others = (space.num_decisions - num_skips) // space.num_layers
     # How many decisions are made at once, in the order of the arc.
     self._sizes = [1] * num_others
-    self._places_of_skips = []
+    self._positions_of_skips = []
     for layer in range(1, space.num_layers):
       self._sizes += [1] * num_others + [layer]
-      self._places_of_skips.append(len(self._sizes) - 1)
+      self._positions_of_skips.append(len(self._sizes) - 1)
 
   def _make_weights(self, lstm_size: int, seed: int) -> None:
-    """Makes the weights of `_decide_layer`; `seed` is the policy's."""
+    """Makes the weights of `_decide_layer`.
+
+    Args:
+      lstm_size: units of the LSTM.
+      seed: of the policy.
+    """
     raise NotImplementedError
 
-  def _decide_layer(self, x, state, decide):
+  def _decide_layer(
+    self, x: tf.Tensor, state: lstm.State, decide: policy.Decide
+  ) -> tuple[tf.Tensor, lstm.State]:
     """Decides what the next layer does.
 
     Args:
@@ -76,20 +75,25 @@ class LayerPolicy(policy.Policy):
     """
     raise NotImplementedError
 
-  def cut(self, x):
+  def cut(self, x: tf.Tensor) -> list[tf.Tensor]:
     return tf.split(x, self._sizes, axis=1)
 
-  def join(self, choices):
+  def join(self, choices: list[tf.Tensor]) -> tf.Tensor:
     return tf.concat(choices, 1)
 
-  def penalty(self, trace, like):
-    """Returns how far the skips are from their target, in nats, [n]."""
-    penalty = super().penalty(trace, like)
-    for place in self._places_of_skips:
-      penalty += self._divergence(trace.logits[place])
-    return penalty / max(1, len(self._places_of_skips))
+  def penalty(self, trace: policy.Trace, like: tf.Tensor) -> tf.Tensor:
+    """Returns how far the skips are from their target, in nats, [n].
 
-  def run(self, n, decide):
+    Args:
+      trace: of the arcs.
+      like: what the penalty is like in shape, [n].
+    """
+    penalty = super().penalty(trace, like)
+    for position in self._positions_of_skips:
+      penalty += self._divergence(trace.logits[position])
+    return penalty / max(1, len(self._positions_of_skips))
+
+  def run(self, n: tf.Tensor, decide: policy.Decide) -> None:
     x = tf.broadcast_to(self.g_emb, [n, self.g_emb.shape[1]])
     state = self.lstm.zero_state(n)
     start, anchors, keys = x, [], []
@@ -105,15 +109,17 @@ class LayerPolicy(policy.Policy):
       anchors.append(h)
       keys.append(self.attention.key(h))
 
-  def _skip_logits(self, keys, h):
+  def _skip_logits(self, keys: list[tf.Tensor], h: tf.Tensor) -> tf.Tensor:
     scores = self.attention(keys, h)
     return self.bound(tf.stack([-scores, scores], 2))
 
-  def _divergence(self, logits):
+  def _divergence(self, logits: tf.Tensor) -> tf.Tensor:
     """Returns KL(skips || target) in nats [n], summed over skips [n, l, 2]."""
     # The original takes each logit through a sigmoid of its own: not a
-    # distribution, and not zero where the share of skips is the target.
-    squash = tf.math.log_sigmoid if self._faithful else tf.nn.log_softmax
+    # distribution, and not zero where the fraction of skips is the target.
+    squash = (
+      tf.math.log_sigmoid if self._settings.faithful else tf.nn.log_softmax
+    )
     log_probs = squash(logits)
     divergence = tf.exp(log_probs) * (log_probs - self._log_targets)
     return tf.reduce_sum(divergence, [1, 2])
@@ -122,21 +128,23 @@ class LayerPolicy(policy.Policy):
 class MacroPolicy(LayerPolicy):
   """Samples and scores macro arcs: a layer does one operation.
 
-  Args: those of `LayerPolicy`; the space is a `MacroSpace`.
+  Its arguments are those of `LayerPolicy`; the space is a `MacroSpace`.
   """
 
-  def _make_weights(self, lstm_size, seed):
+  def _make_weights(self, lstm_size: int, seed: int) -> None:
     num_ops = len(self.space.ops)
     self.emb = lstm.uniform((num_ops, lstm_size), "emb/w", seed)
     self.softmax_w = lstm.uniform((lstm_size, num_ops), "softmax/w", seed)
 
-  def _decide_layer(self, x, state, decide):
+  def _decide_layer(
+    self, x: tf.Tensor, state: lstm.State, decide: policy.Decide
+  ) -> tuple[tf.Tensor, lstm.State]:
     h, state = self.lstm(x, state)
     op = decide(self.bound(h @ self.softmax_w)[:, None])
     return tf.gather(self.emb, op[:, 0]), state
 
 
-def _blend(anchors, skips):
+def _blend(anchors: list[tf.Tensor], skips: tf.Tensor) -> tf.Tensor:
   """Returns the sum of the chosen anchors over 1 + their number, [n, units]."""
   skips = tf.cast(skips, tf.float32)[:, :, None]
   total = tf.reduce_sum(skips * tf.stack(anchors, 1), 1)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from enas_tf.controllers import lstm, policy
 from enas_tf.spaces import micro
 
+DEFAULTS = policy.PolicySettings(tanh_constant=1.10)
 _SEPARABLE = ("sep_conv_3x3", "sep_conv_5x5")
 # The original prefers the separable convolutions at the start, by a bias that
 # is learnt and, in the normal cell alone, by one that is not.
@@ -21,31 +22,25 @@ class MicroPolicy(policy.Policy):
   """Samples and scores micro arcs.
 
   Args:
-    op_tanh_reduce: the bound of the op logits is this many times smaller.
-    space, lstm_size, num_layers, tanh_constant, temperature, seed: see
-      `policy.Policy`.
+    space: the space of the arcs.
+    settings: see `policy.PolicySettings`; the original's entropy of this policy
+      is exact, faithful or not.
+    op_tanh_reduce: the bound of the logits of operations is this many times
+      smaller.
+    seed: of the initial weights, at least 0.
   """
 
   def __init__(
     self,
     space: micro.MicroSpace,
+    settings: policy.PolicySettings = DEFAULTS,
     *,
-    lstm_size: int = 64,
-    num_layers: int = 1,
-    tanh_constant: float | None = 1.10,
     op_tanh_reduce: float = 2.5,
-    temperature: float | None = None,
     seed: int = 0,
   ):
-    super().__init__(
-      space,
-      lstm_size=lstm_size,
-      num_layers=num_layers,
-      tanh_constant=tanh_constant,
-      temperature=temperature,
-      faithful=False,  # The original's entropy of this policy is exact.
-      seed=seed,
-    )
+    super().__init__(space, settings._replace(faithful=False), seed=seed)
+    lstm_size = settings.lstm_size
+    self.attention = lstm.Attention(lstm_size, seed)
     self._op_tanh_reduce = op_tanh_reduce
     num_ops = len(space.ops)
     self.g_emb = lstm.uniform((1, lstm_size), "g_emb", seed)
@@ -59,22 +54,24 @@ class MicroPolicy(policy.Policy):
     # The arc stores index_1 op_1 index_2 op_2 of a node; the policy decides
     # index_1 index_2 op_1 op_2.
     order = np.arange(space.num_decisions).reshape(-1, 4)[:, [0, 2, 1, 3]]
-    self._place_of_decision = order.reshape(-1)
-    self._decision_of_place = np.argsort(self._place_of_decision)
+    self._position_of_decision = order.reshape(-1)
+    self._decision_at_position = np.argsort(self._position_of_decision)
 
-  def as_decided(self, arcs):
-    return tf.gather(arcs, self._place_of_decision, axis=1)
+  def as_decided(self, arcs: tf.Tensor) -> tf.Tensor:
+    return tf.gather(arcs, self._position_of_decision, axis=1)
 
-  def as_stored(self, decided):
-    return tf.gather(decided, self._decision_of_place, axis=1)
+  def as_stored(self, decided: tf.Tensor) -> tf.Tensor:
+    return tf.gather(decided, self._decision_at_position, axis=1)
 
-  def run(self, n, decide):
+  def run(self, n: tf.Tensor, decide: policy.Decide) -> None:
     # The reduction cell starts from the state that the normal cell left.
     state = self.lstm.zero_state(n)
     for cell in micro.CELLS:
       state = self._run_cell(n, state, cell, decide)
 
-  def _run_cell(self, n, state, cell, decide):
+  def _run_cell(
+    self, n: tf.Tensor, state: lstm.State, cell: str, decide: policy.Decide
+  ) -> lstm.State:
     start = tf.broadcast_to(self.g_emb, [n, self.g_emb.shape[1]])
     anchors = [tf.zeros_like(start)] * 2
     keys = []
@@ -96,7 +93,7 @@ class MicroPolicy(policy.Policy):
       keys.append(self.attention.key(h))
     return state
 
-  def _op_logits(self, h, cell):
+  def _op_logits(self, h: tf.Tensor, cell: str) -> tf.Tensor:
     logits = h @ self.softmax_w + self.softmax_b
     logits = self.bound(logits, self._op_tanh_reduce)
     return logits + self._fixed_bias if cell == "normal" else logits

@@ -9,6 +9,8 @@ import tensorflow as tf
 from enas_tf.controllers import lstm, policy
 from enas_tf.spaces import rnn
 
+# As enas_lm; the paper bounds logits to +- 2.5.
+DEFAULTS = policy.PolicySettings(tanh_constant=2.25, temperature=5.0)
 # Of all weights. Differs from the paper, which has that of the other spaces.
 _INITIAL_RANGE = 0.01
 # Not in the paper: a prior for near nodes. The logit of an earlier node loses
@@ -20,32 +22,22 @@ class RnnPolicy(policy.Policy):
   """Samples and scores arcs of RNN cells.
 
   Args:
-    tanh_constant: logits are bounded to +- this (those over earlier nodes
-      before their prior), or None. The paper has 2.5.
-    space, lstm_size, num_layers, temperature, faithful, seed: see
-      `policy.Policy`.
+    space: the space of the arcs.
+    settings: see `policy.PolicySettings`; logits over earlier nodes are bounded
+      before their prior.
+    seed: of the initial weights, at least 0.
   """
 
   def __init__(
     self,
     space: rnn.RnnSpace,
+    settings: policy.PolicySettings = DEFAULTS,
     *,
-    lstm_size: int = 64,
-    num_layers: int = 1,
-    tanh_constant: float | None = 2.25,
-    temperature: float | None = 5.0,
-    faithful: bool = False,
     seed: int = 0,
   ):
-    super().__init__(
-      space,
-      lstm_size=lstm_size,
-      num_layers=num_layers,
-      tanh_constant=tanh_constant,
-      temperature=temperature,
-      faithful=faithful,
-      seed=seed,
-    )
+    super().__init__(space, settings, seed=seed)
+    lstm_size = settings.lstm_size
+    self.attention = lstm.Attention(lstm_size, seed)
     functions = (len(space.functions), lstm_size)
     self.g_emb = lstm.uniform((1, lstm_size), "embedding/g", seed)
     self.emb = lstm.uniform(functions, "embedding/w", seed)
@@ -53,14 +45,14 @@ class RnnPolicy(policy.Policy):
       variable.assign(variable * (_INITIAL_RANGE / lstm.INITIAL_RANGE))
 
   @property
-  def named_variables(self):
+  def named_variables(self) -> dict[str, tf.Variable]:
     # The original has one layer, which needs no number.
     return {
       name.replace("lstm/layer_0/", "lstm/"): variable
       for name, variable in super().named_variables.items()
     }
 
-  def run(self, n, decide):
+  def run(self, n: tf.Tensor, decide: policy.Decide) -> None:
     x = tf.broadcast_to(self.g_emb, [n, self.g_emb.shape[1]])
     state = self.lstm.zero_state(n)
     # Differs from the paper: node 0, whose function is given, has no step of
@@ -78,21 +70,23 @@ class RnnPolicy(policy.Policy):
       anchors.append(anchor)
       keys.append(self.attention.key(anchor))
 
-  def _previous_logits(self, keys, anchor):
+  def _previous_logits(
+    self, keys: list[tf.Tensor], anchor: tf.Tensor
+  ) -> tf.Tensor:
     logits = self.bound(self.attention(keys, anchor))
     return logits - _distances(len(keys)) ** 2 / _DISTANCE_SCALE
 
-  def _function_logits(self, h):
+  def _function_logits(self, h: tf.Tensor) -> tf.Tensor:
     # A function has one vector, to be chosen by and to be read.
     return self.bound(tf.matmul(h, self.emb, transpose_b=True))
 
 
-def _distances(node: int):
+def _distances(node: int) -> tf.Tensor:
   """Returns how far a node is from those before it: node, ..., 2, 1."""
   return tf.range(node, 0, -1, tf.float32)
 
 
-def _take(anchors, previous):
+def _take(anchors: list[tf.Tensor], previous: tf.Tensor) -> tf.Tensor:
   """Returns the anchors [n, units] of nodes [n], over their distances."""
   # Not in the paper: that far anchors are made small.
   scaled = tf.stack(anchors, 1) / (0.1 + _distances(len(anchors)))[:, None]

@@ -3,6 +3,7 @@
 import dataclasses
 
 from enas_tf.controllers import macro_policy
+from enas_tf.controllers import policy as policies
 from enas_tf.layers import operations
 from enas_tf.networks import macro_child, macro_inherit, macro_supernet
 from enas_tf.runs import images
@@ -42,12 +43,14 @@ class MacroFamily(images.ImageFamily):
     controller = self.experiment.controller
     return self.policy(
       self.space,
-      lstm_size=controller.lstm_size,
-      num_layers=controller.num_layers,
-      tanh_constant=controller.tanh_constant,
-      temperature=controller.temperature,
+      policies.PolicySettings(
+        lstm_size=controller.lstm_size,
+        num_layers=controller.num_layers,
+        tanh_constant=controller.tanh_constant,
+        temperature=controller.temperature,
+        faithful=self.experiment.search.faithful,
+      ),
       skip_target=controller.skip_target,
-      faithful=self.experiment.search.faithful,
       seed=self.seed("policy"),
     )
 

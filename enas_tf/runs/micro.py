@@ -1,6 +1,7 @@
 """The micro space: how its parts are put together."""
 
 from enas_tf.controllers import micro_policy
+from enas_tf.controllers import policy as policies
 from enas_tf.layers import operations
 from enas_tf.networks import (
   inherit,
@@ -31,11 +32,13 @@ class MicroFamily(images.ImageFamily):
     controller = self.experiment.controller
     return micro_policy.MicroPolicy(
       self.space,
-      lstm_size=controller.lstm_size,
-      num_layers=controller.num_layers,
-      tanh_constant=controller.tanh_constant,
+      policies.PolicySettings(
+        lstm_size=controller.lstm_size,
+        num_layers=controller.num_layers,
+        tanh_constant=controller.tanh_constant,
+        temperature=controller.temperature,
+      ),
       op_tanh_reduce=controller.op_tanh_reduce,
-      temperature=controller.temperature,
       seed=self.seed("policy"),
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from enas_tf import compat, errors
+from enas_tf.controllers import policy as policies
 from enas_tf.controllers import rnn_policy
 from enas_tf.data import text, text_windows
 from enas_tf.evaluators import perplexity
@@ -128,11 +129,13 @@ class RnnFamily(family.Family):
     controller = self.experiment.controller
     return rnn_policy.RnnPolicy(
       self.space,
-      lstm_size=controller.lstm_size,
-      num_layers=controller.num_layers,
-      tanh_constant=controller.tanh_constant,
-      temperature=controller.temperature,
-      faithful=self.experiment.search.faithful,
+      policies.PolicySettings(
+        lstm_size=controller.lstm_size,
+        num_layers=controller.num_layers,
+        tanh_constant=controller.tanh_constant,
+        temperature=controller.temperature,
+        faithful=self.experiment.search.faithful,
+      ),
       seed=self.seed("policy"),
     )
 

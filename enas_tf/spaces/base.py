@@ -6,9 +6,11 @@ A space knows an architecture in two forms: a frozen `Arc` value at the edges
 """
 
 import abc
+import functools
 import json
 import pathlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,24 +19,43 @@ from enas_tf import errors
 
 
 class Decision(NamedTuple):
-  """One integer of an arc.
+  """One integer of an arc: the index of the option that is chosen.
 
   Attributes:
     name: what is decided, as a path: "normal/node_0/op_1".
-    num_options: the integer is in [0, num_options); the integers before it may
-      leave it fewer options, see `Space.num_options`.
+    options: what can be chosen, at least one: names of operations, or numbers.
+    kind: what is chosen, so that tables and pictures of any space need not
+      guess it: "operation" (a function is one), "input" (an earlier node),
+      "skip" (0 or 1), "channel" or "other".
+    shrinks_by: the name of an earlier decision, or None; as many of the last
+      options are not there as the index is that was chosen in it.
   """
 
   name: str
-  num_options: int
+  options: tuple[str | int, ...]
+  kind: str = "other"
+  shrinks_by: str | None = None
+
+  @property
+  def num_options(self) -> int:
+    """How many options there are at most; see `Space.num_options`."""
+    return len(self.options)
 
 
 class Edge(NamedTuple):
-  """An arrow between two nodes of a graph, by their places in it."""
+  """An arrow between two nodes of a graph.
+
+  Attributes:
+    start: index of the node that it leaves.
+    end: index of the node that it leads to.
+    label: the operation on the way, if there is one.
+    detail: what else is to be said of the operation.
+  """
 
   start: int
   end: int
   label: str = ""
+  detail: str = ""
 
 
 class Graph(NamedTuple):
@@ -44,19 +65,24 @@ class Graph(NamedTuple):
     title: of the picture.
     nodes: their names; every edge goes from an earlier node to a later one.
     edges: the arrows.
+    operations: what the space can write on its edges, so that an operation has
+      one colour in the pictures of all arcs.
   """
 
   title: str
   nodes: tuple[str, ...]
   edges: tuple[Edge, ...]
+  operations: tuple[str, ...] = ()
 
 
 class Arc(Protocol):
   """A frozen, hashable architecture; `str(arc)` is the original's string."""
 
-  def to_json(self) -> dict[str, Any]: ...
+  def to_json(self) -> dict[str, Any]:
+    """Returns a value for `json.dumps`; `Space.from_json` reads it."""
 
-  def graphs(self) -> tuple[Graph, ...]: ...
+  def graphs(self) -> tuple[Graph, ...]:
+    """Returns what a picture shows, from top to bottom."""
 
 
 _LARGEST_FILE = 10_000_000  # Characters of an arc's JSON that are read.
@@ -64,7 +90,11 @@ _MOST_DIGITS = 9  # Of an integer of an arc.
 
 
 class Space(abc.ABC):
-  """All architectures that can be proposed, and how to write one down."""
+  """All architectures that can be proposed, and how to write one down.
+
+  Attributes:
+    name: what `search_for` and an arc's JSON call the space.
+  """
 
   name: str
 
@@ -75,24 +105,62 @@ class Space(abc.ABC):
 
   @abc.abstractmethod
   def encode(self, arc: Arc) -> np.ndarray:
-    """Returns the arc as int32 [num_decisions]."""
+    """Returns the arc as int32 [num_decisions].
+
+    Args:
+      arc: of this space, or of one like it: what counts are the names of its
+        operations, not their order.
+
+    Raises:
+      ArcError: if this space has no such arc.
+    """
 
   @abc.abstractmethod
   def decode(self, row: Sequence[int]) -> Arc:
-    """Returns the arc of `num_decisions` integers; the inverse of `encode`."""
+    """Returns the arc of integers; the inverse of `encode`.
+
+    Args:
+      row: `num_decisions` integers.
+
+    Raises:
+      ArcError: if they are no arc of this space.
+    """
 
   @abc.abstractmethod
   def from_json(self, value: Any) -> Arc:
-    """Returns the arc that `arc.to_json()` was made from."""
+    """Returns the arc that `arc.to_json()` was made from.
 
-  @property
-  @abc.abstractmethod
+    Args:
+      value: what `json.loads` returned.
+
+    Raises:
+      ArcError: if it is no arc of this space.
+    """
+
+  @functools.cached_property
   def published(self) -> dict[str, Arc]:
     """Arcs of this space that papers published, by name."""
+    found = {}
+    for name, arc in self._candidates().items():
+      try:
+        found[name] = self.decode(self.encode(arc))
+      except errors.ArcError:
+        continue  # It is of a space of another size, or with other operations.
+    return found
+
+  def _candidates(self) -> Mapping[str, Arc]:
+    """Returns published arcs by name, those of spaces like this among them."""
+    return {}
 
   @property
   def num_decisions(self) -> int:
+    """How many integers an encoded arc has."""
     return len(self.decisions)
+
+  @functools.cached_property
+  def _positions(self) -> dict[str, int]:
+    """The position of each decision, by name."""
+    return {each.name: i for i, each in enumerate(self.decisions)}
 
   def num_options(self, prefix: Sequence[int]) -> int:
     """Returns how many options the decision after these integers has.
@@ -100,10 +168,19 @@ class Space(abc.ABC):
     Args:
       prefix: the first integers of an encoded arc.
     """
-    return self.decisions[len(prefix)].num_options
+    decision = self.decisions[len(prefix)]
+    if decision.shrinks_by is None:
+      return decision.num_options
+    return decision.num_options - int(
+      prefix[self._positions[decision.shrinks_by]]
+    )
 
   def check(self, row: Sequence[int]) -> None:
-    """Raises ArcError unless `row` is an architecture of this space."""
+    """Raises ArcError unless integers are an architecture of this space.
+
+    Args:
+      row: the integers.
+    """
     if len(row) != self.num_decisions:
       raise errors.ArcError(
         f"An arc of this {self.name} space has {self.num_decisions} "
@@ -121,7 +198,11 @@ class Space(abc.ABC):
         )
 
   def random(self, rng: np.random.Generator) -> Arc:
-    """Returns an arc; each decision is uniform over the options it has."""
+    """Returns an arc; each decision is uniform over the options it has.
+
+    Args:
+      rng: where its random numbers come from.
+    """
     row = []
     for _ in self.decisions:
       row.append(int(rng.integers(self.num_options(row))))
@@ -155,6 +236,11 @@ class Space(abc.ABC):
         ) from error
       return self._from_json_text(content, text)
     return self.decode(self._integers(text))
+
+  def _to_row(self, integers: Sequence[int]) -> np.ndarray:
+    """Returns integers as an encoded arc; raises ArcError if they are none."""
+    self.check(integers)
+    return np.array(integers, np.int32)
 
   def _integers(self, text: str) -> list[int]:
     words = text.replace(",", " ").split()
@@ -202,23 +288,99 @@ class Space(abc.ABC):
       ) from error
 
 
+def check_distinct(
+  options: Sequence[str], things: str, *, field: str, setting: str
+) -> None:
+  """Raises ConfigError unless there are options, and all of them differ.
+
+  Args:
+    options: names of operations, or of functions.
+    things: what they are, in the plural.
+    field: the attribute of the space that holds them.
+    setting: the public name of the setting that they come from.
+  """
+  if not options or len(set(options)) != len(options):
+    raise errors.ConfigError(
+      f"The {things} must be one or more, all different: change `{setting}`. "
+      f"Received: {field}={','.join(options)}"
+    )
+
+
+def index_of(
+  option: Any, options: Sequence[str], thing: str, *, name: str, setting: str
+) -> int:
+  """Returns the index of an option that comes from outside.
+
+  Args:
+    option: what was given.
+    options: what the space has.
+    thing: what an option is, in the singular.
+    name: of the decision, or what else tells where the option was found.
+    setting: the public name of the setting that the options come from.
+
+  Raises:
+    ArcError: if the space lacks it.
+  """
+  if option not in options:
+    raise errors.ArcError(
+      f"The {thing} {option!r} is not in this space ({', '.join(options)}): "
+      f"add it to `{setting}`. Received: {name}={option}"
+    )
+  return options.index(option)
+
+
+def expect(arc: Any, arc_type: type) -> None:
+  """Raises ArcError unless an arc is of the type that a space has.
+
+  Args:
+    arc: what was given.
+    arc_type: the class of the space's arcs.
+  """
+  if not isinstance(arc, arc_type):
+    raise errors.ArcError(
+      f"This space has arcs of another kind: give a {arc_type.__name__}. "
+      f"Received: arc={_shorten(str(arc))} ({type(arc).__name__})"
+    )
+
+
 def to_dot(name: str, graphs: Sequence[Graph]) -> str:
-  """Returns the graphs as one in Graphviz's language."""
-  lines = [f"digraph {name} {{", "  rankdir=LR;", "  node [shape=box];"]
+  """Returns graphs as one in Graphviz's language.
+
+  Args:
+    name: of the whole, an identifier.
+    graphs: of an arc.
+  """
+  lines = [f"digraph {_identifier(name)} {{", "  rankdir=LR;"]
+  lines.append("  node [shape=box];")
+  prefixes: list[str] = []
   for graph in graphs:
-    prefix = graph.title.split()[0]
+    prefix = _identifier((graph.title.split() or ["graph"])[0])
+    if prefix in prefixes:
+      prefix = f"{prefix}_{len(prefixes)}"
+    prefixes.append(prefix)
     names = [f"{prefix}_{i}" for i in range(len(graph.nodes) - 1)]
     names.append(f"{prefix}_out")
-    lines += [f"  subgraph cluster_{prefix} {{", f'    label="{graph.title}";']
+    lines += [f"  subgraph cluster_{prefix} {{"]
+    lines += [f"    label={_quoted(graph.title)};"]
     lines += [
-      f'    {name} [label="{node}"];'
+      f"    {name} [label={_quoted(node)}];"
       for name, node in zip(names, graph.nodes, strict=True)
     ]
     for edge in graph.edges:
-      label = f' [label="{edge.label}"]' if edge.label else ""
+      text = f"{edge.label} {edge.detail}".strip()
+      label = f" [label={_quoted(text)}]" if text else ""
       lines.append(f"    {names[edge.start]} -> {names[edge.end]}{label};")
     lines.append("  }")
   return "\n".join([*lines, "}"])
+
+
+def _identifier(text: str) -> str:
+  return re.sub(r"\W|^(?=\d)", "_", text)
+
+
+def _quoted(text: str) -> str:
+  text = text.replace("\\", r"\\").replace('"', r"\"")
+  return f'"{text}"'
 
 
 def _shorten(value: Any, length: int = 80) -> str:

@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ class Layer(NamedTuple):
   l, from just before the layer, is what its operation reads, and no candidate.
 
   Attributes:
-    op: the word of the operation.
+    op: the name of the operation.
     skips: the bits.
   """
 
@@ -59,7 +59,7 @@ class MacroArc:
 
   Attributes:
     layers: from the stem to the classifier.
-    ops: the words of the space; an operation's integer is its place here.
+    ops: the operations of the space; an operation's integer is its index.
   """
 
   layers: tuple[Layer, ...]
@@ -95,7 +95,8 @@ class MacroArc:
 
     Node i is tensor i of the skip bits, so that layers are counted from 1.
     """
-    return (graph(self.layers, [[layer.op] for layer in self.layers]),)
+    operations = [[(layer.op, "")] for layer in self.layers]
+    return (graph(self.layers, operations, self.ops),)
 
   def _rows(self) -> list[str]:
     return [
@@ -110,26 +111,27 @@ class MacroSpace(base.Space):
 
   Attributes:
     num_layers: layers after the stem, at least 1.
-    ops: the words of the operations, in the order of their integers.
+    ops: the names of the operations, in the order of their integers.
   """
 
   num_layers: int = 12
   ops: tuple[str, ...] = PAPER_OPS
   name = "macro"
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     check_size(self.num_layers, self.ops)
 
   @functools.cached_property
   def decisions(self) -> tuple[base.Decision, ...]:
     decisions = []
     for i in range(self.num_layers):
-      decisions.append(base.Decision(f"layer_{i}/op", len(self.ops)))
-      decisions += [base.Decision(f"layer_{i}/skip_{j}", 2) for j in range(i)]
+      decisions.append(base.Decision(f"layer_{i}/op", self.ops, "operation"))
+      decisions += skip_decisions(i)
     return tuple(decisions)
 
   def encode(self, arc: MacroArc) -> np.ndarray:
-    return np.array(str(self.from_json(arc.to_json())).split(), np.int32)
+    base.expect(arc, MacroArc)
+    return self._to_row(self._integers_of(arc.layers))
 
   def decode(self, row: Sequence[int]) -> MacroArc:
     row = [int(value) for value in row]
@@ -155,45 +157,48 @@ class MacroSpace(base.Space):
         '["op", [skip_0, skip_1, ...]] with skips of 0 or 1: write it as a '
         f"run's best_arc.json does. Received: {value}"
       ) from error
+    return self.decode(self._integers_of(layers))
+
+  def _candidates(self) -> Mapping[str, MacroArc]:
+    return PUBLISHED
+
+  def _integers_of(self, layers: Sequence[tuple[Any, Sequence[int]]]) -> list:
+    """Returns the integers of layers, which may come from outside."""
     check_skips([skips for _, skips in layers], self.num_layers)
     row = []
     for i, (op, skips) in enumerate(layers):
-      row += [self._integer(op, f"layer_{i}/op"), *skips]
-    return self.decode(row)
-
-  @functools.cached_property
-  def published(self) -> dict[str, MacroArc]:
-    from enas_tf.spaces import published  # It imports this module.
-
-    return {
-      name: self.from_json(arc.to_json())
-      for name, arc in published.MACRO.items()
-      if len(arc.layers) == self.num_layers
-      and all(layer.op in self.ops for layer in arc.layers)
-    }
-
-  def _integer(self, op: str, place: str) -> int:
-    if op not in self.ops:
-      raise errors.ArcError(
-        f"The operation {op!r} is not in this space "
-        f"({', '.join(self.ops)}): add it to `child_ops`. "
-        f"Received: {place}={op}"
+      index = base.index_of(
+        op, self.ops, "operation", name=f"layer_{i}/op", setting="child_ops"
       )
-    return self.ops.index(op)
+      row += [index, *map(int, skips)]
+    return row
 
 
 def check_size(num_layers: int, ops: Sequence[str]) -> None:
-  """Raises ConfigError unless networks can be made of so many layers of ops."""
+  """Raises ConfigError unless there are networks of these layers.
+
+  Args:
+    num_layers: layers of the space.
+    ops: the names of its operations.
+  """
   if num_layers < 1:
     raise errors.ConfigError(
       "A network needs at least one layer: raise `child_num_layers`. "
       f"Received: num_layers={num_layers}"
     )
-  if not ops or len(set(ops)) != len(ops):
-    raise errors.ConfigError(
-      "The operations must be one or more different words: change "
-      f"`child_ops`. Received: ops={','.join(ops)}"
-    )
+  base.check_distinct(ops, "operations", field="ops", setting="child_ops")
+
+
+def skip_decisions(layer: int) -> list[base.Decision]:
+  """Returns the decisions which earlier tensors a layer joins.
+
+  Args:
+    layer: its index.
+  """
+  return [
+    base.Decision(f"layer_{layer}/skip_{i}", (0, 1), "skip")
+    for i in range(layer)
+  ]
 
 
 def check_skips(skips: Sequence[Sequence[int]], num_layers: int) -> None:
@@ -218,18 +223,57 @@ def check_skips(skips: Sequence[Sequence[int]], num_layers: int) -> None:
       )
 
 
-def graph(layers: Sequence, labels: Sequence[Sequence[str]]) -> base.Graph:
+def graph(
+  layers: Sequence[Any],
+  operations: Sequence[Sequence[tuple[str, str]]],
+  ops: tuple[str, ...],
+) -> base.Graph:
   """Returns the graph of a network; node i is tensor i of the skip bits.
 
   Args:
     layers: each has `skips`.
-    labels: of the edges from each layer's input to the layer.
+    operations: of each layer, with what else is to be said of each.
+    ops: the operations of the space.
   """
   out = len(layers) + 1
   edges = []
   for i, layer in enumerate(layers):
-    edges += [base.Edge(i, i + 1, label) for label in labels[i]]
+    edges += [base.Edge(i, i + 1, *operation) for operation in operations[i]]
     edges += [base.Edge(j, i + 1) for j, bit in enumerate(layer.skips) if bit]
   edges.append(base.Edge(out - 1, out))
   names = ("stem", *(f"layer {i}" for i in range(1, out)), "output")
-  return base.Graph("macro network", names, tuple(edges))
+  return base.Graph("macro network", names, tuple(edges), ops)
+
+
+# The 24 layers that the original's scripts/cifar10_macro_final.sh trains; their
+# parameters are not as many as the paper (section 3.2) reports.
+_ENAS_MACRO = """
+0
+3 0
+0 1 0
+2 0 0 1
+2 0 0 0 0
+3 1 1 0 1 0
+2 0 0 0 0 0 1
+2 0 1 1 0 1 1 1
+1 0 1 1 1 0 1 0 1
+0 0 0 0 0 0 0 0 0 0
+2 0 0 0 0 0 1 0 0 0 0
+0 1 0 0 1 1 0 0 0 0 1 1
+2 0 1 0 0 0 0 0 1 0 1 1 0
+1 0 0 1 0 0 0 1 1 1 0 1 0 1
+0 1 1 0 1 0 1 0 0 0 0 0 1 0 0
+2 0 0 1 0 0 0 0 0 0 0 1 0 1 0 1
+2 0 1 0 0 0 1 0 0 1 1 1 1 0 0 1 0
+2 0 0 0 0 1 0 1 0 1 0 0 1 0 1 0 0 1
+3 0 1 1 0 1 0 0 0 0 0 1 0 1 0 1 0 0 0
+3 0 1 1 0 0 0 0 0 0 0 0 0 1 1 0 0 0 0 1
+0 1 0 0 1 0 1 1 0 0 0 1 0 0 0 0 0 1 1 0 0
+3 0 1 0 1 1 0 0 1 0 1 1 0 1 1 0 1 0 0 1 0 0
+0 1 0 1 0 1 0 0 0 0 0 0 0 0 1 0 1 0 0 1 0 0 0
+0 1 1 0 0 0 1 1 1 0 1 0 0 0 1 0 1 0 0 1 1 0 0 0
+"""
+
+PUBLISHED = {
+  "enas_macro": MacroSpace(num_layers=24).decode(_ENAS_MACRO.split()),
+}

@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,7 +49,7 @@ class MacroChannelsArc:
   Attributes:
     layers: from the stem to the classifier.
     out_filters: output channels of a whole operation.
-    ops: the words of the operations.
+    ops: the names of the operations.
   """
 
   layers: tuple[Layer, ...]
@@ -80,16 +80,16 @@ class MacroChannelsArc:
   def graphs(self) -> tuple[base.Graph, ...]:
     """Returns the network as a graph, for pictures.
 
-    Each operation is an edge; behind its word is the slice of its channels.
+    Each operation is an edge; behind its name is the slice of its channels.
     """
-    labels = [
+    operations = [
       [
-        f"{op} [{start}:{start + count}]"
+        (op, f"[{start}:{start + count}]")
         for op, (start, count) in zip(self.ops, layer.ranges, strict=True)
       ]
       for layer in self.layers
     ]
-    return (macro.graph(self.layers, labels),)
+    return (macro.graph(self.layers, operations, self.ops),)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +105,7 @@ class MacroChannelsSpace(base.Space):
   Attributes:
     num_layers: layers after the stem, at least 1.
     out_filters: output channels of a whole operation, at least 1.
-    ops: the words of the operations, in the order of their integers.
+    ops: the names of the operations, in the order of their integers.
   """
 
   num_layers: int = 12
@@ -113,7 +113,7 @@ class MacroChannelsSpace(base.Space):
   ops: tuple[str, ...] = macro.PAPER_OPS
   name = "macro_channels"
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     macro.check_size(self.num_layers, self.ops)
     if self.out_filters < 1:
       raise errors.ConfigError(
@@ -123,25 +123,26 @@ class MacroChannelsSpace(base.Space):
 
   @functools.cached_property
   def decisions(self) -> tuple[base.Decision, ...]:
+    starts = tuple(range(self.out_filters))
+    counts = tuple(range(1, self.out_filters + 1))
     decisions = []
     for i in range(self.num_layers):
-      decisions += [
-        base.Decision(f"layer_{i}/{op}/{field}", self.out_filters)
-        for op in self.ops
-        for field in ("start", "count")
-      ]
-      decisions += [base.Decision(f"layer_{i}/skip_{j}", 2) for j in range(i)]
+      for op in self.ops:
+        start, count = f"layer_{i}/{op}/start", f"layer_{i}/{op}/count"
+        decisions += [
+          base.Decision(start, starts, "channel"),
+          base.Decision(count, counts, "channel", shrinks_by=start),
+        ]
+      decisions += macro.skip_decisions(i)
     return tuple(decisions)
 
-  def num_options(self, prefix: Sequence[int]) -> int:
-    decision = self.decisions[len(prefix)]
-    if decision.name.endswith("/count"):
-      return self.out_filters - int(prefix[-1])
-    return decision.num_options
-
   def encode(self, arc: MacroChannelsArc) -> np.ndarray:
-    text = str(self.from_json(arc.to_json()))
-    return np.array(self._integers(text), np.int32)
+    base.expect(arc, MacroChannelsArc)
+    layers = [
+      (dict(zip(arc.ops, layer.ranges, strict=True)), layer.skips)
+      for layer in arc.layers
+    ]
+    return self._to_row(self._integers_of(arc.out_filters, layers))
 
   def decode(self, row: Sequence[int]) -> MacroChannelsArc:
     row = [int(value) for value in row]
@@ -173,6 +174,14 @@ class MacroChannelsSpace(base.Space):
         "with skips of 0 or 1: write it as a run's best_arc.json does. "
         f"Received: {value}"
       ) from error
+    return self.decode(self._integers_of(out_filters, layers))
+
+  def _integers_of(
+    self,
+    out_filters: int,
+    layers: Sequence[tuple[Mapping[str, Sequence[int]], Sequence[int]]],
+  ) -> list[int]:
+    """Returns the integers of layers, which may come from outside."""
     if out_filters != self.out_filters:
       raise errors.ArcError(
         f"An arc of this {self.name} space chooses among {self.out_filters} "
@@ -182,12 +191,8 @@ class MacroChannelsSpace(base.Space):
     macro.check_skips([skips for _, skips in layers], self.num_layers)
     row = []
     for i, (ranges, skips) in enumerate(layers):
-      row += [*self._range_integers(ranges, f"layer_{i}"), *skips]
-    return self.decode(row)
-
-  @property
-  def published(self) -> dict[str, MacroChannelsArc]:
-    return {}
+      row += [*self._range_integers(ranges, f"layer_{i}"), *map(int, skips)]
+    return row
 
   def _integers(self, text: str) -> list[int]:
     """Returns the encoded arc: its text has counts, not counts - 1."""
@@ -195,33 +200,35 @@ class MacroChannelsSpace(base.Space):
     if len(row) != self.num_decisions:
       return row  # `check` says so.
     for i, decision in enumerate(self.decisions):
-      place, _, field = decision.name.rpartition("/")
-      if field == "count":
-        self._check_range(row[i - 1 : i + 1], place)
+      if decision.shrinks_by is not None:
+        name = decision.shrinks_by.removesuffix("/start")
+        self._check_range(row[i - 1 : i + 1], name)
         row[i] -= 1
     return row
 
-  def _range_integers(self, ranges: dict[str, tuple], place: str) -> list[int]:
-    """Returns the integers of a layer's ranges, given by word."""
+  def _range_integers(
+    self, ranges: Mapping[str, Sequence[int]], name: str
+  ) -> list[int]:
+    """Returns the integers of the ranges of the layer of that name."""
     if set(ranges) != set(self.ops):
       raise errors.ArcError(
         f"A layer takes channels of each operation ({', '.join(self.ops)}): "
         "change the layer, or `child_ops`. "
-        f"Received: {place}={', '.join(map(str, ranges))}"
+        f"Received: {name}={', '.join(map(str, ranges))}"
       )
     row = []
     for op in self.ops:
-      self._check_range(ranges[op], f"{place}/{op}")
+      self._check_range(ranges[op], f"{name}/{op}")
       start, count = ranges[op]
       row += [start, count - 1]
     return row
 
-  def _check_range(self, channels: Sequence[int], place: str) -> None:
+  def _check_range(self, channels: Sequence[int], name: str) -> None:
     match channels:
       case start, count if 0 <= start < start + count <= self.out_filters:
         return
     raise errors.ArcError(
       "A range of channels is a start and a count of at least 1, and ends at "
       f"{self.out_filters}, the channels there are, or before: change it. "
-      f"Received: {place}={list(channels)}"
+      f"Received: {name}={list(channels)}"
     )

@@ -9,7 +9,7 @@ loose ends, are joined into the output of the cell.
 import dataclasses
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,11 +26,17 @@ PAPER_OPS = (
   "identity",
 )
 CELLS = ("normal", "reduction")
-_FIELDS = ("index_1", "op_1", "index_2", "op_2")
 
 
 class Node(NamedTuple):
-  """One node: op_1(node index_1) + op_2(node index_2); the ops are words."""
+  """One node: op_1(node index_1) + op_2(node index_2).
+
+  Attributes:
+    index_1: the node that the first operation reads.
+    op_1: the name of the first operation.
+    index_2: the node that the second operation reads.
+    op_2: the name of the second operation.
+  """
 
   index_1: int
   op_1: str
@@ -54,7 +60,7 @@ class MicroArc:
   Attributes:
     normal: the nodes of the normal cell.
     reduction: the nodes of the reduction cell.
-    ops: the words of the space; an operation's integer is its place here.
+    ops: the operations of the space; an operation's integer is its index.
   """
 
   normal: tuple[Node, ...]
@@ -79,10 +85,12 @@ class MicroArc:
 
   def graphs(self) -> tuple[base.Graph, ...]:
     """Returns both cells as graphs, for pictures."""
-    return tuple(_graph(cell, getattr(self, cell)) for cell in CELLS)
+    return tuple(_graph(cell, getattr(self, cell), self.ops) for cell in CELLS)
 
 
-def _graph(cell: str, nodes: Sequence[Node]) -> base.Graph:
+def _graph(
+  cell: str, nodes: Sequence[Node], ops: tuple[str, ...]
+) -> base.Graph:
   out = len(nodes) + 2
   edges = []
   for i, node in enumerate(nodes, start=2):
@@ -93,7 +101,7 @@ def _graph(cell: str, nodes: Sequence[Node]) -> base.Graph:
   edges += [base.Edge(i, out) for i in loose_ends(nodes)]
   names = ["previous previous cell", "previous cell"]
   names += [f"node {i}" for i in range(2, out)]
-  return base.Graph(f"{cell} cell", (*names, "output"), tuple(edges))
+  return base.Graph(f"{cell} cell", (*names, "output"), tuple(edges), ops)
 
 
 def loose_ends(nodes: Sequence[Node]) -> tuple[int, ...]:
@@ -101,6 +109,9 @@ def loose_ends(nodes: Sequence[Node]) -> tuple[int, ...]:
 
   The two inputs of the cell (0 and 1) are among them when nothing reads them,
   as in the original.
+
+  Args:
+    nodes: of a cell.
   """
   read = {node.index_1 for node in nodes} | {node.index_2 for node in nodes}
   return tuple(i for i in range(len(nodes) + 2) if i not in read)
@@ -113,39 +124,39 @@ class MicroSpace(base.Space):
   Attributes:
     num_cells: nodes in a cell (B in the paper; the original's word for a node
       is "cell"), at least 1.
-    ops: the words of the operations, in the order of their integers.
+    ops: the names of the operations, in the order of their integers.
   """
 
   num_cells: int = 5
   ops: tuple[str, ...] = PAPER_OPS
   name = "micro"
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if self.num_cells < 1:
       raise errors.ConfigError(
         "A cell needs at least one node: raise `child_num_cells`. "
         f"Received: num_cells={self.num_cells}"
       )
-    if not self.ops or len(set(self.ops)) != len(self.ops):
-      raise errors.ConfigError(
-        "The operations must be one or more different words: change "
-        f"`child_ops`. Received: ops={','.join(self.ops)}"
-      )
+    base.check_distinct(
+      self.ops, "operations", field="ops", setting="child_ops"
+    )
 
   @functools.cached_property
   def decisions(self) -> tuple[base.Decision, ...]:
     return tuple(
-      base.Decision(
-        f"{cell}/node_{node}/{field}",
-        node + 2 if field.startswith("index") else len(self.ops),
-      )
+      base.Decision(f"{cell}/node_{node}/{field}", options, kind)
       for cell in CELLS
       for node in range(self.num_cells)
-      for field in _FIELDS
+      for (options, kind), field in zip(
+        2 * ((tuple(range(node + 2)), "input"), (self.ops, "operation")),
+        Node._fields,
+        strict=True,
+      )
     )
 
   def encode(self, arc: MicroArc) -> np.ndarray:
-    return np.array(str(self.from_json(arc.to_json())).split(), np.int32)
+    base.expect(arc, MicroArc)
+    return self._to_row(self._integers_of([arc.normal, arc.reduction]))
 
   def decode(self, row: Sequence[int]) -> MicroArc:
     row = [int(value) for value in row]
@@ -160,57 +171,55 @@ class MicroSpace(base.Space):
 
   def from_json(self, value: Any) -> MicroArc:
     try:
-      nodes = {
-        f"{cell}/node_{i}": Node(
-          operator.index(index_1), op_1, operator.index(index_2), op_2
-        )
+      cells = [
+        [
+          Node(operator.index(index_1), op_1, operator.index(index_2), op_2)
+          for index_1, op_1, index_2, op_2 in value[cell]
+        ]
         for cell in CELLS
-        for i, (index_1, op_1, index_2, op_2) in enumerate(value[cell])
-      }
-      sizes = [len(value[cell]) for cell in CELLS]
+      ]
     except (TypeError, KeyError, ValueError) as error:
       raise errors.ArcError(
         'A micro arc in JSON has the keys "normal" and "reduction", each a '
         'list of nodes [index_1, "op_1", index_2, "op_2"]: write it as a '
         f"run's best_arc.json does. Received: {value}"
       ) from error
+    return self.decode(self._integers_of(cells))
+
+  def _candidates(self) -> Mapping[str, MicroArc]:
+    return PUBLISHED
+
+  def _integers_of(self, cells: Sequence[Sequence[Node]]) -> list[int]:
+    """Returns the integers of the two cells, which may come from outside."""
+    sizes = [len(nodes) for nodes in cells]
     if sizes[0] != sizes[1]:
       raise errors.ArcError(
         "Both cells must have the same number of nodes. Received: "
         f"normal={sizes[0]}, reduction={sizes[1]}"
       )
-    row = [
-      number
-      for place, node in nodes.items()
-      for number in (
-        node.index_1,
-        self._integer(node.op_1, f"{place}/op_1"),
-        node.index_2,
-        self._integer(node.op_2, f"{place}/op_2"),
-      )
-    ]
-    return self.decode(row)
+    row = []
+    for cell, nodes in zip(CELLS, cells, strict=True):
+      for i, node in enumerate(nodes):
+        name = f"{cell}/node_{i}"
+        row += [
+          node.index_1,
+          self._index(node.op_1, f"{name}/op_1"),
+          node.index_2,
+          self._index(node.op_2, f"{name}/op_2"),
+        ]
+    return row
 
-  @functools.cached_property
-  def published(self) -> dict[str, MicroArc]:
-    from enas_tf.spaces import published  # It imports this module.
+  def _index(self, op: Any, name: str) -> int:
+    return base.index_of(
+      op, self.ops, "operation", name=name, setting="child_ops"
+    )
 
-    return {
-      name: self.from_json(arc.to_json())
-      for name, arc in published.MICRO.items()
-      if len(arc.normal) == self.num_cells
-      and all(
-        op in self.ops
-        for node in arc.normal + arc.reduction
-        for op in (node.op_1, node.op_2)
-      )
-    }
 
-  def _integer(self, op: str, place: str) -> int:
-    if op not in self.ops:
-      raise errors.ArcError(
-        f"The operation {op!r} is not in this space "
-        f"({', '.join(self.ops)}): add it to `child_ops`. "
-        f"Received: {place}={op}"
-      )
-    return self.ops.index(op)
+# Pham et al. 2018, https://arxiv.org/abs/1802.03268, figure 8; the integers
+# stand in the original's scripts/cifar10_micro_final.sh.
+_ENAS_MICRO = (
+  "0 2 0 0 0 4 0 1 0 4 1 1 1 0 0 1 0 2 1 1 "
+  "1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1"
+)
+
+PUBLISHED = {"enas_micro": MicroSpace(num_cells=5).decode(_ENAS_MICRO.split())}

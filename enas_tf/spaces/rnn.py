@@ -9,7 +9,7 @@ nodes are: that is the network's choice, and no part of an arc).
 import dataclasses
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +27,12 @@ FIRST_FUNCTION = "tanh"
 
 
 class Node(NamedTuple):
-  """One node: `function` of node `previous`; nodes are counted from 0."""
+  """One node: `function` of node `previous`; nodes are counted from 0.
+
+  Attributes:
+    previous: the node that it reads.
+    function: the name of the function.
+  """
 
   previous: int
   function: str
@@ -40,7 +45,8 @@ class RnnArc:
   `str(arc)` is the string of integers of enas_lm: previous and function of
   nodes 1, 2, ...; node 0 is tanh. Where the function of node 0 is decided too,
   it stands first, as in the original's string. Either way an integer is the
-  place of the word in `functions`; the original's own integers are `to_paper`.
+  index of the function in `functions`; the original's own integers are
+  `to_paper`.
 
   >>> arc = RnnSpace(num_nodes=3).parse("0 2 1 0 1 1")
   >>> arc.nodes[0]
@@ -52,7 +58,7 @@ class RnnArc:
 
   Attributes:
     nodes: nodes 1, 2, ...
-    functions: the words of the space; a function's integer is its place here.
+    functions: those of the space; a function's integer is its index here.
     first_function: of node 0; None where it is no decision, but always tanh.
   """
 
@@ -61,13 +67,17 @@ class RnnArc:
   first_function: str | None = None
 
   def __str__(self) -> str:
-    row = [] if self.first_function is None else [self._place(0)]
+    row = [] if self.first_function is None else [self._index(0)]
     for i, node in enumerate(self.nodes, start=1):
-      row += [node.previous, self._place(i)]
+      row += [node.previous, self._index(i)]
     return " ".join(map(str, row))
 
   def function(self, node: int) -> str:
-    """Returns the function of any node, node 0 among them."""
+    """Returns the function of any node, node 0 among them.
+
+    Args:
+      node: its index.
+    """
     if node > 0:
       return self.nodes[node - 1].function
     return self.first_function or FIRST_FUNCTION
@@ -82,7 +92,7 @@ class RnnArc:
       ArcError: if a function is not among the original's four.
     """
     space = RnnSpace(len(self.nodes), PAPER_FUNCTIONS, first_function=True)
-    return str(space.from_json(self.to_json()))
+    return str(space.decode(space.encode(self)))
 
   def to_json(self) -> dict[str, Any]:
     """Returns a value for `json.dumps`; `RnnSpace.from_json` reads it."""
@@ -114,14 +124,21 @@ class RnnArc:
     edges += [base.Edge(i + 2, out) for i in loose_ends(self.nodes)]
     names = ["input", "state"]
     names += [f"node {i}" for i in range(len(self.nodes) + 1)]
-    return (base.Graph("recurrent cell", (*names, "output"), tuple(edges)),)
+    graph = base.Graph(
+      "recurrent cell", (*names, "output"), tuple(edges), self.functions
+    )
+    return (graph,)
 
-  def _place(self, node: int) -> int:
+  def _index(self, node: int) -> int:
     return self.functions.index(self.function(node))
 
 
 def loose_ends(nodes: Sequence[Node]) -> tuple[int, ...]:
-  """Returns the nodes that no node reads, in order; never node 0."""
+  """Returns the nodes that no node reads, in order; never node 0.
+
+  Args:
+    nodes: nodes 1, 2, ...
+  """
   return rnn_dag.loose_ends(nodes)
 
 
@@ -136,7 +153,7 @@ class RnnSpace(base.Space):
   Attributes:
     num_nodes: nodes after node 0, at least 1. The original's `rhn_depth` and
       ENAS-pytorch's `num_blocks` count node 0, and are one more.
-    functions: the words of the functions, in the order of their integers.
+    functions: the names of the functions, in the order of their integers.
     first_function: whether the function of node 0 is a decision, the first.
   """
 
@@ -145,33 +162,34 @@ class RnnSpace(base.Space):
   first_function: bool = False
   name = "rnn"
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if self.num_nodes < 1:
       raise errors.ConfigError(
         "A cell needs at least one node after node 0: raise "
         f"`child_num_nodes`. Received: num_nodes={self.num_nodes}"
       )
-    words = {word.lower() for word in self.functions}
-    if not words or len(words) != len(self.functions):
-      raise errors.ConfigError(
-        "The functions must be one or more different words: change "
-        f"`child_functions`. Received: functions={','.join(self.functions)}"
-      )
+    base.check_distinct(
+      [function.lower() for function in self.functions],
+      "functions",
+      field="functions",
+      setting="child_functions",
+    )
 
   @functools.cached_property
   def decisions(self) -> tuple[base.Decision, ...]:
     decisions = []
     if self.first_function:
-      decisions.append(base.Decision("node_0/function", len(self.functions)))
+      decisions.append(self._function_decision(0))
     for i in range(1, self.num_nodes + 1):
       decisions += [
-        base.Decision(f"node_{i}/previous", i),
-        base.Decision(f"node_{i}/function", len(self.functions)),
+        base.Decision(f"node_{i}/previous", tuple(range(i)), "input"),
+        self._function_decision(i),
       ]
     return tuple(decisions)
 
   def encode(self, arc: RnnArc) -> np.ndarray:
-    return np.array(str(self.from_json(arc.to_json())).split(), np.int32)
+    base.expect(arc, RnnArc)
+    return self._to_row(self._integers_of(arc.first_function, arc.nodes))
 
   def decode(self, row: Sequence[int]) -> RnnArc:
     row = [int(value) for value in row]
@@ -202,16 +220,16 @@ class RnnSpace(base.Space):
         f"{len(row)} integers"
       )
     space = RnnSpace(len(row) // 2, PAPER_FUNCTIONS, first_function=True)
-    return self.from_json(space.decode(row).to_json())
+    return self.decode(self.encode(space.decode(row)))
 
   def from_json(self, value: Any) -> RnnArc:
     """Returns the arc of what `to_json` or `to_dag` returned.
 
-    Words of functions may be in upper or lower case.
+    Names of functions may be in upper or lower case.
     """
     if isinstance(value, dict) and "-1" in value:
       first, reads = rnn_dag.read(value)
-      return self._arc(first, [Node(*each) for each in reads])
+      return self.decode(self._integers_of(first, reads))
     try:
       first = value.get("first_function")
       nodes = [
@@ -225,30 +243,18 @@ class RnnSpace(base.Space):
         '[[0, "tanh"]], ...}, as in ENAS-pytorch\'s dag.json. Received: '
         f"{value}"
       ) from error
-    return self._arc(first, nodes)
+    return self.decode(self._integers_of(first, nodes))
 
-  @functools.cached_property
-  def published(self) -> dict[str, RnnArc]:
-    from enas_tf.spaces import published  # It imports this module.
+  def _candidates(self) -> Mapping[str, RnnArc]:
+    return PUBLISHED
 
-    return {
-      name: self.from_json(arc.to_json())
-      for name, arc in published.RNN.items()
-      if self._holds(arc)
-    }
+  def _function_decision(self, node: int) -> base.Decision:
+    return base.Decision(f"node_{node}/function", self.functions, "operation")
 
-  def _holds(self, arc: RnnArc) -> bool:
-    if len(arc.nodes) != self.num_nodes:
-      return False
-    words = {node.function for node in arc.nodes}
-    if self.first_function:
-      words.add(arc.function(0))
-    elif arc.function(0) != FIRST_FUNCTION:
-      return False
-    return words <= {word.lower() for word in self.functions}
-
-  def _arc(self, first: str | None, nodes: Sequence[Node]) -> RnnArc:
-    """Returns the arc of words that come from outside."""
+  def _integers_of(
+    self, first: Any, nodes: Sequence[tuple[int, Any]]
+  ) -> list[int]:
+    """Returns the integers of functions and nodes that come from outside."""
     if len(nodes) != self.num_nodes:
       raise errors.ArcError(
         f"An arc of this RNN space has {self.num_nodes} nodes after node 0: "
@@ -258,22 +264,37 @@ class RnnSpace(base.Space):
     first = FIRST_FUNCTION if first is None else first
     row = []
     if self.first_function:
-      row.append(self._integer(first, "node_0/function"))
+      row.append(self._index(first, "node_0/function"))
     elif str(first).lower() != FIRST_FUNCTION:
       raise errors.ArcError(
         f"Node 0 is always {FIRST_FUNCTION} in this space: change it. "
         f"Received: node_0/function={first}"
       )
-    for i, node in enumerate(nodes, start=1):
-      row += [node.previous, self._integer(node.function, f"node_{i}/function")]
-    return self.decode(row)
+    for i, (previous, function) in enumerate(nodes, start=1):
+      row += [previous, self._index(function, f"node_{i}/function")]
+    return row
 
-  def _integer(self, function: str, place: str) -> int:
-    words = [word.lower() for word in self.functions]
-    if str(function).lower() not in words:
-      raise errors.ArcError(
-        f"The function {function!r} is not in this space "
-        f"({', '.join(self.functions)}): add it to `child_functions`. "
-        f"Received: {place}={function}"
-      )
-    return words.index(str(function).lower())
+  def _index(self, function: Any, name: str) -> int:
+    """Returns the index of a function, in upper or lower case."""
+    spelt = {each.lower(): each for each in self.functions}
+    return base.index_of(
+      spelt.get(str(function).lower(), function),
+      self.functions,
+      "function",
+      name=name,
+      setting="child_functions",
+    )
+
+
+# https://github.com/google-research/google-research/tree/master/enas_lm, in the
+# README: 56.1 perplexity on the test part of Penn Treebank.
+_ENAS_LM = "0 2 1 0 2 1 2 2 4 0 5 0 3 2 6 2"
+# The original's scripts/ptb_final.sh, of a code that its authors withdrew.
+_ENAS_PTB = "0 0 0 1 1 2 1 2 0 2 0 5 1 1 0 6 1 8 1 8 1 8 1"
+
+PUBLISHED = {
+  "enas_lm": RnnSpace(num_nodes=8).decode(_ENAS_LM.split()),
+  "enas_ptb": RnnSpace(
+    num_nodes=11, functions=PAPER_FUNCTIONS, first_function=True
+  ).decode(_ENAS_PTB.split()),
+}

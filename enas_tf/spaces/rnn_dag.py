@@ -6,7 +6,7 @@ nodes that no other reads lead to one node "avg", and that to the state "h[t]".
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enas_tf import errors
@@ -15,7 +15,7 @@ from enas_tf import errors
 _SPELLINGS = {"relu": "ReLU"}
 _ENDS = ("avg", "h[t]")
 
-# The node that is read, and the word of the function.
+# The node that is read, and the name of the function.
 Read = tuple[int, str]
 
 
@@ -47,9 +47,15 @@ def write(first: str, reads: Sequence[Read]) -> dict[str, list[list[Any]]]:
 
 
 def read(dag: dict[str, Any]) -> tuple[str, list[Read]]:
-  """Returns what the DAG was written from, its words in lower case.
+  """Returns what the DAG was written from, its functions in lower case.
 
   The order of the keys is free, and the last one, of "h[t]", may be missing.
+
+  Args:
+    dag: what `json.loads` returned of ENAS-pytorch's file.
+
+  Returns:
+    The function of node 0, and what nodes 1, 2, ... read.
 
   Raises:
     ArcError: if it is no such DAG; it names the first wrong node.
@@ -93,7 +99,9 @@ def _inputs(dag: dict[str, Any]) -> dict[int, list[Read]]:
   return {node: sorted(each) for node, each in inputs.items()}
 
 
-def _check(condition: bool, inputs, node: int, words: str) -> None:
+def _check(
+  condition: bool, inputs: Mapping[int, list[Read]], node: int, words: str
+) -> None:
   """Raises ArcError, with what the node must read, unless all is well."""
   if not condition:
     received = ", ".join(f"{i} by {word}" for i, word in inputs.get(node, []))

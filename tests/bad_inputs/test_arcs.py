@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from enas_tf.spaces import published
+from enas_tf.spaces import micro
 from tests.bad_inputs import commands as commands_lib
 
-MICRO = str(published.MICRO["enas_micro"])
+MICRO = str(micro.PUBLISHED["enas_micro"])
 DEEP = "[" * 100_000
 FLAGS = {
   "micro": ["--search_for=micro", "--data=digits"],

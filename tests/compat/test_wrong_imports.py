@@ -17,6 +17,7 @@ from enas_tf.networks import (
 )
 from enas_tf.spaces import macro, macro_channels, micro, rnn
 from tests import golden
+from tests.controllers import making
 
 SHAPE = dict(image_shape=(32, 32, 3), num_classes=10)
 
@@ -66,7 +67,9 @@ def rnn_net(nodes=8, output="all"):
 
 
 def policy():
-  return macro_policy.MacroPolicy(macro.MacroSpace(6), lstm_size=16)
+  return making.make(
+    macro_policy.MacroPolicy, macro.MacroSpace(6), lstm_size=16
+  )
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from enas_tf.controllers import (
   rnn_policy,
 )
 from enas_tf.spaces import macro, macro_channels, micro, rnn
+from tests.controllers import making
 
 # Spaces, and the policies of their arcs.
 POLICIES = {
@@ -35,7 +36,7 @@ def make_random(space, seed):
 
 def make_reinforce(space, seed):
   return reinforce.Reinforce(
-    POLICIES[space](space, lstm_size=8, seed=seed),
+    making.make(POLICIES[space], space, lstm_size=8, seed=seed),
     lr=0.01,
     entropy_weight=0.01,
     bl_dec=0.9,

@@ -7,6 +7,7 @@ import pytest
 
 from enas_tf import errors
 from enas_tf.spaces import base, macro, macro_channels, micro, rnn
+from tests.spaces import toy
 
 SPACES = {
   "micro": micro.MicroSpace(),
@@ -26,6 +27,7 @@ SPACES = {
   "macro_channels_other_ops": macro_channels.MacroChannelsSpace(
     3, 4, ("identity", "conv_7x7")
   ),
+  "toy": toy.ToySpace(),
 }
 
 
@@ -53,6 +55,29 @@ def test_names_of_decisions_are_unique(space):
   names = [decision.name for decision in space.decisions]
   assert len(set(names)) == len(names) == space.num_decisions
   assert all(decision.num_options >= 1 for decision in space.decisions)
+
+
+def test_decisions_tell_what_they_are(space):
+  seen = []
+  for decision in space.decisions:
+    assert len(set(decision.options)) == len(decision.options)
+    assert decision.kind in ("operation", "input", "skip", "channel", "other")
+    assert decision.shrinks_by in (None, *seen)
+    seen.append(decision.name)
+
+
+def test_options_are_what_arcs_show(space, arcs):
+  """What is chosen of operations stands in JSON, or in the picture."""
+  for arc in arcs:
+    shown = {edge.label for graph in arc.graphs() for edge in graph.edges}
+    for value, decision in zip(space.encode(arc), space.decisions, strict=True):
+      if decision.kind == "operation":
+        assert decision.options[value] in shown, decision.name
+
+
+def test_arcs_of_another_kind_are_refused(space):
+  with pytest.raises(errors.ArcError, match="of another kind.*Received: arc="):
+    space.encode("1 2 3")
 
 
 def test_contains_its_samples(space, arcs):
@@ -111,7 +136,8 @@ def test_published_arcs_are_of_the_space(space):
 
 
 def test_draws_itself(space, arcs):
-  assert base.to_dot(space.name, arcs[0].graphs()).startswith("digraph")
+  dot = base.to_dot(space.name, arcs[0].graphs())
+  assert dot.startswith("digraph") and dot.count("{") == dot.count("}")
 
 
 def test_graphs_lead_forward(space, arcs):

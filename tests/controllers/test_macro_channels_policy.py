@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from enas_tf.controllers import macro_channels_policy
 from enas_tf.spaces import macro_channels
+from tests.controllers import making
 
 OPS = ("conv_3x3", "max_pool_3x3")
 SPACES = [
@@ -16,8 +17,12 @@ SPACES = [
 
 def build(space, scale=20, **settings):
   """Returns a policy that is far from uniform, and from the beginning."""
-  policy = macro_channels_policy.MacroChannelsPolicy(
-    space, lstm_size=4, seed=5, **settings
+  policy = making.make(
+    macro_channels_policy.MacroChannelsPolicy,
+    space,
+    lstm_size=4,
+    seed=5,
+    **settings,
   )
   for variable in policy.trainable_variables:
     variable.assign(variable * scale)
@@ -50,8 +55,8 @@ def test_all_arcs_are_counted():
 
 def test_names_and_shapes():
   space = macro_channels.MacroChannelsSpace(2, 6, OPS)
-  policy = macro_channels_policy.MacroChannelsPolicy(
-    space, lstm_size=4, num_layers=2
+  policy = making.make(
+    macro_channels_policy.MacroChannelsPolicy, space, lstm_size=4, num_layers=2
   )
   branches = {
     f"{kind}/branch_{i}/w_{field}": shape
@@ -70,7 +75,9 @@ def test_names_and_shapes():
 
 
 def test_no_weights_begin_alike():
-  policy = macro_channels_policy.MacroChannelsPolicy(SPACES[2], lstm_size=2)
+  policy = making.make(
+    macro_channels_policy.MacroChannelsPolicy, SPACES[2], lstm_size=2
+  )
   values = [tuple(np.ravel(v)[:2]) for v in policy.named_variables.values()]
   assert len(set(values)) == len(values)
 

@@ -7,13 +7,16 @@ import tensorflow as tf
 from enas_tf.controllers import macro_policy
 from enas_tf.spaces import macro
 from tests import golden
+from tests.controllers import making
 
 SKIPS = slice(2, None, 2)  # Their logits: op_0, op_1, skips_1, op_2, skips_2.
 
 
 def faithful_policy(space, arrays, **settings):
   """Returns a policy with the weights of a golden."""
-  policy = macro_policy.MacroPolicy(space, faithful=True, **settings)
+  policy = making.make(
+    macro_policy.MacroPolicy, space, faithful=True, **settings
+  )
   weights = golden.under(arrays, "var/controller/")
   assert set(weights) == set(policy.named_variables)
   for name, variable in policy.named_variables.items():
@@ -97,8 +100,8 @@ def test_gradients_as_the_original(original):
 
 
 def test_names_and_shapes():
-  policy = macro_policy.MacroPolicy(
-    macro.MacroSpace(2), lstm_size=4, num_layers=2
+  policy = making.make(
+    macro_policy.MacroPolicy, macro.MacroSpace(2), lstm_size=4, num_layers=2
   )
   assert {k: tuple(v.shape) for k, v in policy.named_variables.items()} == {
     "lstm/layer_0/w": (8, 16),
@@ -115,7 +118,9 @@ def test_names_and_shapes():
 def build(num_layers, scale=20, **settings):
   """Returns a policy that is far from uniform, and from the beginning."""
   space = macro.MacroSpace(num_layers, ("conv_3x3", "max_pool_3x3"))
-  policy = macro_policy.MacroPolicy(space, lstm_size=4, seed=5, **settings)
+  policy = making.make(
+    macro_policy.MacroPolicy, space, lstm_size=4, seed=5, **settings
+  )
   for variable in policy.trainable_variables:
     variable.assign(variable * scale)
   return policy

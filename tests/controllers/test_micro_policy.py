@@ -7,6 +7,7 @@ import tensorflow as tf
 from enas_tf.controllers import micro_policy
 from enas_tf.spaces import micro
 from tests import golden
+from tests.controllers import making
 
 GOLDENS = ("controller_micro", "controller_micro_notanh")
 
@@ -15,7 +16,8 @@ def policy_of(meta, arrays):
   """Returns a policy with the settings and the weights of a golden."""
   num_cells, _, lstm_size = meta["args"]
   settings = meta["kwargs"]
-  policy = micro_policy.MicroPolicy(
+  policy = making.make(
+    micro_policy.MicroPolicy,
     micro.MicroSpace(num_cells),
     lstm_size=lstm_size,
     tanh_constant=settings.get("tanh_constant"),
@@ -86,7 +88,7 @@ def test_gradients_as_the_original(original):
 def tiny():
   """A policy over so few arcs that they can all be listed, and these."""
   space = micro.MicroSpace(1, ("sep_conv_3x3", "identity"))
-  policy = micro_policy.MicroPolicy(space, lstm_size=4, seed=5)
+  policy = making.make(micro_policy.MicroPolicy, space, lstm_size=4, seed=5)
   # Far from uniform, and from the beginning.
   for variable in policy.trainable_variables:
     variable.assign(variable * 20)
@@ -138,8 +140,8 @@ def test_one_trace_serves_all_sizes(tiny):
 
 
 def test_names_are_the_original_ones():
-  policy = micro_policy.MicroPolicy(
-    micro.MicroSpace(1), lstm_size=4, num_layers=2
+  policy = making.make(
+    micro_policy.MicroPolicy, micro.MicroSpace(1), lstm_size=4, num_layers=2
   )
   assert {k: tuple(v.shape) for k, v in policy.named_variables.items()} == {
     "lstm/layer_0/w": (8, 16),
@@ -157,7 +159,7 @@ def test_names_are_the_original_ones():
 def op_logits(ops, **settings):
   """Returns the first op logits of the normal and of the reduction cell."""
   space = micro.MicroSpace(1, ops)
-  policy = micro_policy.MicroPolicy(space, lstm_size=4, **settings)
+  policy = making.make(micro_policy.MicroPolicy, space, lstm_size=4, **settings)
   policy.softmax_w.assign(tf.zeros_like(policy.softmax_w))
   logits = policy.trace(tf.zeros([1, 8], tf.int32)).logits
   return logits[2].numpy()[0], logits[6].numpy()[0]

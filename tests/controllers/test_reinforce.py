@@ -12,6 +12,7 @@ from enas_tf.controllers import (
 from enas_tf.spaces import macro, micro, rnn
 from tests import golden
 from tests.controllers import (
+  making,
   test_macro_policy,
   test_micro_policy,
   test_rnn_policy,
@@ -22,7 +23,7 @@ SPACE = micro.MicroSpace(num_cells=1)
 
 def build(seed=0, lr=0.01, entropy_weight=0.0, bl_dec=0.9):
   return reinforce.Reinforce(
-    micro_policy.MicroPolicy(SPACE, lstm_size=8, seed=seed),
+    making.make(micro_policy.MicroPolicy, SPACE, lstm_size=8, seed=seed),
     lr=lr,
     entropy_weight=entropy_weight,
     bl_dec=bl_dec,
@@ -194,7 +195,8 @@ def test_metrics_are_numbers():
 
 @pytest.mark.parametrize("target", [0.2, 0.8])
 def test_the_penalty_moves_the_skips_to_their_target(target):
-  policy = macro_policy.MacroPolicy(
+  policy = making.make(
+    macro_policy.MacroPolicy,
     macro.MacroSpace(3, ("conv_3x3", "max_pool_3x3")),
     lstm_size=8,
     skip_target=target,
@@ -223,7 +225,9 @@ def test_the_penalty_moves_the_skips_to_their_target(target):
 
 @pytest.mark.usefixtures("eagerly")
 def test_a_network_of_one_layer_has_no_skips():
-  policy = macro_policy.MacroPolicy(macro.MacroSpace(1), lstm_size=4)
+  policy = making.make(
+    macro_policy.MacroPolicy, macro.MacroSpace(1), lstm_size=4
+  )
   controller = reinforce.Reinforce(
     policy, lr=0.1, entropy_weight=0.0, bl_dec=0.9, seed=0, penalty_weight=0.8
   )
@@ -253,7 +257,9 @@ def test_beats_random_search():
     """The share of the decisions that are the last option."""
     return tf.reduce_mean(tf.cast(arcs == last, tf.float32), 1)
 
-  policy = micro_policy.MicroPolicy(space, lstm_size=32, tanh_constant=2.5)
+  policy = making.make(
+    micro_policy.MicroPolicy, space, lstm_size=32, tanh_constant=2.5
+  )
   learner = reinforce.Reinforce(
     policy, lr=0.05, entropy_weight=1e-4, bl_dec=0.9, seed=0
   )
@@ -270,7 +276,7 @@ def test_an_rnn_policy_learns_against_its_prior():
   """Its small weights have small gradients, hence enas_lm's small epsilon."""
   space = rnn.RnnSpace(3)
   controller = reinforce.Reinforce(
-    rnn_policy.RnnPolicy(space, lstm_size=32),
+    making.make(rnn_policy.RnnPolicy, space, lstm_size=32),
     lr=0.02,
     entropy_weight=1e-5,
     bl_dec=0.9,

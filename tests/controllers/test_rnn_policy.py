@@ -7,13 +7,17 @@ import tensorflow as tf
 from enas_tf.controllers import rnn_policy
 from enas_tf.spaces import rnn
 from tests import golden
+from tests.controllers import making
 
 
 def policy_of(meta, arrays):
   """Returns a policy with the settings and the weights of a golden."""
   num_nodes, lstm_size = meta["args"]
-  policy = rnn_policy.RnnPolicy(
-    rnn.RnnSpace(num_nodes), lstm_size=lstm_size, faithful=True
+  policy = making.make(
+    rnn_policy.RnnPolicy,
+    rnn.RnnSpace(num_nodes),
+    lstm_size=lstm_size,
+    faithful=True,
   )
   weights = golden.under(arrays, "var/controller/")
   assert set(weights) == set(policy.named_variables)
@@ -77,7 +81,9 @@ def test_gradients_as_the_original(original):
 
 
 def test_names_and_shapes():
-  policy = rnn_policy.RnnPolicy(rnn.RnnSpace(2), lstm_size=4, num_layers=2)
+  policy = making.make(
+    rnn_policy.RnnPolicy, rnn.RnnSpace(2), lstm_size=4, num_layers=2
+  )
   assert {k: tuple(v.shape) for k, v in policy.named_variables.items()} == {
     "lstm/w": (8, 16),
     "lstm/layer_1/w": (8, 16),
@@ -90,7 +96,7 @@ def test_names_and_shapes():
 
 
 def test_initial_weights():
-  policy = rnn_policy.RnnPolicy(rnn.RnnSpace())
+  policy = making.make(rnn_policy.RnnPolicy, rnn.RnnSpace())
   sizes = [np.size(value) for value in policy.trainable_variables]
   assert sum(sizes) == 41_344  # As the original.
   for name, value in policy.named_variables.items():
@@ -100,7 +106,9 @@ def test_initial_weights():
 def build(first_function=False, scale=300, **settings):
   """Returns a policy that is far from uniform, and from the beginning."""
   space = rnn.RnnSpace(3, ("tanh", "relu"), first_function)
-  policy = rnn_policy.RnnPolicy(space, lstm_size=4, seed=5, **settings)
+  policy = making.make(
+    rnn_policy.RnnPolicy, space, lstm_size=4, seed=5, **settings
+  )
   for variable in policy.trainable_variables:
     variable.assign(variable * scale)
   return policy
@@ -236,7 +244,7 @@ def test_bound_temperature_and_prior():
 
 def test_near_nodes_are_preferred_at_first():
   """As the weights are small, there is little but the prior."""
-  policy = rnn_policy.RnnPolicy(rnn.RnnSpace(4))
+  policy = making.make(rnn_policy.RnnPolicy, rnn.RnnSpace(4))
   samples = policy.sample(4000, (0, 0)).numpy()
   found = np.bincount(samples[:, 6]) / len(samples)
   prior = np.exp(-(np.array([4, 3, 2, 1]) ** 2) / 6)

@@ -6,7 +6,7 @@ import tensorflow as tf
 from enas_tf import config, errors
 from enas_tf.layers import operations
 from enas_tf.networks import counts, macro_child
-from enas_tf.spaces import macro, published
+from enas_tf.spaces import macro
 
 SPACE = macro.MacroSpace(3)
 # Both halvings have skip connections over them.
@@ -45,7 +45,7 @@ def random_images(shape=(8, 8, 3), size=4):
 def test_counts_of_the_published_child(faithful, parameters, multiply_adds):
   """As the original's graph code has them; without `faithful`, by hand."""
   model = build(
-    published.MACRO["enas_macro"],
+    macro.PUBLISHED["enas_macro"],
     (32, 32, 3),
     num_classes=10,
     num_layers=24,

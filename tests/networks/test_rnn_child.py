@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from enas_tf import errors
 from enas_tf.networks import rnn_child
-from enas_tf.spaces import published, rnn
+from enas_tf.spaces import rnn
 
 SPACE = rnn.RnnSpace(3)
 ARC = SPACE.parse("0 1 1 0 1 2")
@@ -42,7 +42,7 @@ def test_any_batch_and_steps(batch, steps, training):
 )
 def test_number_of_weights_at_the_sizes_of_enas_lm(hidden_size, number):
   """Its final networks count the words of Penn Treebank in."""
-  arc = published.RNN["enas_lm"]
+  arc = rnn.PUBLISHED["enas_lm"]
   child = build(arc, vocab_size=10_000, hidden_size=hidden_size)
   assert sum(np.prod(v.shape) for v in child.trainable_variables) == number
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from enas_tf.report import draw
-from enas_tf.spaces import base, macro_channels, micro, published
+from enas_tf.spaces import base, macro, macro_channels, micro, rnn
 
 SPACE = micro.MicroSpace()
 PUBLISHED = SPACE.published["enas_micro"]
@@ -26,11 +26,11 @@ def _arcs():
       2 * [x for i in range(9) for x in (i + 1, 0, 0, 0)]
     ),
     "micro_long_words": micro.MicroSpace(2, long).random(rng),
-    "macro": published.MACRO["enas_macro"],
+    "macro": macro.PUBLISHED["enas_macro"],
     "ranges": macro_channels.MacroChannelsSpace(12, 36).random(rng),
     "many_channels": macro_channels.MacroChannelsSpace(3, 4096).random(rng),
-    "rnn": published.RNN["enas_lm"],
-    "rnn_first_function": published.RNN["enas_ptb"],
+    "rnn": rnn.PUBLISHED["enas_lm"],
+    "rnn_first_function": rnn.PUBLISHED["enas_ptb"],
   } | {f"random_{i}": SPACE.random(rng) for i in range(4)}
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from enas_tf import errors
-from enas_tf.spaces import micro
+from enas_tf.spaces import base, micro
+from tests.spaces import toy
 
 SPACE = micro.MicroSpace(num_cells=2)
 ROW = [0, 2, 1, 4, 2, 0, 0, 3, 1, 1, 1, 0, 0, 4, 2, 2]
@@ -165,3 +166,37 @@ def test_parse_of_a_broken_file_names_the_file(tmp_path):
 def test_parse_of_json_that_is_no_arc(text):
   with pytest.raises(errors.ArcError, match='keys "normal" and "reduction"'):
     SPACE.parse(text)
+
+
+def test_options_shrink_by_the_index_of_another_decision():
+  space = toy.ToySpace()
+  for start in range(4):
+    assert space.num_options([0, start]) == 4 - start
+    assert space.num_options([0, start, 0]) == 3  # No other decision's.
+    space.check([0, start, 3 - start, 0])
+    with pytest.raises(errors.ArcError, match=rf"pause/count.*{4 - start}\)"):
+      space.check([0, start, 4 - start, 0])
+
+
+def test_a_space_of_ones_own_has_published_nothing():
+  assert toy.ToySpace().published == {}
+  with pytest.raises(errors.ArcError, match=r"published arc \(none\)"):
+    toy.ToySpace().parse("enas_micro")
+
+
+def test_dot_of_any_titles_and_names():
+  graphs = [
+    base.Graph('2-in "one"', ("a", 'b"\\'), (base.Edge(0, 1, "op", "[0:1]"),)),
+    base.Graph("2-in two", ("a", "b"), (base.Edge(0, 1, "op"),)),
+    base.Graph("", ("a", "b"), (base.Edge(0, 1),)),
+  ]
+  dot = base.to_dot("my-space", graphs)
+  for line in (
+    "digraph my_space {",
+    r'label="2-in \"one\"";',
+    r'_2_in_out [label="b\"\\"];',
+    '_2_in_0 -> _2_in_out [label="op [0:1]"];',
+    '_2_in_1_0 -> _2_in_1_out [label="op"];',
+    "graph_0 -> graph_out;",
+  ):
+    assert line in dot

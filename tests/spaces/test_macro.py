@@ -20,13 +20,15 @@ def test_examples_in_the_docstrings():
 
 
 def test_decisions_of_three_layers():
+  op = (macro.PAPER_OPS, "operation", None)
+  skip = ((0, 1), "skip", None)
   assert macro.MacroSpace(num_layers=3).decisions == (
-    ("layer_0/op", 6),
-    ("layer_1/op", 6),
-    ("layer_1/skip_0", 2),
-    ("layer_2/op", 6),
-    ("layer_2/skip_0", 2),
-    ("layer_2/skip_1", 2),
+    ("layer_0/op", *op),
+    ("layer_1/op", *op),
+    ("layer_1/skip_0", *skip),
+    ("layer_2/op", *op),
+    ("layer_2/skip_0", *skip),
+    ("layer_2/skip_1", *skip),
   )
 
 
@@ -277,3 +279,105 @@ def test_dot_draws_every_edge():
   ):
     assert f"{line};" in dot
   assert dot.count(" -> ") == 4 + 4 + 1
+
+
+# The arc that the original's scripts/cifar10_macro_final.sh passes, layer by
+# layer: the operation, and which tensors are skipped to it (0 is the stem, i
+# the output of the layer in line i).
+LAYERS = (
+  ("conv_3x3", ()),
+  ("sep_conv_5x5", ()),
+  ("conv_3x3", (0,)),
+  ("conv_5x5", (2,)),
+  ("conv_5x5", ()),
+  ("sep_conv_5x5", (0, 1, 3)),
+  ("conv_5x5", (5,)),
+  ("conv_5x5", (1, 2, 4, 5, 6)),
+  ("sep_conv_3x3", (1, 2, 3, 5, 7)),
+  ("conv_3x3", ()),
+  ("conv_5x5", (5,)),
+  ("conv_3x3", (0, 3, 4, 9, 10)),
+  ("conv_5x5", (1, 7, 9, 10)),
+  ("sep_conv_3x3", (2, 6, 7, 8, 10, 12)),
+  ("conv_3x3", (0, 1, 3, 5, 11)),
+  ("conv_5x5", (2, 10, 12, 14)),
+  ("conv_5x5", (1, 5, 8, 9, 10, 11, 14)),
+  ("conv_5x5", (4, 6, 8, 11, 13, 16)),
+  ("sep_conv_5x5", (1, 2, 4, 10, 12, 14)),
+  ("sep_conv_5x5", (1, 2, 12, 13, 18)),
+  ("conv_3x3", (0, 3, 5, 6, 10, 16, 17)),
+  ("sep_conv_5x5", (1, 3, 4, 7, 9, 10, 12, 13, 15, 18)),
+  ("conv_3x3", (0, 2, 4, 13, 15, 18)),
+  ("conv_3x3", (0, 1, 5, 6, 7, 9, 13, 15, 18, 19)),
+)
+
+
+def test_enas_macro_by_hand():
+  arc = macro.PUBLISHED["enas_macro"]
+  assert len(arc.layers) == len(LAYERS) == 24
+  for i, (layer, (op, skips)) in enumerate(
+    zip(arc.layers, LAYERS, strict=True)
+  ):
+    assert layer == (op, tuple(j in skips for j in range(i))), i
+
+
+def macro_child_parameters(arc, channels, separable):
+  """Counts the weights of the original's final child by hand.
+
+  Args:
+    arc: of the macro space.
+    channels: in the first layers; doubled at each of the two pools.
+    separable: whether the separable convolutions are; the original builds
+      plain ones in their place.
+  """
+  pools = (len(arc.layers) // 3 - 1, 2 * (len(arc.layers) // 3) - 1)
+  total = 3 * 3 * 3 * channels + 2 * channels  # A normalization: scale, offset.
+  for i, layer in enumerate(arc.layers):
+    size = int(layer.op[-1]) ** 2
+    total += channels**2 + 2 * channels
+    if separable and layer.op.startswith("sep"):
+      total += size * channels + channels**2 + 2 * channels
+    else:
+      total += size * channels**2 + 2 * channels
+    if i > 0:
+      total += (sum(layer.skips) + 1) * channels**2 + 2 * channels
+    if i in pools:
+      # The stem's output and the i + 1 layers', each by two convolutions of
+      # one pixel to half of the new channels.
+      total += (i + 2) * (2 * channels**2 + 2 * 2 * channels)
+      channels *= 2
+  return total + 10 * channels
+
+
+@pytest.mark.parametrize(
+  "channels, separable, expected",
+  [
+    (96, False, 42_559_392),
+    (128, False, 75_636_608),
+    (96, True, 30_947_424),
+    (128, True, 54_976_640),
+  ],
+)
+def test_enas_macro_has_the_parameters_of_the_original(
+  channels, separable, expected
+):
+  arc = macro.PUBLISHED["enas_macro"]
+  assert macro_child_parameters(arc, channels, separable) == expected
+
+
+def test_a_macro_space_offers_what_it_contains():
+  assert set(macro.MacroSpace(24).published) == set(macro.PUBLISHED)
+  assert set(macro.MacroSpace(24, macro.PAPER_OPS[:4]).published) == {
+    "enas_macro"
+  }
+  assert macro.MacroSpace().published == {}
+  assert macro.MacroSpace(24, macro.PAPER_OPS[:3]).published == {}
+
+
+def test_a_macro_space_writes_it_in_its_own_order():
+  reverse = macro.MacroSpace(24, macro.PAPER_OPS[::-1])
+  arc = reverse.published["enas_macro"]
+  assert arc.layers == macro.PUBLISHED["enas_macro"].layers
+  assert arc.ops == reverse.ops
+  assert str(arc).startswith("5  2 0  5 1 0  3 0 0 1")
+  assert reverse.parse("enas_macro") == reverse.parse(arc.triangle())

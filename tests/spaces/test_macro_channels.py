@@ -21,16 +21,27 @@ def test_examples_in_the_docstrings():
 
 
 def test_decisions_of_two_layers():
-  assert macro_channels.MacroChannelsSpace(2, 12, OPS).decisions == (
-    ("layer_0/conv_3x3/start", 12),
-    ("layer_0/conv_3x3/count", 12),
-    ("layer_0/max_pool_3x3/start", 12),
-    ("layer_0/max_pool_3x3/count", 12),
-    ("layer_1/conv_3x3/start", 12),
-    ("layer_1/conv_3x3/count", 12),
-    ("layer_1/max_pool_3x3/start", 12),
-    ("layer_1/max_pool_3x3/count", 12),
-    ("layer_1/skip_0", 2),
+  starts, counts = (0, 1, 2), (1, 2, 3)
+  assert macro_channels.MacroChannelsSpace(2, 3, OPS).decisions == (
+    ("layer_0/conv_3x3/start", starts, "channel", None),
+    ("layer_0/conv_3x3/count", counts, "channel", "layer_0/conv_3x3/start"),
+    ("layer_0/max_pool_3x3/start", starts, "channel", None),
+    (
+      "layer_0/max_pool_3x3/count",
+      counts,
+      "channel",
+      "layer_0/max_pool_3x3/start",
+    ),
+    ("layer_1/conv_3x3/start", starts, "channel", None),
+    ("layer_1/conv_3x3/count", counts, "channel", "layer_1/conv_3x3/start"),
+    ("layer_1/max_pool_3x3/start", starts, "channel", None),
+    (
+      "layer_1/max_pool_3x3/count",
+      counts,
+      "channel",
+      "layer_1/max_pool_3x3/start",
+    ),
+    ("layer_1/skip_0", (0, 1), "skip", None),
   )
 
 
@@ -258,13 +269,13 @@ def test_graph_by_hand():
   (graph,) = ARC.graphs()
   assert graph.nodes == ("stem", "layer 1", "layer 2", "layer 3", "output")
   assert graph.edges == (
-    base.Edge(0, 1, "conv_3x3 [0:12]"),
-    base.Edge(0, 1, "max_pool_3x3 [11:12]"),
-    base.Edge(1, 2, "conv_3x3 [3:7]"),
-    base.Edge(1, 2, "max_pool_3x3 [0:5]"),
+    base.Edge(0, 1, "conv_3x3", "[0:12]"),
+    base.Edge(0, 1, "max_pool_3x3", "[11:12]"),
+    base.Edge(1, 2, "conv_3x3", "[3:7]"),
+    base.Edge(1, 2, "max_pool_3x3", "[0:5]"),
     base.Edge(0, 2),
-    base.Edge(2, 3, "conv_3x3 [6:12]"),
-    base.Edge(2, 3, "max_pool_3x3 [2:11]"),
+    base.Edge(2, 3, "conv_3x3", "[6:12]"),
+    base.Edge(2, 3, "max_pool_3x3", "[2:11]"),
     base.Edge(1, 3),
     base.Edge(3, 4),
   )

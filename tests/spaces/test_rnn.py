@@ -21,16 +21,18 @@ def test_examples_in_the_docstrings():
 
 
 def test_decisions_by_hand():
+  function = (rnn.ENAS_LM_FUNCTIONS, "operation", None)
   assert rnn.RnnSpace(num_nodes=2).decisions == (
-    ("node_1/previous", 1),
-    ("node_1/function", 4),
-    ("node_2/previous", 2),
-    ("node_2/function", 4),
+    ("node_1/previous", (0,), "input", None),
+    ("node_1/function", *function),
+    ("node_2/previous", (0, 1), "input", None),
+    ("node_2/function", *function),
   )
+  function = (("a", "b"), "operation", None)
   assert rnn.RnnSpace(1, ("a", "b"), first_function=True).decisions == (
-    ("node_0/function", 2),
-    ("node_1/previous", 1),
-    ("node_1/function", 2),
+    ("node_0/function", *function),
+    ("node_1/previous", (0,), "input", None),
+    ("node_1/function", *function),
   )
 
 
@@ -241,4 +243,64 @@ def test_graph_by_hand():
     base.Edge(4, 7),
     base.Edge(5, 7),
     base.Edge(6, 7),
+  )
+
+
+def rnn_child_parameters(arc, hidden, vocabulary=10_000):
+  """Counts the weights of a language model around the cell by hand."""
+  # The embedding is the softmax too; node 0 reads two vectors, the later nodes
+  # one, and each makes two.
+  return vocabulary * hidden + (4 + 2 * len(arc.nodes)) * hidden**2
+
+
+def test_enas_lm_by_hand():
+  arc = rnn.PUBLISHED["enas_lm"]
+  assert arc.first_function is None
+  assert arc.nodes == (
+    (0, "sigmoid"),
+    (1, "tanh"),
+    (2, "relu"),
+    (2, "sigmoid"),
+    (4, "tanh"),
+    (5, "tanh"),
+    (3, "sigmoid"),
+    (6, "sigmoid"),
+  )
+  assert rnn.loose_ends(arc.nodes) == (7, 8)
+  assert rnn_child_parameters(arc, 800) == 20_800_000
+  assert rnn_child_parameters(arc, 850) == 22_950_000
+
+
+def test_enas_ptb_by_hand():
+  arc = rnn.PUBLISHED["enas_ptb"]
+  assert arc.first_function == "tanh"
+  assert arc.nodes == (
+    (0, "tanh"),
+    (1, "relu"),
+    (2, "relu"),
+    (2, "tanh"),
+    (2, "tanh"),
+    (5, "relu"),
+    (1, "tanh"),
+    (6, "relu"),
+    (8, "relu"),
+    (8, "relu"),
+    (8, "relu"),
+  )
+  assert arc.to_paper() == str(arc)
+  assert rnn_child_parameters(arc, 748) == 22_027_104
+
+
+def test_an_rnn_space_offers_what_it_contains():
+  assert set(rnn.RnnSpace(8).published) == {"enas_lm"}
+  assert set(rnn.RnnSpace(8, first_function=True).published) == {"enas_lm"}
+  # Its node 0 is tanh, so that both layouts hold it.
+  assert set(rnn.RnnSpace(11).published) == {"enas_ptb"}
+  assert rnn.RnnSpace(11).parse("enas_ptb").first_function is None
+  assert rnn.RnnSpace(9).published == {}
+  assert rnn.RnnSpace(8, ("tanh", "relu")).published == {}
+  assert rnn.RnnSpace(11, ("relu", "tanh")).parse("enas_ptb") == (
+    rnn.RnnSpace(11, ("relu", "tanh")).from_paper(
+      str(rnn.PUBLISHED["enas_ptb"])
+    )
   )
