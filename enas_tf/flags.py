@@ -155,22 +155,13 @@ def experiment(
     ConfigError: if a value is impossible, or a flag has no use in this space.
     OutputDirError: if the folder holds a run of another space or data set.
   """
-  start = _start(values, recorded)
-  fixed_arc = _fixed_arc(values, recorded)
-  given = _given(values)
-  given.pop(experiments.ARC, None)
-  given |= {
+  given = _given(values) | {
     "mode": _mode(values),
-    "search_for": start.run.search_for,
     "output_dir": str(output_dir(values)),
   }
-  for field in fields.each(start.run):  # Of the command before.
-    if fields.of(field).of_command:
-      given.setdefault(field.name, field.default)
-  made = experiments.build(start, given, fixed_arc)
-  if recorded is not None:
-    _check_same_run(recorded, made)
-  return made
+  given.pop("search_for", None)
+  fixed_arc = _fixed_arc(values, recorded)
+  return experiments.go_on(recorded, _space(values), given, fixed_arc)
 
 
 def output_dir(values: flags.FlagValues) -> pathlib.Path:
@@ -181,11 +172,8 @@ def output_dir(values: flags.FlagValues) -> pathlib.Path:
         "--output_dir must name a folder. Received: output_dir=''"
       )
     return run_folder.absolute(values.output_dir)
-  space = _space(values) or "micro"
-  data = values.data or base.get(space).data.data
-  if data in ("folder", "text") and values.data_path:
-    data = pathlib.Path(values.data_path).stem or data
-  return pathlib.Path("outputs", f"{space}_{data}").absolute()
+  recipe = base.get(_space(values) or "micro")
+  return run_folder.default(recipe, values.data, values.data_path)
 
 
 def origins(
@@ -204,11 +192,7 @@ def origins(
     return ""
   now = experiments.values(recorded)
   recipe = experiments.values(base.get(recorded.run.search_for).experiment)
-  of_command = {
-    field.name
-    for field in fields.each(recorded.run)
-    if fields.of(field).of_command
-  }
+  of_command = experiments.of_command(recorded)
   found = re.findall(r"`(\w+)|--(\w+)|\b(\w+)=", message, re.ASCII)
   notes = [
     f"--{name}={now[name]}"
@@ -267,19 +251,6 @@ def _fixed_arc(
   return recorded.fixed_arc if recorded else None
 
 
-def _check_same_run(recorded: base.Experiment, now: base.Experiment) -> None:
-  """Refuses another data set in the folder of a run, at once."""
-  then, asked = recorded.data.data, now.data.data
-  # A trained child can be tested on other images of its classes.
-  if then != asked and now.run.mode not in ("evaluate", "export"):
-    raise errors.OutputDirError(
-      "The output folder holds another run: give a folder of its own as "
-      "--output_dir, or --reset_output_dir to delete that run and start over. "
-      f"Received: data={asked}, the run's is {then}; "
-      f"output_dir={now.run.output_dir}"
-    )
-
-
 def _given(values: flags.FlagValues) -> dict[str, Any]:
   """Returns the settings whose flags were given."""
   found = {}
@@ -290,23 +261,6 @@ def _given(values: flags.FlagValues) -> dict[str, Any]:
         value = tuple(value or ())
       found[name] = value
   return found
-
-
-def _start(
-  values: flags.FlagValues, recorded: base.Experiment | None
-) -> base.Experiment:
-  """Returns the experiment that the given flags change."""
-  space = _space(values)
-  if recorded and space in (None, recorded.run.search_for):
-    return recorded
-  if recorded:
-    raise errors.OutputDirError(
-      "The output folder holds a run of another search space: give a folder "
-      "of its own as --output_dir, or --reset_output_dir to delete that run "
-      f"and start over. Received: search_for={space}, the run's is "
-      f"{recorded.run.search_for}; output_dir={output_dir(values)}"
-    )
-  return base.get(space or "micro").experiment
 
 
 class _Optional(flags.ArgumentParser):

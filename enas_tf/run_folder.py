@@ -123,6 +123,22 @@ def absolute(path: str) -> pathlib.Path:
     ) from error
 
 
+def default(
+  recipe: base.Recipe, data: str | None, data_path: str | None
+) -> pathlib.Path:
+  """Returns the folder of a run that was given none.
+
+  Args:
+    recipe: of its search space.
+    data: the name of the data set, or None for that of the recipe.
+    data_path: of the data, or None.
+  """
+  name = data or recipe.data.data
+  if name in ("folder", "text") and data_path:
+    name = pathlib.Path(data_path).stem or name
+  return pathlib.Path("outputs", f"{recipe.name}_{name}").absolute()
+
+
 def recorded_config(folder: pathlib.Path) -> base.Experiment | None:
   """Returns the settings that the run in a folder goes on with, if any.
 

@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from enas_tf import errors
 from enas_tf.settings import fields
 from enas_tf.settings import run as runs
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
   from enas_tf.controllers import policy as policies
   from enas_tf.spaces import base as spaces
   from enas_tf.tasks import base as tasks
+  from enas_tf.training import optimizers
 
 # A class of `Parts`, or "module:class".
 PartsOf = Callable[["Experiment", "tasks.Task"], "Parts"] | str
@@ -123,9 +125,17 @@ class Parts(abc.ABC):
     self.experiment = experiment
     self.task = task
 
-  @abc.abstractmethod
-  def make_policy(self, seed: int) -> policies.Policy | None:
-    """Returns the paper's policy of the space; None if there is none."""
+  def make_policy(
+    self, settings: policies.PolicySettings, seed: int
+  ) -> policies.Policy | None:
+    """Returns the paper's policy of the space; None if there is none.
+
+    Args:
+      settings: what all policies have.
+      seed: of its weights.
+    """
+    del settings, seed
+    return None
 
   @abc.abstractmethod
   def make_supernet(self, seed: int) -> keras.Model:
@@ -141,6 +151,18 @@ class Parts(abc.ABC):
       arc: of `final_space`.
       seed: of the initial weights and the dropouts.
       total_steps: gradient steps of its training.
+    """
+
+  @abc.abstractmethod
+  def make_optimizer(
+    self, network: keras.Model, settings: Any, schedule: Any
+  ) -> optimizers.Optimizer:
+    """Returns what takes the gradient steps of a supernet, or of a child.
+
+    Args:
+      network: the supernet, or a child that is not trained by Keras `fit`.
+      settings: of its training.
+      schedule: learning rate as a function of the step.
     """
 
   def inference(self, child: keras.Model) -> keras.Model:
@@ -163,11 +185,24 @@ class Parts(abc.ABC):
     Raises:
       ConfigError: if children of this space cannot begin so.
     """
-    from enas_tf import errors
-
     raise errors.ConfigError(
       "A child of this space begins with random weights: leave `child_init` "
       "out. Received: child_init=supernet"
+    )
+
+  def import_child(self, arc: spaces.Arc, checkpoint: str) -> keras.Model:
+    """Returns a final child that the original, or enas_lm, trained.
+
+    Args:
+      arc: its arc.
+      checkpoint: the path of its TF1 checkpoint.
+
+    Raises:
+      ConfigError: if there is no original of this space.
+    """
+    raise errors.ConfigError(
+      "No other code trains children of this space: train one here, by "
+      f"`mode=train`. Received: import_checkpoint={checkpoint}"
     )
 
   @abc.abstractmethod

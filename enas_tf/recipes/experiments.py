@@ -85,6 +85,61 @@ def build(
   return experiment
 
 
+def go_on(
+  recorded: base.Experiment | None,
+  space: str | None,
+  given: Mapping[str, Any],
+  fixed_arc: str | None = None,
+) -> base.Experiment:
+  """Returns the experiment that goes on with a run, or begins one.
+
+  Args:
+    recorded: the settings of the run in the output folder, if there is one.
+    space: the search space that is asked for, or None.
+    given: the other settings, by public names, `output_dir` among them.
+    fixed_arc: the arc to train.
+
+  Raises:
+    ConfigError: if a value is impossible, or there is no such setting here.
+    OutputDirError: if the run is of another space or data set.
+  """
+  if recorded and space not in (None, recorded.run.search_for):
+    raise errors.OutputDirError(
+      "The output folder holds a run of another search space: give a folder "
+      "of its own as `output_dir`, or `reset_output_dir=True` to delete that "
+      f"run and start over. Received: search_for={space}, the run's is "
+      f"{recorded.run.search_for}; output_dir={given['output_dir']}"
+    )
+  start = recorded or base.get(space or "micro").experiment
+  given = {**of_command(start), **given, "search_for": start.run.search_for}
+  made = build(start, given, fixed_arc)
+  if recorded is not None:
+    _check_same_data(recorded, made)
+  return made
+
+
+def of_command(experiment: base.Experiment) -> dict[str, Any]:
+  """Returns the defaults of what each command asks for anew, by name."""
+  return {
+    field.name: field.default
+    for field in fields.each(experiment.run)
+    if fields.of(field).of_command
+  }
+
+
+def _check_same_data(recorded: base.Experiment, now: base.Experiment) -> None:
+  """Refuses another data set in the folder of a run, at once."""
+  then, asked = recorded.data.data, now.data.data
+  # A trained child can be tested on other images of its classes.
+  if then != asked and now.run.mode not in ("evaluate", "export"):
+    raise errors.OutputDirError(
+      "The output folder holds another run: give a folder of its own as "
+      "`output_dir`, or `reset_output_dir=True` to delete that run and start "
+      f"over. Received: data={asked}, the run's is {then}; "
+      f"output_dir={now.run.output_dir}"
+    )
+
+
 def check_names(experiment: base.Experiment, names: Mapping[str, Any]) -> None:
   """Raises ConfigError if a setting has no use in an experiment's space."""
   known = settable(experiment)

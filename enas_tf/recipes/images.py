@@ -1,12 +1,37 @@
 """What the parts of all spaces of networks for images share."""
 
+from typing import Any
+
+import keras
+
+from enas_tf import compat
 from enas_tf.networks import counts
 from enas_tf.recipes import base
 from enas_tf.spaces import base as spaces
+from enas_tf.training import optimizers
 
 
 class ImageParts(base.Parts):
   """The parts of a space of networks that classify images."""
+
+  def make_optimizer(
+    self, network: keras.Model, settings: Any, schedule: Any
+  ) -> optimizers.SupernetMomentum:
+    return optimizers.for_supernet(
+      network,
+      schedule,
+      l2_reg=settings.l2_reg,
+      clip_mode=settings.clip_mode,
+      grad_bound=settings.grad_bound,
+    )
+
+  def import_child(self, arc: spaces.Arc, checkpoint: str) -> keras.Model:
+    size = self.task.image_shape[:2]
+    model = compat.load_model(checkpoint, arc=arc, image_size=size).model
+    model = self.inference(model)
+    # The original normalizes by the mean and std of the training images, too.
+    self.task.check_suits(model)
+    return model
 
   def child_size(self, arc: spaces.Arc) -> base.Size:
     child = self.inference(self.make_child(arc, seed=0, total_steps=1))

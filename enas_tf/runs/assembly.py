@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from enas_tf import errors, seeds
 from enas_tf.controllers import base as controllers
 from enas_tf.controllers import generic_policy, registry
+from enas_tf.controllers import policy as policies
 from enas_tf.data import files
 from enas_tf.evaluators import base as evaluators
 from enas_tf.evaluators import function, shared_weights
@@ -41,14 +42,14 @@ class SearchParts(NamedTuple):
 
   Attributes:
     controller: proposes arcs.
-    trainer: trains the shared weights; None where there are none.
+    child: trains the shared weights; None where there are none.
     evaluator: scores arcs.
     child_steps: gradient steps of an epoch; 0 where no weights are shared.
     fingerprint: the settings that a checkpoint of these parts depends on.
   """
 
   controller: controllers.Controller
-  trainer: trainer.Trainer | None
+  child: trainer.Trainer | None
   evaluator: evaluators.Evaluator
   child_steps: int
   fingerprint: dict[str, Any]
@@ -118,7 +119,7 @@ class Assembly:
     if self._score is not None:
       return SearchParts(
         controller=self._controller(),
-        trainer=None,
+        child=None,
         evaluator=function.FunctionEvaluator(self.space, self._score),
         child_steps=0,
         fingerprint=self._fingerprint() | {"evaluator": "function"},
@@ -130,43 +131,52 @@ class Assembly:
       settings,
     )
     supernet = self.parts.make_supernet(self.seed("supernet"))
-    steps = self.task.steps_per_epoch(settings)
     task_steps = self.task.steps(settings)
+    steps_per_epoch = self.task.steps_per_epoch(settings)
     return SearchParts(
-      controller=self._controller(),
-      trainer=trainer.Trainer(
+      child=trainer.Trainer(
         supernet,
         task_steps,
         self.task.train_stream(settings, self.seed("search batches")),
         self.parts.make_optimizer(
-          supernet, settings, schedules.from_settings(settings, steps)
+          supernet,
+          settings,
+          schedules.from_settings(settings, steps_per_epoch),
         ),
+        batch_size=settings.batch_size,
       ),
       evaluator=shared_weights.SharedWeights(
         supernet,
         task_steps,
         self.task.reward_stream(settings, self.seed("reward batches")),
         self.task.reward(self.experiment.controller),
-        self.task.metric.name,
       ),
-      child_steps=steps,
+      controller=self._controller(),
+      child_steps=steps_per_epoch,
       fingerprint=self._fingerprint() | self.task.fingerprint(),
     )
 
   def _controller(self) -> controllers.Controller:
     settings = self.experiment.controller
-    return registry.CONTROLLERS[settings.kind].build(
-      self.space, self._policy, settings, self.seed("proposals")
+    return registry.CONTROLLERS[settings.kind].from_settings(
+      settings, self.space, self.make_policy, self.seed("proposals")
     )
 
-  def _policy(self) -> Any:
+  def make_policy(self) -> policies.Policy:
     """Returns the policy of a controller that learns one."""
-    settings, seed = self.experiment.controller, self.seed("policy")
+    controller, seed = self.experiment.controller, self.seed("policy")
+    settings = policies.PolicySettings(
+      lstm_size=controller.lstm_size,
+      num_layers=controller.num_layers,
+      tanh_constant=controller.tanh_constant,
+      temperature=controller.temperature,
+      faithful=getattr(self.experiment.search, "faithful", False),
+    )
     policy = None
-    if settings.policy == "paper":
-      policy = self.parts.make_policy(seed)
+    if controller.policy == "paper":
+      policy = self.parts.make_policy(settings, seed)
     if policy is None:
-      policy = generic_policy.build(self.space, settings, seed)
+      policy = generic_policy.GenericPolicy(self.space, settings, seed=seed)
     return policy
 
   def _fingerprint(self) -> dict[str, Any]:

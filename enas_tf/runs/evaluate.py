@@ -1,4 +1,4 @@
-"""Tests the trained child, once, on the images that nothing was chosen by."""
+"""Tests the trained child, once, on the data that nothing was chosen by."""
 
 import pathlib
 from typing import Any
@@ -6,29 +6,34 @@ from typing import Any
 import keras
 
 from enas_tf import files
-from enas_tf.runs import derive, fit
-from enas_tf.runs import family as family_lib
+from enas_tf.runs import assembly, derive, fit
 from enas_tf.runs import run as runs
 
 
-def run(family: family_lib.Family, run: runs.Run) -> None:
+def run(parts: assembly.Assembly, run: runs.Run) -> dict[str, Any]:
   """Writes evaluation.json beside the child and says what is in it."""
-  model, description, folder = load(family, run.folder)
-  results = family.evaluate(model, description)
+  model, description, folder = load(parts, run.folder)
+  final = parts.experiment.final
+  results = parts.task.evaluate(model, description, final)
   run.record()
   files.write_json(folder / "evaluation.json", results)
-  run.terminal.say(family.summary(results))
+  run.terminal.say(parts.task.summary(results))
+  return results
 
 
 def load(
-  family: family_lib.Family, run_folder: pathlib.Path
+  parts: assembly.Assembly, run_folder: pathlib.Path
 ) -> tuple[keras.Model, dict[str, Any], pathlib.Path]:
   """Returns the trained child of the arc, its description and its folder.
+
+  Args:
+    parts: of the experiment.
+    run_folder: the run's folder.
 
   Raises:
     CheckpointError: if there is none, or its training is not finished.
   """
-  arc = derive.best_arc(family, run_folder)
-  folder = family.final_folder(run_folder, arc)
-  model, description = fit.load(folder, str(arc), family.describes)
+  arc = derive.best_arc(parts, run_folder)
+  folder = parts.final_folder(run_folder, arc)
+  model, description = fit.load(folder, str(arc), parts.task.describes)
   return model, description, folder

@@ -1,15 +1,14 @@
-"""Exports the trained child as a SavedModel."""
+"""Exports the trained child as a SavedModel and as a Keras file."""
 
-from enas_tf.runs import evaluate
-from enas_tf.runs import family as family_lib
+from enas_tf.runs import assembly, evaluate
 from enas_tf.runs import run as runs
 from enas_tf.tasks import saved
 
 
-def run(family: family_lib.Family, run: runs.Run) -> None:
+def run(parts: assembly.Assembly, run: runs.Run) -> None:
   """Writes export/saved_model and export/child.keras."""
-  model, description, _ = evaluate.load(family, run.folder)
-  family.export(model, description, run.folder)
+  model, description, _ = evaluate.load(parts, run.folder)
+  parts.task.export(model, description, run.folder)
   run.record()
   run.terminal.say(
     f"Exported to {run.folder / saved.FOLDER / 'saved_model'}: the child of "

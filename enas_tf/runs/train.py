@@ -1,18 +1,127 @@
 """Trains the final child of an arc from the beginning."""
 
-from enas_tf.runs import derive
-from enas_tf.runs import family as family_lib
+from typing import Any
+
+import keras
+
+from enas_tf import checkpoints, errors
+from enas_tf.runs import (
+  assembly,
+  derive,
+  fit,
+  image_training,
+  rnn_training,
+  search,
+)
 from enas_tf.runs import run as runs
+from enas_tf.spaces import base as spaces
+from enas_tf.training import averaging, measuring, schedules, trainer
+
+_SUPERNET_PREFIX = "supernet/"
 
 
-def run(family: family_lib.Family, run: runs.Run) -> None:
+def run(parts: assembly.Assembly, run: runs.Run) -> None:
   """Trains the arc of `child_fixed_arc`, or the one that was derived."""
-  arc = derive.best_arc(family, run.folder)
+  arc = derive.best_arc(parts, run.folder)
   derive.say_if_outdated(run)
-  family.check_final()
-  size = family.child_size(arc)
+  parts.check_final()
+  size = parts.parts.child_size(arc)
   run.terminal.say(
     f"Training the child of {arc}: {size.parameters:,} parameters, "
     f"{size.multiply_adds:,} multiply-adds."
   )
-  family.train(arc, run)
+  (_by_fit if parts.task.uses_fit else _by_steps)(parts, arc, run)
+
+
+def _by_fit(parts: assembly.Assembly, arc: spaces.Arc, run: runs.Run) -> None:
+  """Trains by Keras `fit`."""
+  arguments, model, stream = _common(parts, arc, run)
+  settings, folder = parts.experiment.final, arguments["folder"]
+  is_new = not checkpoints.steps(folder / "checkpoints")
+  if settings.init == "supernet" and is_new:
+    _inherit(parts, model, arc, run)
+  training = image_training.Training(model, stream, **arguments)
+  epochs = training.run()
+  trained = parts.parts.inference(model)
+  fit.finish(trained, arguments["description"], folder, epochs)
+
+
+def _by_steps(parts: assembly.Assembly, arc: spaces.Arc, run: runs.Run) -> None:
+  """Trains by the steps of the task, as a supernet is trained."""
+  arguments, model, stream = _common(parts, arc, run)
+  task, settings = parts.task, parts.experiment.final
+  average = averaging.AveragedWeights(
+    [v.value for v in model.trainable_variables], settings.average_after
+  )
+  steps = task.steps(settings)
+  schedule = schedules.from_settings(settings, arguments["steps_per_epoch"])
+  training = rnn_training.Training(
+    model,
+    trainer.Trainer(
+      model,
+      steps,
+      stream,
+      parts.parts.make_optimizer(model, settings, schedule),
+      batch_size=settings.batch_size,
+      average=average,
+    ),
+    average,
+    **arguments,
+  )
+  measurement = measuring.Measurement(model, steps)
+  training.run(
+    lambda: measurement.score(task.valid_batches(settings, final=True))
+  )
+
+
+def _common(
+  parts: assembly.Assembly, arc: spaces.Arc, run: runs.Run
+) -> tuple[dict[str, Any], keras.Model, Any]:
+  """Returns the arguments of any training, the child and its batches."""
+  task, settings = parts.task, parts.experiment.final
+  seed = parts.seed("final batches")
+  # So that a batch that does not fit is refused at once.
+  stream = task.train_stream(settings, seed, final=True)
+  steps = task.steps_per_epoch(settings, final=True)
+  arguments = {
+    "steps_per_epoch": steps,
+    "description": task.description(arc),
+    "settings": settings,
+    "folder": parts.final_folder(run.folder, arc),
+    "run": run,
+  }
+  model = parts.parts.make_child(
+    arc, parts.seed("final child"), steps * settings.num_epochs
+  )
+  return arguments, model, stream
+
+
+def _inherit(
+  parts: assembly.Assembly, model: keras.Model, arc: spaces.Arc, run: runs.Run
+) -> None:
+  """Copies the shared weights of the run's search into a child."""
+  ours, theirs = parts.experiment.final, parts.experiment.search
+  if theirs.ops != ours.ops:
+    raise errors.ConfigError(
+      "The child and the supernet must have the same operations, in the "
+      "same order: correct `child_ops`, or give `child_init=random`. "
+      f"Received: child_ops={','.join(ours.ops)}, the "
+      f"supernet's {','.join(theirs.ops)}"
+    )
+  search.restore(parts, run.folder)
+  child = parts.search.child
+  if child is None:
+    raise errors.ConfigError(
+      "The search of this run shares no weights: leave `child_init` out. "
+      "Received: child_init=supernet"
+    )
+  variables = {
+    name.removeprefix(_SUPERNET_PREFIX): value
+    for name, value in child.state().items()
+    if name.startswith(_SUPERNET_PREFIX)
+  }
+  copied = parts.parts.inherit(model, arc, variables)
+  run.terminal.say(
+    f"The child starts with {copied} of {len(model.trainable_variables)} "
+    "variables from the shared weights."
+  )

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, Protocol
 
 import keras
 
+from enas_tf.training import steps
+
 
 class Metric(NamedTuple):
   """What a network is judged by.
@@ -65,6 +67,14 @@ class Task(abc.ABC):
   @abc.abstractmethod
   def sizes(self) -> dict[str, Any]:
     """The arguments of a network that the data decide, by name."""
+
+  @abc.abstractmethod
+  def steps(self, training: Any) -> steps.Steps:
+    """Returns what one step of a network is.
+
+    Args:
+      training: settings of the network and its training.
+    """
 
   @abc.abstractmethod
   def steps_per_epoch(self, training: Any, *, final: bool = False) -> int:

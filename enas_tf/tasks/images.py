@@ -13,7 +13,7 @@ import tensorflow as tf
 from enas_tf import errors
 from enas_tf.data import base as data
 from enas_tf.data import images, pipeline
-from enas_tf.tasks import base, saved_images
+from enas_tf.tasks import base, image_steps, saved_images
 
 
 class DataSettings(images.Settings, Protocol):
@@ -89,6 +89,10 @@ class ImageClassification(base.Task):
       "num_train": len(self.searched.train),
       "class_names": list(self.searched.class_names),
     }
+
+  def steps(self, training: Any) -> image_steps.ImageSteps:
+    del training
+    return image_steps.ImageSteps()
 
   def _dataset(self, final: bool) -> data.ImageDataset:
     return self.trained if final else self.searched

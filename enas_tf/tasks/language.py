@@ -1,20 +1,18 @@
 """Texts whose next word is to be predicted."""
 
 import functools
-import math
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from enas_tf import errors
 from enas_tf.data import text, text_windows
-from enas_tf.tasks import base, saved_text
-from enas_tf.training import language
+from enas_tf.tasks import base, language_steps, saved_text
+from enas_tf.training import measuring
 
 _EVAL_ROWS = 10  # Rows that the text of an evaluation is cut into.
 
@@ -95,6 +93,14 @@ class LanguageModelling(base.Task):
       "num_words": len(self.text.train),
       "vocab_size": self.vocab_size,
     }
+
+  def steps(self, training: Any) -> language_steps.LanguageSteps:
+    return language_steps.LanguageSteps(
+      training.hidden_size,
+      bptt_steps=training.bptt_steps,
+      alpha=training.alpha,
+      beta=training.beta,
+    )
 
   def steps_per_epoch(
     self, training: TrainingSettings, *, final: bool = False
@@ -183,12 +189,12 @@ class LanguageModelling(base.Task):
         "`data_path` and `vocab_size` of its training. Received: data="
         f"{self.text.name}, trained on {description['data']}"
       )
-    measure = _Perplexity(model)
+    measurement = measuring.Measurement(model, self.steps(training))
     return {
-      "valid_perplexity": measure(
+      "valid_perplexity": measurement.score(
         _windows(self.text.valid, _EVAL_ROWS, training)
       ),
-      "test_perplexity": measure(
+      "test_perplexity": measurement.score(
         _windows(self.text.test, _EVAL_ROWS, training)
       ),
       "test_words": len(self.text.test),
@@ -204,41 +210,6 @@ class LanguageModelling(base.Task):
     self, model: keras.Model, description: dict[str, Any], folder: pathlib.Path
   ) -> None:
     saved_text.export(model, description, folder)
-
-
-class _Perplexity:
-  """Measures the perplexity of a child.
-
-  Args:
-    model: answers {"logits", "state"} to {"tokens", "state"}, and has a layer
-      "language".
-  """
-
-  def __init__(self, model: keras.Model):
-    self._model = model
-    self._units = model.get_layer("language").units
-    self._forward = tf.function(
-      self._losses, autograph=False, reduce_retracing=True
-    )
-
-  def __call__(self, windows: Iterable[text_windows.Window]) -> float:
-    """Returns the perplexity of successive windows, the state carried."""
-    total, count, state = 0.0, 0, None
-    for tokens, targets, _ in windows:
-      if state is None:
-        state = tf.zeros([len(tokens), self._units])
-      loss, state = self._forward(
-        tf.constant(tokens), tf.constant(targets), state
-      )
-      total += float(loss) * targets.size
-      count += targets.size
-    return math.exp(min(total / count, 50))
-
-  def _losses(
-    self, tokens: tf.Tensor, targets: tf.Tensor, state: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor]:
-    outputs = self._model({"tokens": tokens, "state": state}, training=False)
-    return language.loss(targets, outputs["logits"]), outputs["state"]
 
 
 def _windows(

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from enas_tf.controllers import macro_policy
+from enas_tf.controllers import policy as policies
 from enas_tf.layers import operations
 from enas_tf.networks import macro_child, macro_inherit, macro_supernet
 from enas_tf.recipes import base, images
@@ -32,16 +33,13 @@ class Macro(images.ImageParts):
     """Returns the space of a network's settings."""
     return macro.MacroSpace(settings.num_layers, settings.ops)
 
-  def make_policy(self, seed: int) -> macro_policy.LayerPolicy:
-    controller = self.experiment.controller
+  def make_policy(
+    self, settings: policies.PolicySettings, seed: int
+  ) -> macro_policy.LayerPolicy:
     return self.policy(
       self.space,
-      lstm_size=controller.lstm_size,
-      num_layers=controller.num_layers,
-      tanh_constant=controller.tanh_constant,
-      temperature=controller.temperature,
-      skip_target=controller.skip_target,
-      faithful=self.experiment.search.faithful,
+      settings,
+      skip_target=self.experiment.controller.skip_target,
       seed=seed,
     )
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from enas_tf.controllers import micro_policy
+from enas_tf.controllers import policy as policies
 from enas_tf.layers import operations
 from enas_tf.networks import (
   inherit,
@@ -27,15 +28,13 @@ class Micro(images.ImageParts):
     self.space = micro.MicroSpace(search.num_cells, search.ops)
     self.final_space = micro.MicroSpace(final.num_cells, final.ops)
 
-  def make_policy(self, seed: int) -> micro_policy.MicroPolicy:
-    controller = self.experiment.controller
+  def make_policy(
+    self, settings: policies.PolicySettings, seed: int
+  ) -> micro_policy.MicroPolicy:
     return micro_policy.MicroPolicy(
       self.space,
-      lstm_size=controller.lstm_size,
-      num_layers=controller.num_layers,
-      tanh_constant=controller.tanh_constant,
-      op_tanh_reduce=controller.op_tanh_reduce,
-      temperature=controller.temperature,
+      settings,
+      op_tanh_reduce=self.experiment.controller.op_tanh_reduce,
       seed=seed,
     )
 

@@ -4,10 +4,13 @@ from typing import Any
 
 import keras
 
+from enas_tf import compat
+from enas_tf.controllers import policy as policies
 from enas_tf.controllers import rnn_policy
 from enas_tf.networks import rnn_child, rnn_supernet
 from enas_tf.recipes import base
 from enas_tf.spaces import rnn
+from enas_tf.training import optimizers
 
 _SIZES = (
   "hidden_size",
@@ -34,17 +37,10 @@ class Rnn(base.Parts):
     sizes = {name: getattr(settings, name) for name in _SIZES}
     return sizes | {"vocab_size": self.task.vocab_size}
 
-  def make_policy(self, seed: int) -> rnn_policy.RnnPolicy:
-    controller = self.experiment.controller
-    return rnn_policy.RnnPolicy(
-      self.space,
-      lstm_size=controller.lstm_size,
-      num_layers=controller.num_layers,
-      tanh_constant=controller.tanh_constant,
-      temperature=controller.temperature,
-      faithful=self.experiment.search.faithful,
-      seed=seed,
-    )
+  def make_policy(
+    self, settings: policies.PolicySettings, seed: int
+  ) -> rnn_policy.RnnPolicy:
+    return rnn_policy.RnnPolicy(self.space, settings, seed=seed)
 
   def make_supernet(self, seed: int) -> rnn_supernet.RnnSupernet:
     return rnn_supernet.RnnSupernet(
@@ -56,6 +52,24 @@ class Rnn(base.Parts):
   ) -> keras.Model:
     del total_steps  # Nothing in it follows the training.
     return rnn_child.build(arc, seed=seed, **self._sizes(self.experiment.final))
+
+  def make_optimizer(
+    self, network: keras.Model, settings: Any, schedule: Any
+  ) -> optimizers.ClippedDescent:
+    return optimizers.ClippedDescent(
+      [v.value for v in network.trainable_variables],
+      schedule,
+      l2_reg=settings.l2_reg,
+      grad_bound=settings.grad_bound,
+    )
+
+  def import_child(self, arc: rnn.RnnArc, checkpoint: str) -> keras.Model:
+    return compat.load_model(
+      checkpoint,
+      arc=arc,
+      output=self.experiment.final.output,
+      words=self.task.text.vocabulary,
+    ).model
 
   def child_size(self, arc: rnn.RnnArc) -> base.Size:
     units = self.experiment.final.hidden_size
