@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.data import text, text_windows
+from enas_tf.data import text, text_source, text_windows
 from enas_tf.tasks import base, saved_text
 from enas_tf.training import language
 
@@ -65,19 +65,25 @@ class LanguageModelling(base.Task):
 
   Args:
     settings: which text.
+    source: a text that takes the place of the one that the settings name.
   """
 
   metric = base.Metric("perplexity", False, "ppl", ".2f")
   part = "window"
   uses_fit = False
 
-  def __init__(self, settings: DataSettings):
+  def __init__(
+    self, settings: DataSettings, source: text_source.TextSource | None = None
+  ):
     self._settings = settings
+    self._source = source
 
   @functools.cached_property
   def text(self) -> text.TextDataset:
     """The text, split."""
     settings = self._settings
+    if self._source is not None:
+      return text_source.load(self._source, settings.vocab_size)
     return text.load(settings.data, settings.data_path, settings.vocab_size)
 
   @property
@@ -94,7 +100,14 @@ class LanguageModelling(base.Task):
       "data": self.text.name,
       "num_words": len(self.text.train),
       "vocab_size": self.vocab_size,
+      **self._digest,
     }
+
+  @property
+  def _digest(self) -> dict[str, str]:
+    """What tells a text of the program from others."""
+    digest = self.text.digest
+    return {} if digest is None else {"digest": digest}
 
   def steps_per_epoch(
     self, training: TrainingSettings, *, final: bool = False
@@ -155,6 +168,7 @@ class LanguageModelling(base.Task):
       "data": self.text.name,
       "vocabulary": list(self.text.vocabulary),
       "token": self.text.token,
+      **self._digest,
     }
 
   def describes(self, model: keras.Model, description: dict[str, Any]) -> bool:
@@ -182,6 +196,11 @@ class LanguageModelling(base.Task):
         "The child was trained on a text of other words: give the `data`, "
         "`data_path` and `vocab_size` of its training. Received: data="
         f"{self.text.name}, trained on {description['data']}"
+      )
+    if self.text.test is None:
+      raise errors.DataError(
+        "There is no text for the test: give one as `test`. Received: data="
+        f"{self.text.name}, test=None"
       )
     measure = _Perplexity(model)
     return {
