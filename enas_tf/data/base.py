@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +19,26 @@ MIN_SIZE = 4
 _LONGEST_NAME = 255
 # Control characters, ends of lines and what is no character.
 _UNFIT = {"Cc", "Zl", "Zp", "Cs"}
+
+
+# The splits, and what error messages call them.
+PARTS = {"train": "training", "valid": "validation", "test": "test"}
+
+
+class Parts(NamedTuple):
+  """What a source holds, as it was read.
+
+  Attributes:
+    train: a split, or a pair of arrays that become one.
+    valid: likewise, or None.
+    test: likewise, or None.
+    class_names: the words of the classes, or None: those of the data set.
+  """
+
+  train: "Split | tuple[Any, Any]"
+  valid: "Split | tuple[Any, Any] | None"
+  test: "Split | tuple[Any, Any] | None"
+  class_names: tuple[str, ...] | None
 
 
 class Split(abc.ABC):
@@ -157,6 +177,22 @@ def check_names(class_names: tuple[str, ...], where: str) -> None:
     )
 
 
+def check_shape(shape: tuple[int, ...], where: str) -> None:
+  """Raises DataError if images cannot have this shape.
+
+  Args:
+    shape: of all of them, [num_images, height, width, channels].
+    where: what error messages call them.
+  """
+  if len(shape) != 4 or min(shape[1:3]) < MIN_SIZE or not shape[3]:
+    raise errors.DataError(
+      f"The images of {where} must have the shape [images, height, width, "
+      f"channels], at least {MIN_SIZE} pixels high and wide: correct or resize "
+      "them, those of `data=folder` by `image_size`. Received: "
+      f"shape={shape}"
+    )
+
+
 def checked(
   images: Any, labels: Any, class_names: Sequence[str], where: str
 ) -> ArraySplit:
@@ -180,15 +216,7 @@ def checked(
     )
   if images.ndim == 3:
     images = images[..., None]
-  if (
-    images.ndim != 4 or min(images.shape[1:3]) < MIN_SIZE or not images.shape[3]
-  ):
-    raise errors.DataError(
-      f"The images of {where} must have the shape [images, height, width, "
-      f"channels], at least {MIN_SIZE} pixels high and wide: correct or resize "
-      "them, those of `data=folder` by `image_size`. Received: "
-      f"shape={images.shape}"
-    )
+  check_shape(images.shape, where)
   if not len(images) or len(images) != len(labels):
     raise errors.DataError(
       f"{where} must have as many labels as images, and at least one. "

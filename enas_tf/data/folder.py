@@ -3,12 +3,13 @@
 import math
 import os
 import pathlib
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.data import files, gif
+from enas_tf.data import base, files, gif
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif"}
 # Of every class of a folder without train/ and test/, one in so many is test.
@@ -20,18 +21,20 @@ _BATCH_BYTES = 2**22
 _MOST_FILE_BYTES, _MOST_BYTES = 2**28, 2**30
 
 
-def read(path: pathlib.Path, image_size: int | None):
-  """Returns (x_train, y_train), (x_test, y_test), class names.
+def read(path: pathlib.Path, image_size: int | None) -> base.Parts:
+  """Returns the splits of a folder.
 
   Args:
-    path: has train/ and test/ with class subfolders, or class subfolders (then
-      every fifth image of a class is for the test).
+    path: has train/ and one or both of valid/ (or val/) and test/, with class
+      subfolders; or class subfolders (then every fifth image of a class is for
+      the test).
     image_size: height and width to resize to, in pixels, or None.
 
   Raises:
     DataError: if there are no images, or one cannot be read.
   """
-  train, test = _classes(path)
+  splits = _classes(path)
+  train = splits["train"]
   if len(train) < 2 or not all(train.values()):
     raise errors.DataError(
       "There must be at least two classes, with at least two images each. "
@@ -43,33 +46,55 @@ def read(path: pathlib.Path, image_size: int | None):
   else:
     shape = (image_size, image_size, 3)
   resizes = image_size is not None
-  num_images = sum(map(len, (*train.values(), *test.values())))
+  num_images = sum(len(x) for each in splits.values() for x in each.values())
   _check_memory(shape, num_images, resizes)
-  return (
-    _split(train, shape, resizes),
-    _split(test, shape, resizes),
-    tuple(train),
+  found = {name: _split(each, shape, resizes) for name, each in splits.items()}
+  return base.Parts(
+    found["train"], found.get("valid"), found.get("test"), tuple(train)
   )
 
 
-def _classes(path: pathlib.Path):
-  """Returns the training files and the test files of each class."""
-  if (path / "train").is_dir() and (path / "test").is_dir():
-    train, test = _list(path / "train"), _list(path / "test")
-    if list(train) != list(test):
-      raise errors.DataError(
-        "train/ and test/ must have the same class subfolders: add or rename "
-        f"those that differ. Received: data_path={errors.shorten(path)}, only "
-        f"in one of them: {errors.shorten(sorted(set(train) ^ set(test)))}"
-      )
-    return train, test
-  images = _list(path)
-  test = {name: each[::_TEST_STRIDE] for name, each in images.items()}
-  train = {
-    name: [file for i, file in enumerate(each) if i % _TEST_STRIDE]
-    for name, each in images.items()
+# The files of each class, by its name.
+Classes = dict[str, list[str]]
+
+
+def _classes(path: pathlib.Path) -> dict[str, Classes]:
+  """Returns the files of each split that there is."""
+  folders = {
+    "train": path / "train",
+    "valid": path / ("val" if (path / "val").is_dir() else "valid"),
+    "test": path / "test",
   }
-  return train, test
+  found = {name: each for name, each in folders.items() if each.is_dir()}
+  # Without test/, train/ and valid/ could be classes.
+  if "train" in found and ("test" in found or _has_folders(found.values())):
+    splits = {name: _list(each) for name, each in found.items()}
+    for name, each in splits.items():
+      if list(each) != list(splits["train"]):
+        differing = sorted(set(splits["train"]) ^ set(each))
+        raise errors.DataError(
+          f"train/ and {found[name].name}/ must have the same class "
+          "subfolders: add or rename those that differ. Received: "
+          f"data_path={errors.shorten(path)}, only in one of them: "
+          f"{errors.shorten(differing)}"
+        )
+    return splits
+  images = _list(path)
+  return {
+    "train": {
+      name: [file for i, file in enumerate(each) if i % _TEST_STRIDE]
+      for name, each in images.items()
+    },
+    "test": {name: each[::_TEST_STRIDE] for name, each in images.items()},
+  }
+
+
+def _has_folders(folders: Iterable[pathlib.Path]) -> bool:
+  """Returns whether each of two or more folders has a folder in it."""
+  folders = list(folders)
+  return len(folders) > 1 and all(
+    any(entry.is_dir() for entry in files.entries(each)) for each in folders
+  )
 
 
 def _check_memory(shape, num_images: int, resizes: bool) -> None:
@@ -128,7 +153,9 @@ def _checked_file(file: os.DirEntry) -> str:
   return file.path
 
 
-def _split(classes, shape, resizes: bool):
+def _split(
+  classes: Classes, shape: tuple[int, ...], resizes: bool
+) -> tuple[np.ndarray, np.ndarray]:
   """Returns images uint8 [num_images, *shape] and their labels."""
   pairs = [
     (os.fsencode(file), label)  # A name need not be UTF-8.

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from enas_tf import errors
-from enas_tf.data import base, cifar, files, folder, mnist, npz
+from enas_tf.data import arrays, base, cifar, files, folder, mnist, npz
 
 _FASHION = (
   "t-shirt",
@@ -69,63 +69,120 @@ class Images(NamedTuple):
     name: of the data set.
     where: what error messages call the source.
     train: the training images.
-    test: the test images.
+    valid: the validation images, if the source has some of its own, or None.
+    test: the test images, or None.
     class_names: the words of the classes.
     augment: "none", "crop" or "crop_flip".
+    needs_digest: whether nothing but its content tells it from another one.
   """
 
   name: str
   where: str
   train: base.Split
-  test: base.Split
+  valid: base.Split | None
+  test: base.Split | None
   class_names: tuple[str, ...]
   augment: str
+  needs_digest: bool
+
+  @property
+  def digests(self) -> dict[str, str]:
+    """What tells the images from others, beside names and numbers."""
+    if not self.needs_digest:
+      return {}
+    return {
+      f"digest_{name}": split.digest()
+      for name, split in (("train", self.train), ("valid", self.valid))
+      if split is not None
+    }
 
 
-def load(settings: Settings, *, hold_out: bool) -> base.ImageDataset:
+def load(
+  settings: Settings,
+  *,
+  hold_out: bool,
+  source: arrays.ImageSource | None = None,
+) -> base.ImageDataset:
   """Returns the data set.
 
   Args:
     settings: which one, and where it lies.
     hold_out: split the last `valid_fraction` of the training images off as the
       validation split (a search); else all of them are for training.
+    source: takes the place of what the settings name.
 
   Raises:
     DataError: if it cannot be had, or is damaged.
   """
-  return split(read(settings), settings.valid_fraction if hold_out else None)
+  images = read(settings, source)
+  return split(images, settings.valid_fraction if hold_out else None)
 
 
-def read(settings: Settings) -> Images:
+def read(
+  settings: Settings, source: arrays.ImageSource | None = None
+) -> Images:
   """Returns all images of a data set.
 
   Args:
     settings: which one, and where it lies.
+    source: takes the place of what the settings name.
 
   Raises:
     DataError: if it cannot be had, or is damaged.
   """
-  train, test, names = _read(settings)
-  names = names or _CLASS_NAMES[settings.data]
-  where = errors.shorten(settings.data_path or settings.data)
+  name, augment = settings.data, settings.augment
+  where = errors.shorten(settings.data_path or name)
+  if source is None:
+    parts = _read(settings)
+  else:
+    name = where = "arrays"
+    parts = arrays.read(source)
+  names = parts.class_names or _CLASS_NAMES[name]
   base.check_names(names, where)
-  train = base.checked(*train, names, f"{where} (training)")
-  test = base.checked(*test, names, f"{where} (test)")
+  splits = {
+    part: _checked(getattr(parts, part), names, f"{where} ({word})")
+    for part, word in base.PARTS.items()
+  }
+  _check_alike(splits, where)
+  if augment == "auto":
+    augment = _AUGMENT.get(name, "crop_flip")
+  return Images(
+    name,
+    where,
+    **splits,
+    class_names=names,
+    augment=augment,
+    needs_digest=source is not None or parts.valid is not None,
+  )
+
+
+def _checked(
+  part: base.Split | tuple[Any, Any] | None,
+  class_names: tuple[str, ...],
+  where: str,
+) -> base.Split | None:
+  """Returns a split that comes from outside."""
+  if part is None or isinstance(part, base.Split):
+    return part
+  return base.checked(*part, class_names, where)
+
+
+def _check_alike(splits: dict[str, base.Split | None], where: str) -> None:
+  """Raises DataError if the splits have different sizes, or only one class."""
+  train = splits["train"]
   if train.labels.min() == train.labels.max():
     raise errors.DataError(
       f"All training images of {where} are of one class, so there is nothing "
       "to learn: give images of two classes or more. Received: "
       f"label={train.labels[0]}, images={len(train)}"
     )
-  if train.image_shape != test.image_shape:
-    raise errors.DataError(
-      f"The training and the test images of {where} must have one size. "
-      f"Received: {train.image_shape} and {test.image_shape}"
-    )
-  augment = settings.augment
-  if augment == "auto":
-    augment = _AUGMENT.get(settings.data, "crop_flip")
-  return Images(settings.data, where, train, test, names, augment)
+  for part, word in base.PARTS.items():
+    other = splits[part] or train
+    if train.image_shape != other.image_shape:
+      raise errors.DataError(
+        f"The training and the {word} images of {where} must have one size. "
+        f"Received: {train.image_shape} and {other.image_shape}"
+      )
 
 
 def split(images: Images, valid_fraction: float | None) -> base.ImageDataset:
@@ -134,13 +191,13 @@ def split(images: Images, valid_fraction: float | None) -> base.ImageDataset:
   Args:
     images: all of them.
     valid_fraction: fraction of the training images that becomes the validation
-      split, in (0, 1), or None.
+      split, in (0, 1), if there is none; None leaves them.
 
   Raises:
     DataError: if nothing is left for one of the two.
   """
-  train, valid = images.train, None
-  if valid_fraction is not None:
+  train, valid = images.train, images.valid
+  if valid is None and valid_fraction is not None:
     num_valid = int(len(train) * valid_fraction + 0.5)
     if not 0 < num_valid < len(train):
       raise errors.DataError(
@@ -161,7 +218,7 @@ def split(images: Images, valid_fraction: float | None) -> base.ImageDataset:
   )
 
 
-def _read(data: Settings) -> tuple[Any, Any, tuple[str, ...] | None]:
+def _read(data: Settings) -> base.Parts:
   path = None if data.data_path is None else files.existing(data.data_path)
   if data.data == "digits":
     return _digits()
@@ -173,12 +230,15 @@ def _read(data: Settings) -> tuple[Any, Any, tuple[str, ...] | None]:
       )
     return folder.read(path, data.image_size)
   if path is None:
-    return *_download(data.data), None
+    train, test = _download(data.data)
+    return base.Parts(train, None, test, None)
   if path.suffix == ".npz":
     return npz.read(path)
   if data.data.startswith("cifar"):
-    return cifar.read(data.data, path)
-  return *mnist.read(path), None
+    train, test, names = cifar.read(data.data, path)
+    return base.Parts(train, None, test, names)
+  train, test = mnist.read(path)
+  return base.Parts(train, None, test, None)
 
 
 def _download(name: str) -> tuple[Any, Any]:
@@ -193,7 +253,7 @@ def _download(name: str) -> tuple[Any, Any]:
     ) from error
 
 
-def _digits() -> tuple[Any, Any, tuple[str, ...]]:
+def _digits() -> base.Parts:
   try:
     from sklearn import datasets  # An optional extra, and slow to import.
   except ImportError as error:
@@ -206,10 +266,11 @@ def _digits() -> tuple[Any, Any, tuple[str, ...]]:
   order = np.random.default_rng(0).permutation(len(images))
   images, labels = images[order], digits.target[order]
   num_test = len(images) // 5
-  return (
-    (images[num_test:], labels[num_test:]),
-    (images[:num_test], labels[:num_test]),
-    tuple("0123456789"),
+  return base.Parts(
+    train=(images[num_test:], labels[num_test:]),
+    valid=None,
+    test=(images[:num_test], labels[:num_test]),
+    class_names=_CLASS_NAMES["mnist"],
   )
 
 

@@ -7,23 +7,24 @@ import zipfile
 import numpy as np
 
 from enas_tf import errors
-from enas_tf.data import files
+from enas_tf.data import base, files
 
-_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_PARTS = ("train", "valid", "test")
 _NAMES = "class_names"
 
 
-def read(path: pathlib.Path):
-  """Returns (x_train, y_train), (x_test, y_test), class names (or none).
+def read(path: pathlib.Path) -> base.Parts:
+  """Returns what the file holds.
+
+  That is x_train, y_train and, if they are there, x_valid, y_valid, x_test,
+  y_test and class_names.
 
   Raises:
     DataError: if an array is missing, damaged or too large for the memory.
   """
   try:
     with files.open_regular(path) as file, zipfile.ZipFile(file) as archive:
-      keys = list(_KEYS)
-      if _entry(_NAMES) in archive.namelist():
-        keys.append(_NAMES)
+      keys = _keys(archive)
       size = sum(_checked_size(archive, key) for key in keys)
       files.check_memory(
         size,
@@ -36,20 +37,36 @@ def read(path: pathlib.Path):
     raise
   except Exception as error:  # A damaged archive can raise anything.
     raise errors.DataError(
-      f"The .npz file is damaged or lacks one of {', '.join(_KEYS)}: write it "
-      "by numpy.savez, without object arrays. Received: "
-      f"data_path={errors.shorten(path)} ({errors.shorten(error)})"
+      "The .npz file is damaged or lacks x_train, y_train, or one of a pair of "
+      "x_valid, y_valid or x_test, y_test: write it by numpy.savez, without "
+      f"object arrays. Received: data_path={errors.shorten(path)} "
+      f"({errors.shorten(error)})"
     ) from error
-  x_train, y_train, x_test, y_test = (arrays[key] for key in _KEYS)
-  names = arrays.get(_NAMES, np.array(()))
-  return (
-    (x_train, y_train),
-    (x_test, y_test),
-    tuple(_decoded(name) for name in names.reshape(-1).tolist()),
-  )
+  pairs = [
+    (arrays[f"x_{part}"], arrays[f"y_{part}"])
+    if f"x_{part}" in arrays
+    else None
+    for part in _PARTS
+  ]
+  names = arrays.get(_NAMES, np.array(())).reshape(-1).tolist()
+  return base.Parts(*pairs, tuple(map(_decoded, names)))
 
 
-def _decoded(name) -> str:
+def _keys(archive: zipfile.ZipFile) -> list[str]:
+  """Returns the names of the arrays to read."""
+  found = set(archive.namelist())
+  optional = [f"{x}_{part}" for part in _PARTS[1:] for x in "xy"]
+  pairs = [
+    key
+    for key in optional
+    # One of a pair without the other is missed when it is read.
+    if {_entry(f"x{key[1:]}"), _entry(f"y{key[1:]}")} & found
+  ]
+  names = [_NAMES] if _entry(_NAMES) in found else []
+  return ["x_train", "y_train", *pairs, *names]
+
+
+def _decoded(name: str | bytes) -> str:
   return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -40,25 +40,29 @@ class TextDataset:
     name: of the data set.
     train: ids of the words that gradients are computed on, int32 [n].
     valid: likewise, that rewards are computed on.
-    test: likewise, that nothing is ever chosen by.
-    vocabulary: the words; a word's id is its place here. "<unk>", for all that
+    test: likewise, that nothing is ever chosen by, or None.
+    vocabulary: the words; a word's id is its index here. "<unk>", for all that
       are not here, and "<eos>" are among them.
     token: the regular expression of a word.
+    digest: a text that other words would not give; None for those of files.
   """
 
   name: str
   train: np.ndarray
   valid: np.ndarray
-  test: np.ndarray
+  test: np.ndarray | None
   vocabulary: tuple[str, ...]
   token: str
+  digest: str | None = None
 
   @property
   def unk(self) -> int:
+    """The id of "<unk>"."""
     return self.vocabulary.index(UNK)
 
   @property
   def eos(self) -> int:
+    """The id of "<eos>"."""
     return self.vocabulary.index(EOS)
 
 
@@ -88,27 +92,62 @@ def load(
       f"The text data sets are {', '.join(_READERS)}: change `data`. "
       f"Received: data={name}"
     )
+  check_vocab_size(vocab_size)
+  token, read = _READERS[name]
+  index, where = Index(), f"data_path={errors.shorten(path)}"
+  parts = [
+    to_numbers(token, lines, index) for lines in read(_checked(name, path))
+  ]
+  if len(parts) == 1:
+    parts = split_lines(*parts[0], where)
+  else:
+    parts = [numbers for numbers, _ in parts]
+  return numbered(name, token, parts, index, vocab_size, where)
+
+
+def check_vocab_size(vocab_size: int | None) -> None:
+  """Raises ConfigError if a vocabulary cannot be so small."""
   if vocab_size is not None and vocab_size < _MIN_VOCAB_SIZE:
     raise errors.ConfigError(
       f"A vocabulary has {UNK}, {EOS} and at least one word: raise "
       f"`vocab_size`. Received: vocab_size={vocab_size}"
     )
-  token, read = _READERS[name]
-  index = _Index()
-  parts = [_ids(token, lines, index) for lines in read(_checked(name, path))]
-  parts = _split(*parts[0], path) if len(parts) == 1 else [p[0] for p in parts]
-  for part, ids in zip(PARTS, parts, strict=True):
-    if (ids == index[EOS]).all():
+
+
+def numbered(
+  name: str,
+  token: str,
+  parts: Sequence[np.ndarray | None],
+  index: "Index",
+  vocab_size: int | None,
+  where: str,
+) -> TextDataset:
+  """Returns a data set whose ids are in the order of their frequency.
+
+  Args:
+    name: of the data set.
+    token: the regular expression of a word.
+    parts: the words of train, valid and test, as they were numbered when they
+      were read, int32 [n] each; test may be None.
+    index: the numbers of the words.
+    vocab_size: see `load`.
+    where: the source, for the errors.
+
+  Raises:
+    DataError: if a part has no words.
+  """
+  for part, numbers in zip(PARTS, parts, strict=True):
+    if numbers is not None and (numbers == index[EOS]).all():
       raise errors.DataError(
         f"The {part} part of the text has no words: give a longer text by "
-        "`data_path`. Received: "
-        f"data={name}, data_path={errors.shorten(path)}"
+        f"`data_path`. Received: data={name}, {where}"
       )
   vocabulary = _vocabulary(parts[0], index, vocab_size)
-  new_ids = np.full(len(index), vocabulary.index(UNK), np.int32)
+  ids = np.full(len(index), vocabulary.index(UNK), np.int32)
   for i, word in enumerate(vocabulary):
-    new_ids[index[word]] = i
-  return TextDataset(name, *(new_ids[ids] for ids in parts), vocabulary, token)
+    ids[index[word]] = i
+  parts = [None if numbers is None else ids[numbers] for numbers in parts]
+  return TextDataset(name, *parts, vocabulary, token)
 
 
 def tokenize(token: str, line: str) -> list[str]:
@@ -146,7 +185,7 @@ def _read_text(path: pathlib.Path) -> list[Iterable[str]]:
   """Returns the lines of the three parts, or of one text that is not split."""
   parts = _part_files(path)
   if parts is not None:
-    return [_without_blank(_lines([file])) for file in parts]
+    return [without_blank(_lines([file])) for file in parts]
   texts = [path]
   if path.is_dir():
     texts = [
@@ -159,7 +198,7 @@ def _read_text(path: pathlib.Path) -> list[Iterable[str]]:
         "`data=text` needs a file, or a folder with .txt files in it. "
         f"Received: data_path={errors.shorten(path)}"
       )
-  return [_without_blank(_lines(texts))]
+  return [without_blank(_lines(texts))]
 
 
 def _read_pydoc(path: None) -> list[Iterable[str]]:
@@ -244,11 +283,12 @@ def _refusal(file: pathlib.Path, expected: str) -> errors.DataError:
   )
 
 
-def _without_blank(lines: Iterable[str]) -> Iterator[str]:
+def without_blank(lines: Iterable[str]) -> Iterator[str]:
+  """Returns the lines that have more than blanks."""
   return (line for line in lines if line and not line.isspace())
 
 
-class _Index(dict[str, int]):
+class Index(dict[str, int]):
   """Numbers words in the order in which they appear, the special ones first."""
 
   def __init__(self):
@@ -265,7 +305,9 @@ class _Index(dict[str, int]):
     return number
 
 
-def _ids(token: str, lines: Iterable[str], index: _Index):
+def to_numbers(
+  token: str, lines: Iterable[str], index: Index
+) -> tuple[np.ndarray, np.ndarray]:
   """Returns the numbers of the words, and where in them each line ends."""
   ids, ends = array.array("i"), array.array("q")
   find = re.compile(token).finditer
@@ -277,20 +319,31 @@ def _ids(token: str, lines: Iterable[str], index: _Index):
   return np.asarray(ids), np.asarray(ends)
 
 
-def _split(ids: np.ndarray, ends: np.ndarray, path) -> list[np.ndarray]:
-  """Cuts a text by its lines: the last tenth is test, that before it valid."""
+def split_lines(
+  numbers: np.ndarray, ends: np.ndarray, where: str, num_parts: int = 2
+) -> list[np.ndarray]:
+  """Cuts a text by its lines: the last tenth is test, that before it valid.
+
+  Args:
+    numbers: of the words.
+    ends: where in them each line ends.
+    where: the source, for the errors.
+    num_parts: how many tenths are cut off, 1 or 2.
+  """
   num = len(ends) // _PART_STRIDE
   if num < 1:
     raise errors.DataError(
       f"The text must have at least {_PART_STRIDE} lines that are not blank, "
       "so that some are for validation and some for the test: give a longer "
-      f"one. Received: data_path={errors.shorten(path)}, lines={len(ends)}"
+      f"one. Received: {where}, lines={len(ends)}"
     )
-  return np.split(ids, ends[[-2 * num - 1, -num - 1]])
+  return np.split(
+    numbers, [ends[-i * num - 1] for i in range(num_parts, 0, -1)]
+  )
 
 
 def _vocabulary(
-  ids: np.ndarray, index: _Index, size: int | None
+  ids: np.ndarray, index: Index, size: int | None
 ) -> tuple[str, ...]:
   # In parts: NumPy makes 8 bytes of each number to count it.
   counts = sum(

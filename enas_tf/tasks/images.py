@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors
+from enas_tf.data import arrays, images, pipeline
 from enas_tf.data import base as data
-from enas_tf.data import images, pipeline
 from enas_tf.tasks import base, image_steps, saved_images
 
 
@@ -45,18 +45,22 @@ class ImageClassification(base.Task):
 
   Args:
     settings: which images, and how they are fed.
+    source: images that take the place of those that the settings name.
   """
 
   metric = base.Metric("accuracy", True, "acc", ".4f")
   part = "batch"
   uses_fit = True
 
-  def __init__(self, settings: DataSettings):
+  def __init__(
+    self, settings: DataSettings, source: arrays.ImageSource | None = None
+  ):
     self._settings = settings
+    self._source = source
 
   @functools.cached_property
   def _read(self) -> images.Images:
-    return images.read(self._settings)
+    return images.read(self._settings, self._source)
 
   @functools.cached_property
   def searched(self) -> data.ImageDataset:
@@ -88,6 +92,7 @@ class ImageClassification(base.Task):
       "image_shape": list(self.image_shape),
       "num_train": len(self.searched.train),
       "class_names": list(self.searched.class_names),
+      **self._read.digests,
     }
 
   def steps(self, training: Any) -> image_steps.ImageSteps:
@@ -177,6 +182,7 @@ class ImageClassification(base.Task):
       "image_shape": list(dataset.image_shape),
       "mean": [float(value) for value in dataset.mean],
       "std": [float(value) for value in dataset.std],
+      **self._read.digests,
     }
 
   def describes(self, model: keras.Model, description: dict[str, Any]) -> bool:
@@ -225,6 +231,12 @@ class ImageClassification(base.Task):
         "`data_path` of its training. Received: "
         f"image_shape={list(dataset.image_shape)}, trained on "
         f"{description['image_shape']}"
+      )
+    if dataset.test is None:
+      raise errors.DataError(
+        "There are no images for the test: give some, in a folder test/ beside "
+        "train/, as x_test and y_test, or as `test` of arrays. Received: "
+        f"data={dataset.name}, test=None"
       )
     batches = self._eval_batches(dataset.test, dataset)
     logits = [model(x, training=False).numpy() for x, _ in batches]

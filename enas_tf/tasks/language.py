@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from enas_tf import errors
-from enas_tf.data import text, text_windows
+from enas_tf.data import text, text_source, text_windows
 from enas_tf.tasks import base, language_steps, saved_text
 from enas_tf.training import measuring
 
@@ -63,19 +63,25 @@ class LanguageModelling(base.Task):
 
   Args:
     settings: which text.
+    source: a text that takes the place of the one that the settings name.
   """
 
   metric = base.Metric("perplexity", False, "ppl", ".2f")
   part = "window"
   uses_fit = False
 
-  def __init__(self, settings: DataSettings):
+  def __init__(
+    self, settings: DataSettings, source: text_source.TextSource | None = None
+  ):
     self._settings = settings
+    self._source = source
 
   @functools.cached_property
   def text(self) -> text.TextDataset:
     """The text, split."""
     settings = self._settings
+    if self._source is not None:
+      return text_source.load(self._source, settings.vocab_size)
     return text.load(settings.data, settings.data_path, settings.vocab_size)
 
   @property
@@ -92,6 +98,7 @@ class LanguageModelling(base.Task):
       "data": self.text.name,
       "num_words": len(self.text.train),
       "vocab_size": self.vocab_size,
+      **self._digest,
     }
 
   def steps(self, training: Any) -> language_steps.LanguageSteps:
@@ -101,6 +108,12 @@ class LanguageModelling(base.Task):
       alpha=training.alpha,
       beta=training.beta,
     )
+
+  @property
+  def _digest(self) -> dict[str, str]:
+    """What tells a text of the program from others."""
+    digest = self.text.digest
+    return {} if digest is None else {"digest": digest}
 
   def steps_per_epoch(
     self, training: TrainingSettings, *, final: bool = False
@@ -161,6 +174,7 @@ class LanguageModelling(base.Task):
       "data": self.text.name,
       "vocabulary": list(self.text.vocabulary),
       "token": self.text.token,
+      **self._digest,
     }
 
   def describes(self, model: keras.Model, description: dict[str, Any]) -> bool:
@@ -190,6 +204,13 @@ class LanguageModelling(base.Task):
         f"{self.text.name}, trained on {description['data']}"
       )
     measurement = measuring.Measurement(model, self.steps(training))
+
+    if self.text.test is None:
+      raise errors.DataError(
+        "There is no text for the test: give one as `test`. Received: data="
+        f"{self.text.name}, test=None"
+      )
+    measure = _Perplexity(model)
     return {
       "valid_perplexity": measurement.score(
         _windows(self.text.valid, _EVAL_ROWS, training)

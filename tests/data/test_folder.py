@@ -24,6 +24,13 @@ def write(path, classes=("cat", "dog"), num=5, suffix="png", **size):
   return written
 
 
+def read(path, image_size):
+  """Returns (images, labels) of both splits, and the names of the classes."""
+  parts = folder.read(path, image_size)
+  assert parts.valid is None
+  return parts.train, parts.test, parts.class_names
+
+
 def as_set(split):
   return {
     (image.tobytes(), int(label)) for image, label in zip(*split, strict=True)
@@ -39,7 +46,7 @@ def expected_set(written, keep=lambda i: True):
 @pytest.mark.parametrize("suffix", ["png", "bmp", "PNG"])
 def test_holds_every_fifth_image_of_a_class_out(tmp_path, suffix):
   written = write(tmp_path, num=7, suffix=suffix, width=12)
-  train, test, names = folder.read(tmp_path, None)
+  train, test, names = read(tmp_path, None)
   assert names == ("cat", "dog")
   assert train[0].dtype == np.uint8 and train[0].shape == (10, 8, 12, 3)
   assert as_set(test) == expected_set(written, lambda i: i in (0, 5))
@@ -49,15 +56,40 @@ def test_holds_every_fifth_image_of_a_class_out(tmp_path, suffix):
 def test_train_and_test_folders(tmp_path):
   train_written = write(tmp_path / "train", num=6)
   test_written = write(tmp_path / "test", num=2)
-  train, test, _ = folder.read(tmp_path, None)
+  train, test, _ = read(tmp_path, None)
   assert as_set(train) == expected_set(train_written)
   assert as_set(test) == expected_set(test_written)
 
 
+@pytest.mark.parametrize("name", ["valid", "val"])
+@pytest.mark.parametrize("has_test", [True, False])
+def test_validation_folder(tmp_path, name, has_test):
+  written = {
+    part: write(tmp_path / part, num=num)
+    for part, num in (("train", 6), (name, 3), ("test", 2))
+    if part != "test" or has_test
+  }
+  parts = folder.read(tmp_path, None)
+  assert as_set(parts.train) == expected_set(written["train"])
+  assert as_set(parts.valid) == expected_set(written[name])
+  assert has_test == (parts.test is not None)
+  data = config.DataConfig(data="folder", data_path=str(tmp_path))
+  for hold_out in (True, False):  # It is never trained on.
+    dataset = images.load(data, hold_out=hold_out)
+    sizes = len(dataset.train), len(dataset.valid)
+    assert sizes == (12, 6)
+
+
+def test_classes_that_are_called_train_and_valid(tmp_path):
+  write(tmp_path, ("train", "valid"))
+  *_, names = read(tmp_path, None)
+  assert names == ("train", "valid")
+
+
 def test_order_is_mixed_and_always_the_same(tmp_path):
   write(tmp_path, num=50)
-  (images_1, labels), *_ = folder.read(tmp_path, None)
-  (images_2, labels_2), *_ = folder.read(tmp_path, None)
+  (images_1, labels), *_ = read(tmp_path, None)
+  (images_2, labels_2), *_ = read(tmp_path, None)
   np.testing.assert_array_equal(images_1, images_2)
   np.testing.assert_array_equal(labels, labels_2)
   assert 0.3 < labels[:40].mean() < 0.7
@@ -66,12 +98,12 @@ def test_order_is_mixed_and_always_the_same(tmp_path):
 def test_many_batches_of_images(tmp_path, monkeypatch):
   monkeypatch.setattr(folder, "_BATCH_BYTES", 3 * 8 * 8 * 3)
   written = write(tmp_path, num=10)
-  train, _, _ = folder.read(tmp_path, None)
+  train, _, _ = read(tmp_path, None)
   assert as_set(train) == expected_set(written, lambda i: i % 5)
   name = tmp_path / "dog" / "009.png"
   name.write_bytes(name.read_bytes()[:50])
   with pytest.raises(errors.DataError, match="009.png"):
-    folder.read(tmp_path, None)
+    read(tmp_path, None)
 
 
 def test_ignores_hidden_and_other_files(tmp_path):
@@ -80,7 +112,7 @@ def test_ignores_hidden_and_other_files(tmp_path):
   (tmp_path / ".cache").mkdir()
   (tmp_path / "cat" / ".hidden.png").write_text("no image")
   (tmp_path / "cat" / "notes.txt").write_text("no image")
-  train, test, _ = folder.read(tmp_path, None)
+  train, test, _ = read(tmp_path, None)
   assert len(train[0]) == 8 and len(test[0]) == 2
 
 
@@ -90,7 +122,7 @@ def test_every_kind_of_png_becomes_rgb(tmp_path, mode):
   file = tmp_path / "cat" / "000.png"
   image = Image.open(file).convert(mode)
   image.save(file)
-  _, (tested, labels), _ = folder.read(tmp_path, None)
+  _, (tested, labels), _ = read(tmp_path, None)
   expected = np.asarray(image.convert("RGB"))
   np.testing.assert_array_equal(tested[labels == 0][0], expected)
 
@@ -101,7 +133,7 @@ def test_gif_gives_its_first_frame(tmp_path):
   frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
   name = tmp_path / "cat" / "000.gif"
   frames[0].save(name, save_all=True, append_images=frames[1:])
-  _, (tested, labels), _ = folder.read(tmp_path, None)
+  _, (tested, labels), _ = read(tmp_path, None)
   assert (tested[labels == 0] == [[[[254, 0, 0]]]]).all() or (
     tested[labels == 0] == [[[[255, 0, 0]]]]
   ).all()
@@ -110,7 +142,7 @@ def test_gif_gives_its_first_frame(tmp_path):
 def test_image_size_resizes(tmp_path):
   write(tmp_path, height=20, width=32)
   Image.fromarray(pixels(7, 16, 16)).save(tmp_path / "cat" / "000.png")
-  (trained, _), (tested, labels), _ = folder.read(tmp_path, 16)
+  (trained, _), (tested, labels), _ = read(tmp_path, 16)
   assert trained.shape == (8, 16, 16, 3)
   # An image that has the size keeps its pixels.
   np.testing.assert_array_equal(tested[labels == 0][0], pixels(7, 16, 16))
@@ -126,7 +158,7 @@ def test_different_sizes(tmp_path):
   with pytest.raises(
     errors.DataError, match=r"`image_size=N`.*003.png has \(8, 9\).*\(8, 8\)"
   ):
-    folder.read(tmp_path, None)
+    read(tmp_path, None)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "gif"])
@@ -138,46 +170,46 @@ def test_truncated_image(tmp_path, suffix, image_size):
   for kept in (0, len(content) // 2):
     file.write_bytes(content[:kept])
     with pytest.raises(errors.DataError, match=f"damaged.*dog/002.{suffix}"):
-      folder.read(tmp_path, image_size)
+      read(tmp_path, image_size)
 
 
 def test_first_image_damaged(tmp_path):
   write(tmp_path)
   (tmp_path / "cat" / "001.png").write_bytes(b"no image")
   with pytest.raises(errors.DataError, match="damaged.*cat/001.png"):
-    folder.read(tmp_path, None)
+    read(tmp_path, None)
 
 
 def test_image_that_is_a_folder(tmp_path):
   write(tmp_path)
   (tmp_path / "dog" / "009.png").mkdir()
   with pytest.raises(errors.DataError, match="dog/009.png"):
-    folder.read(tmp_path, None)
+    read(tmp_path, None)
 
 
 def test_classes_differ(tmp_path):
   write(tmp_path / "train", ("cat", "dog", "owl"))
   write(tmp_path / "test", ("cat", "dog", "fox"))
   with pytest.raises(errors.DataError, match=r"\['fox', 'owl'\]"):
-    folder.read(tmp_path, None)
+    read(tmp_path, None)
 
 
 def test_empty_class(tmp_path):
   write(tmp_path)
   (tmp_path / "owl").mkdir()
   with pytest.raises(errors.DataError, match=r"without images: \['owl'\]"):
-    folder.read(tmp_path, None)
+    read(tmp_path, None)
 
 
 def test_no_classes_or_one_or_one_image(tmp_path):
   with pytest.raises(errors.DataError, match="a subfolder for each class"):
-    folder.read(tmp_path, None)
+    read(tmp_path, None)
   write(tmp_path, ("cat",))
   with pytest.raises(errors.DataError, match="at least two classes"):
-    folder.read(tmp_path, None)
+    read(tmp_path, None)
   write(tmp_path, ("dog",), num=1)
   with pytest.raises(errors.DataError, match="at least two images"):
-    folder.read(tmp_path, None)
+    read(tmp_path, None)
 
 
 def test_loads_as_a_dataset(tmp_path):

@@ -1,3 +1,4 @@
+import dataclasses
 import types
 
 import keras
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from enas_tf import errors
+from enas_tf.data import arrays as data_arrays
 from enas_tf.data import pipeline
 from enas_tf.tasks import images
 
@@ -31,19 +33,22 @@ def arrays(num=20, num_test=6):
   }
 
 
+def settings(path):
+  return types.SimpleNamespace(
+    data="cifar10",
+    data_path=str(path),
+    image_size=None,
+    valid_fraction=0.25,
+    augment="auto",
+    eval_batch_size=4,
+  )
+
+
 def make(tmp_path, **changed):
   path = tmp_path / "data.npz"
-  np.savez(path, **arrays() | changed)
-  return images.ImageClassification(
-    types.SimpleNamespace(
-      data="cifar10",
-      data_path=str(path),
-      image_size=None,
-      valid_fraction=0.25,
-      augment="auto",
-      eval_batch_size=4,
-    )
-  )
+  given = {k: v for k, v in (arrays() | changed).items() if v is not None}
+  np.savez(path, **given)
+  return images.ImageClassification(settings(path))
 
 
 def normalized(pixels, dataset):
@@ -182,3 +187,44 @@ def test_other_images_than_those_of_the_training(tmp_path):
   task.check_suits(constant_model(0))
   with pytest.raises(errors.DataError, match="classes=3, trained on 5"):
     task.check_suits(constant_model(0, num_classes=5))
+
+
+def test_no_test_images(tmp_path):
+  task = make(tmp_path, x_test=None, y_test=None)
+  assert len(task.searched.train) == 15 and len(task.trained.train) == 20
+  description = task.description(Arc())
+  with pytest.raises(errors.DataError, match="no images for the test.*x_test"):
+    task.evaluate(constant_model(0), description, TRAINING)
+
+
+def test_validation_images_of_ones_own(tmp_path):
+  given = arrays()
+  task = make(tmp_path, x_valid=given["x_train"][:7], y_valid=np.arange(7) % 3)
+  assert len(task.searched.train) == len(task.trained.train) == 20
+  np.testing.assert_array_equal(
+    task.searched.valid.images, given["x_train"][:7]
+  )
+  fingerprint = task.fingerprint()
+  other = make(tmp_path, x_valid=given["x_train"][1:8], y_valid=[0] * 7)
+  assert other.fingerprint() != fingerprint
+  assert other.fingerprint()["digest_train"] == fingerprint["digest_train"]
+
+
+def test_arrays_of_ones_own():
+  given = arrays()
+  source = data_arrays.ImageSource(
+    (given["x_train"], given["y_train"]),
+    test=(given["x_test"], given["y_test"]),
+  )
+  task = images.ImageClassification(settings("nowhere"), source)
+  assert task.sizes == {"image_shape": SHAPE, "num_classes": 3}
+  fingerprint = task.fingerprint()
+  assert fingerprint["data"] == "arrays" and fingerprint["num_train"] == 15
+  results = task.evaluate(constant_model(0), task.description(Arc()), TRAINING)
+  assert results["test_accuracy"] == pytest.approx(1 / 3)
+  # One pixel tells other arrays.
+  changed = given["x_train"].copy()
+  changed[3, 2, 1, 0] ^= 1
+  source = dataclasses.replace(source, train=(changed, given["y_train"]))
+  other = images.ImageClassification(settings("nowhere"), source)
+  assert other.fingerprint() != fingerprint

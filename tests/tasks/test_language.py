@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.data import text
+from enas_tf.data import text, text_source
 from enas_tf.networks import rnn_child
 from enas_tf.spaces import rnn
 from enas_tf.tasks import language
@@ -136,3 +136,23 @@ def test_another_text_than_that_of_the_training(tmp_path):
   other = make(tmp_path, vocab_size=12)
   with pytest.raises(errors.DataError, match="a text of other words"):
     other.evaluate(make_model(other), description, training())
+
+
+def test_a_text_of_the_program():
+  words = [f"w{i * i % 11}" for i in range(2000)]
+  settings = types.SimpleNamespace(data="ptb", data_path=None, vocab_size=9)
+  task = language.LanguageModelling(settings, text_source.TextSource(words))
+  assert task.fingerprint() == {
+    "data": "text",
+    "num_words": 1600,
+    "vocab_size": 8,  # Six squares, <unk> and <eos>.
+    "digest": task.text.digest,
+  }
+  model, description = make_model(task), task.description(ARC)
+  assert task.describes(model, description)
+  assert task.evaluate(model, description, training())["test_words"] == 200
+  source = text_source.TextSource(words, words[:500])
+  other = language.LanguageModelling(settings, source)
+  assert other.fingerprint()["digest"] != task.text.digest
+  with pytest.raises(errors.DataError, match="no text for the test"):
+    other.evaluate(make_model(other), other.description(ARC), training())
