@@ -69,6 +69,24 @@ def load(source: TextSource, vocab_size: int | None = None) -> text.TextDataset:
   return dataclasses.replace(dataset, digest=_digest(dataset))
 
 
+def encoded(part: Any, vocabulary: Sequence[str]) -> np.ndarray:
+  """Returns the ids of a text's words in a vocabulary, int32 [n].
+
+  Args:
+    part: a text, as a part of a `TextSource`; integers are indices of words in
+      the vocabulary.
+    vocabulary: the words; others are <unk>.
+
+  Raises:
+    DataError: if it is no text.
+  """
+  index = text.Index()
+  numbers, _ = _numbers(part, "test", vocabulary, index)
+  ids = {word: i for i, word in enumerate(vocabulary)}
+  unknown = ids[text.UNK]
+  return np.array([ids.get(word, unknown) for word in index], np.int32)[numbers]
+
+
 def _numbers(
   part: Any, name: str, vocabulary: Sequence[str] | None, index: text.Index
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -170,7 +170,11 @@ class Task(abc.ABC):
 
   @abc.abstractmethod
   def evaluate(
-    self, model: keras.Model, description: dict[str, Any], training: Any
+    self,
+    model: keras.Model,
+    description: dict[str, Any],
+    training: Any,
+    test: Any = None,
   ) -> dict[str, Any]:
     """Returns the test results of a trained child, as JSON.
 
@@ -178,6 +182,8 @@ class Task(abc.ABC):
       model: the child.
       description: of it.
       training: settings of its training.
+      test: what to test on, as a program gives a split of its data; None is the
+        test split.
 
     Raises:
       DataError: if it was trained on other data, or nothing is for the test.
@@ -186,6 +192,41 @@ class Task(abc.ABC):
   @abc.abstractmethod
   def summary(self, results: dict[str, Any]) -> str:
     """Returns a sentence that says the test results."""
+
+  @classmethod
+  @abc.abstractmethod
+  def source(cls, train: Any, valid: Any, test: Any, class_names: Any) -> Any:
+    """Returns the data that a program hands over, as the task takes them.
+
+    Args:
+      train: what to learn from.
+      valid: what rewards are computed on, or None.
+      test: what nothing is chosen by, or None.
+      class_names: the names of the classes, where there are some, or None.
+    """
+
+  def served(
+    self, model: keras.Model, description: dict[str, Any]
+  ) -> keras.Model:
+    """Returns a trained child as those get it who use it.
+
+    Args:
+      model: the child.
+      description: of it.
+    """
+    del description
+    return model
+
+  @abc.abstractmethod
+  def compiled(
+    self, model: keras.Model, optimizer: keras.Optimizer
+  ) -> keras.Model:
+    """Returns a child that a program can train by `fit`.
+
+    Args:
+      model: the child, without what only our training needs.
+      optimizer: what it is trained by.
+    """
 
   @abc.abstractmethod
   def export(

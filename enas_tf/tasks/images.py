@@ -219,8 +219,29 @@ class ImageClassification(base.Task):
     model: keras.Model,
     description: dict[str, Any],
     training: TrainingSettings,
+    test: arrays.Examples | None = None,
   ) -> dict[str, Any]:
     del training
+    if test is None:
+      dataset = self._tested(description)
+    else:
+      dataset = _given(test, description)
+    batches = self._eval_batches(dataset.test, dataset)
+    logits = [model(x, training=False).numpy() for x, _ in batches]
+    labels = dataset.test.labels
+    hits = np.concatenate(logits).argmax(1) == labels
+    return {
+      "test_accuracy": float(hits.mean()),
+      "test_images": len(hits),
+      "test_accuracy_by_class": {
+        name: float(hits[labels == label].mean())
+        for label, name in enumerate(dataset.class_names)
+        if (labels == label).any()
+      },
+    }
+
+  def _tested(self, description: dict[str, Any]) -> data.ImageDataset:
+    """Returns the data set, if a child was trained on images like its own."""
     dataset = self.trained
     if (
       list(dataset.class_names) != description["class_names"]
@@ -238,19 +259,7 @@ class ImageClassification(base.Task):
         "train/, as x_test and y_test, or as `test` of arrays. Received: "
         f"data={dataset.name}, test=None"
       )
-    batches = self._eval_batches(dataset.test, dataset)
-    logits = [model(x, training=False).numpy() for x, _ in batches]
-    labels = dataset.test.labels
-    hits = np.concatenate(logits).argmax(1) == labels
-    return {
-      "test_accuracy": float(hits.mean()),
-      "test_images": len(hits),
-      "test_accuracy_by_class": {
-        name: float(hits[labels == label].mean())
-        for label, name in enumerate(dataset.class_names)
-        if (labels == label).any()
-      },
-    }
+    return dataset
 
   def summary(self, results: dict[str, Any]) -> str:
     return (
@@ -258,10 +267,52 @@ class ImageClassification(base.Task):
       f"{results['test_images']} images."
     )
 
+  @classmethod
+  def source(
+    cls, train: Any, valid: Any, test: Any, class_names: Any
+  ) -> arrays.ImageSource:
+    return arrays.ImageSource(train, valid, test, class_names)
+
+  def served(
+    self, model: keras.Model, description: dict[str, Any]
+  ) -> keras.Model:
+    return saved_images.probabilities_of_pixels(model, description)
+
+  def compiled(
+    self, model: keras.Model, optimizer: keras.Optimizer
+  ) -> keras.Model:
+    model = saved_images.of_pixels(model, self.described())
+    model.compile(
+      optimizer,
+      keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+      ["accuracy"],
+      jit_compile=False,
+    )
+    return model
+
   def export(
     self, model: keras.Model, description: dict[str, Any], folder: pathlib.Path
   ) -> None:
     saved_images.export(model, description, folder)
+
+
+def _given(
+  test: arrays.Examples, description: dict[str, Any]
+) -> data.ImageDataset:
+  """Returns images of a program's as the test split of a child's data."""
+  names = tuple(description["class_names"])
+  pair = arrays.read(arrays.ImageSource(test, class_names=names)).train
+  split = data.checked(*pair, names, "the arrays (test)")
+  if list(split.image_shape) != description["image_shape"]:
+    raise errors.DataError(
+      "The images of the test must have the size of those that the child was "
+      f"trained on: resize them. Received: image_shape={split.image_shape}, "
+      f"trained on {tuple(description['image_shape'])}"
+    )
+  mean, std = (np.array(description[x], np.float32) for x in ("mean", "std"))
+  return data.ImageDataset(
+    "arrays", split, None, split, names, mean, std, "none"
+  )
 
 
 def _of_final(message: str) -> str:

@@ -196,30 +196,50 @@ class LanguageModelling(base.Task):
     model: keras.Model,
     description: dict[str, Any],
     training: TrainingSettings,
+    test: Any = None,
   ) -> dict[str, Any]:
+    words = description["vocabulary"]
+    measurement = measuring.Measurement(model, self.steps(training))
+    if test is None:
+      test = self._tested(description)
+      valid = _windows(self.text.valid, _EVAL_ROWS, training)
+      found = {"valid_perplexity": measurement.score(valid)}
+    else:
+      test, found = text_source.encoded(test, words), {}
+    return found | {
+      "test_perplexity": measurement.score(
+        _windows(test, _EVAL_ROWS, training)
+      ),
+      "test_words": len(test),
+    }
+
+  def _tested(self, description: dict[str, Any]) -> np.ndarray:
+    """Returns the test split, if a child was trained on a text like its own."""
     if list(self.text.vocabulary) != description["vocabulary"]:
       raise errors.DataError(
         "The child was trained on a text of other words: give the `data`, "
         "`data_path` and `vocab_size` of its training. Received: data="
         f"{self.text.name}, trained on {description['data']}"
       )
-    measurement = measuring.Measurement(model, self.steps(training))
-
     if self.text.test is None:
       raise errors.DataError(
         "There is no text for the test: give one as `test`. Received: data="
         f"{self.text.name}, test=None"
       )
-    measure = _Perplexity(model)
-    return {
-      "valid_perplexity": measurement.score(
-        _windows(self.text.valid, _EVAL_ROWS, training)
-      ),
-      "test_perplexity": measurement.score(
-        _windows(self.text.test, _EVAL_ROWS, training)
-      ),
-      "test_words": len(self.text.test),
-    }
+    return self.text.test
+
+  @classmethod
+  def source(
+    cls, train: Any, valid: Any, test: Any, class_names: Any
+  ) -> text_source.TextSource:
+    return text_source.TextSource(train, valid, test, class_names)
+
+  def compiled(
+    self, model: keras.Model, optimizer: keras.Optimizer
+  ) -> keras.Model:
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, {"logits": loss}, jit_compile=False)
+    return model
 
   def summary(self, results: dict[str, Any]) -> str:
     return (

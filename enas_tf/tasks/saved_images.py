@@ -5,6 +5,7 @@ import pathlib
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from enas_tf.tasks import saved
@@ -51,6 +52,38 @@ class _Classifier(tf.Module):
     }
 
 
+def of_pixels(model: keras.Model, description: dict[str, Any]) -> keras.Model:
+  """Returns a child that takes raw pixels.
+
+  Args:
+    model: normalized images to logits.
+    description: has image_shape, mean and std.
+
+  Returns:
+    Pixels from 0 to 255 [batch, height, width, channels] to logits.
+  """
+  pixels = keras.Input(description["image_shape"], name="pixels_from_0_to_255")
+  mean, std = (np.array(description[name]) for name in ("mean", "std"))
+  normalize = keras.layers.Normalization(
+    mean=255 * mean, variance=(255 * std) ** 2, name="normalize_pixels"
+  )
+  return keras.Model(pixels, model(normalize(pixels)), name=model.name)
+
+
+def probabilities_of_pixels(
+  model: keras.Model, description: dict[str, Any]
+) -> keras.Model:
+  """Returns a child that takes raw pixels and answers probabilities.
+
+  Args:
+    model: normalized images to logits.
+    description: has image_shape, mean and std.
+  """
+  model = of_pixels(model, description)
+  x = keras.layers.Softmax(name="probabilities")(model.output)
+  return keras.Model(model.input, x, name=model.name)
+
+
 def export(
   model: keras.Model, description: dict[str, Any], run_folder: pathlib.Path
 ) -> None:
@@ -72,4 +105,5 @@ def export(
     )
     for name, dtype in (("serving_default", tf.float32), ("uint8", tf.uint8))
   }
-  saved.write(classifier, model, run_folder, signatures=signatures)
+  served = probabilities_of_pixels(model, description)
+  saved.write(classifier, served, run_folder, signatures=signatures)
