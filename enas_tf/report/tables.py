@@ -1,5 +1,6 @@
 """Arcs in numbers: the leaderboard, and what a policy samples."""
 
+import collections
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -38,38 +39,36 @@ def leaderboard(
 
 
 def op_frequencies(arcs: np.ndarray, space: base.Space) -> dict[str, float]:
-  """Returns the share of each operation among all that some arcs choose.
+  """Returns the fraction of each operation among all that some arcs choose.
 
   Args:
     arcs: int32 [n, num_decisions].
-    space: of the arcs; the decisions whose last word begins with "op" choose
-      among `space.ops`, those with "function" among `space.functions`.
+    space: of the arcs.
 
   Returns:
-    A share in [0, 1] for each metric path, "arcs/op_frequency/" and the word;
-    nothing in a space without such decisions.
+    A fraction in [0, 1] for each metric path, "arcs/op_frequency/" and the
+    operation; nothing in a space that decides no operations.
   """
-  places = [
-    place
-    for place, decision in enumerate(space.decisions)
-    if decision.name.rsplit("/", 1)[-1].startswith(("op", "function"))
-  ]
-  if not places:
-    return {}
-  words = getattr(space, "functions", None) or space.ops
-  counts = np.bincount(arcs[:, places].ravel(), minlength=len(words))
+  counts: collections.Counter[str | int] = collections.Counter()
+  for indices, decision in zip(arcs.T, space.decisions, strict=True):
+    if decision.kind == "operation":
+      found = np.bincount(indices, minlength=decision.num_options)
+      counts.update(dict(zip(decision.options, found.tolist(), strict=True)))
   return {
-    f"arcs/op_frequency/{op}": float(share)
-    for op, share in zip(words, counts / counts.sum(), strict=True)
+    f"arcs/op_frequency/{op}": count / counts.total()
+    for op, count in counts.items()
   }
 
 
-def distinct_share(arcs: np.ndarray) -> float:
-  """Returns how many different arcs there are, as a share of all, in (0, 1].
+def distinct_fraction(arcs: np.ndarray) -> float:
+  """Returns how many different arcs there are, as a fraction of all.
 
   A policy that has collapsed samples few different arcs.
 
   Args:
     arcs: int32 [n, num_decisions].
+
+  Returns:
+    A fraction in (0, 1].
   """
   return len(np.unique(arcs, axis=0)) / len(arcs)

@@ -49,7 +49,7 @@ class SearchReport:
       metrics["reward/max"] = float(np.max(event.rewards))
       self._remember(event)
     metrics |= tables.op_frequencies(event.arcs, self._space)
-    metrics["arcs/distinct"] = tables.distinct_share(event.arcs)
+    metrics["arcs/distinct"] = tables.distinct_fraction(event.arcs)
     self._loggers.scalars(
       position.tick, {"epoch": position.epoch + 1, **metrics}
     )

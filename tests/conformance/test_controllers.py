@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from enas_tf.controllers import (
+  generic_policy,
   macro_channels_policy,
   macro_policy,
   micro_policy,
@@ -16,6 +17,7 @@ from enas_tf.controllers import (
 )
 from enas_tf.spaces import macro, macro_channels, micro, rnn
 from tests.controllers import making
+from tests.spaces import toy
 
 # Spaces, and the policies of their arcs.
 POLICIES = {
@@ -27,6 +29,7 @@ POLICIES = {
     2, 4, ("conv_3x3", "max_pool_3x3")
   ): macro_channels_policy.MacroChannelsPolicy,
   rnn.RnnSpace(3): rnn_policy.RnnPolicy,
+  toy.ToySpace(): generic_policy.GenericPolicy,
 }
 
 
@@ -34,9 +37,9 @@ def make_random(space, seed):
   return random_search.RandomSearch(space, seed=seed)
 
 
-def make_reinforce(space, seed):
+def make_reinforce(space, seed, policy=None):
   return reinforce.Reinforce(
-    making.make(POLICIES[space], space, lstm_size=8, seed=seed),
+    making.make(policy or POLICIES[space], space, lstm_size=8, seed=seed),
     lr=0.01,
     entropy_weight=0.01,
     bl_dec=0.9,
@@ -45,12 +48,16 @@ def make_reinforce(space, seed):
   )
 
 
+def make_generic(space, seed):
+  return make_reinforce(space, seed, generic_policy.GenericPolicy)
+
+
 @pytest.fixture(params=POLICIES, ids=lambda space: space.name)
 def space(request):
   return request.param
 
 
-@pytest.fixture(params=[make_random, make_reinforce])
+@pytest.fixture(params=[make_random, make_reinforce, make_generic])
 def make(request, space):
   """A function from a seed to a controller."""
   return functools.partial(request.param, space)

@@ -3,38 +3,14 @@ import sys
 import numpy as np
 import pytest
 
-from enas_tf.report import draw
-from enas_tf.spaces import base, macro, macro_channels, micro, rnn
+from enas_tf.report import draw, graph_layout
+from enas_tf.spaces import base, micro
+from tests.report import arcs
 
 SPACE = micro.MicroSpace()
 PUBLISHED = SPACE.published["enas_micro"]
-# Each node reads the one before it: as many columns as there can be.
-DEEP = SPACE.parse(
-  "0 0 1 1 2 2 0 3 3 4 1 0 4 1 2 2 5 3 0 4 "
-  "0 0 0 0 0 4 2 1 0 3 3 2 2 0 4 4 1 2 5 3"
-)
 
-
-def _arcs():
-  rng = np.random.default_rng(0)
-  long = ("dilated_separable_conv_11x11", "identity")
-  return {
-    "micro": PUBLISHED,
-    "micro_deep": DEEP,
-    # Node i reads node i - 1 and the first input.
-    "micro_wrapped": micro.MicroSpace(9).decode(
-      2 * [x for i in range(9) for x in (i + 1, 0, 0, 0)]
-    ),
-    "micro_long_words": micro.MicroSpace(2, long).random(rng),
-    "macro": macro.PUBLISHED["enas_macro"],
-    "ranges": macro_channels.MacroChannelsSpace(12, 36).random(rng),
-    "many_channels": macro_channels.MacroChannelsSpace(3, 4096).random(rng),
-    "rnn": rnn.PUBLISHED["enas_lm"],
-    "rnn_first_function": rnn.PUBLISHED["enas_ptb"],
-  } | {f"random_{i}": SPACE.random(rng) for i in range(4)}
-
-
-each_arc = pytest.mark.parametrize("arc", _arcs().values(), ids=_arcs())
+each_arc = pytest.mark.parametrize("arc", arcs.ARCS.values(), ids=arcs.ARCS)
 
 
 def test_draw_is_a_picture_that_is_not_empty():
@@ -61,14 +37,17 @@ def test_draw_tells_arcs_apart_and_repeats():
   assert not np.array_equal(picture, draw.draw(other))
 
 
-def test_draw_shows_every_node_and_operation():
+@pytest.mark.parametrize("name", ["micro", "toy", "few_ranges"])
+def test_draw_shows_every_node_and_operation(name):
   pytest.importorskip("matplotlib")
-  axes = draw._canvas(PUBLISHED.graphs()).figure.axes[0]
+  arc = arcs.ARCS[name]
+  axes = draw._canvas(arc.graphs()).figure.axes[0]
   shown = sorted(text.get_text() for text in axes.texts)
   expected = []
-  for graph in PUBLISHED.graphs():
+  for graph in arc.graphs():
     expected += [graph.title, *(n.replace(" ", "\n") for n in graph.nodes)]
-    expected += [e.label.replace("_", " ") for e in graph.edges if e.label]
+    for edge in filter(lambda edge: edge.label, graph.edges):
+      expected.append("\n".join(graph_layout.op_lines(edge)))
   assert shown == sorted(expected)
 
 
@@ -87,6 +66,7 @@ def test_labels_lie_in_boxes_and_none_overlaps_or_is_cut_off(arc):
     for patch in axes.patches
     if isinstance(patch, patches.FancyBboxPatch)
   ]
+  assert min(label.get_size() for label in axes.texts) >= 5  # Is legible.
   # Titles, and the names of what was cut, stand beside no box.
   outside = [graph.title for graph in arc.graphs()]
   outside += [name for graph in arc.graphs() for name in graph.nodes]
@@ -121,38 +101,12 @@ def test_boxes_do_not_overlap(arc):
     assert not any(box.overlaps(other) for other in boxes[:i])
 
 
-@each_arc
-def test_layout_leads_from_left_to_right_without_collisions(arc):
-  for graph in arc.graphs():
-    layout = draw._layout(graph, 0.0)
-    columns, ys = layout.columns, layout.ys
-    for edge in graph.edges:
-      assert columns[edge.start] < columns[edge.end]
-      for column in range(columns[edge.start], columns[edge.end]):
-        assert (column, edge.start) in ys
-    for column in range(1, max(columns) + 1):
-      row = layout.rows[column]
-      if row == layout.rows[column - 1]:
-        assert layout.xs[column - 1] < layout.xs[column]
-      else:
-        assert row == layout.rows[column - 1] + 1
-      items = sorted(
-        (y, node) for (place, node), y in ys.items() if place == column
-      )
-      for (low, below), (high, above) in zip(items, items[1:], strict=False):
-        heights = [
-          draw._height(graph, node) if columns[node] == column else draw._LANE
-          for node in (below, above)
-        ]
-        assert high - low >= sum(heights) / 2 - 1e-9
-
-
 def test_a_chain_is_wrapped_into_rows_that_name_what_goes_on():
   pytest.importorskip("matplotlib")
   names = tuple(f"layer {i}" for i in range(20))
   edges = tuple(base.Edge(i, i + 1, "conv_3x3") for i in range(19))
   graph = base.Graph("chain", names, (*edges, base.Edge(0, 19)))
-  layout = draw._layout(graph, 0.0)
+  layout = graph_layout.place(graph, 0.0)
   texts = draw._canvas([graph]).figure.axes[0].texts
   shown = [text.get_text() for text in texts]
   cut = [i - 1 for i in range(20) if layout.begins_row(i)]
@@ -173,3 +127,48 @@ def test_without_matplotlib_nothing_is_drawn(tmp_path, monkeypatch):
   assert draw.draw(PUBLISHED) is None
   assert not draw.save_png(PUBLISHED, tmp_path / "arc.png")
   assert list(tmp_path.iterdir()) == []
+
+
+def fills(graphs):
+  """Returns the colours of the boxes, by their text."""
+  colors = pytest.importorskip("matplotlib.colors")
+  axes = draw._canvas(graphs).figure.axes[0]
+  texts = {text.get_position(): text.get_text() for text in axes.texts}
+  found = {}
+  for patch in axes.patches:
+    if hasattr(patch, "get_boxstyle"):
+      box = patch.get_bbox()
+      middle = box.x0 + box.width / 2, box.y0 + box.height / 2
+      [text] = [t for p, t in texts.items() if np.allclose(p, middle)]
+      fill = colors.to_hex(patch.get_facecolor())
+      found.setdefault(text.split("\n")[0], set()).add(fill)
+  return found
+
+
+def test_an_operation_has_one_colour_in_all_pictures_of_a_space():
+  pytest.importorskip("matplotlib")
+  rng = np.random.default_rng(0)
+  found = {}
+  for _ in range(5):
+    for text, colors in fills(SPACE.random(rng).graphs()).items():
+      found.setdefault(text, set()).update(colors)
+  found = {op: found[op.replace("_", " ")] for op in SPACE.ops}
+  assert all(len(colors) == 1 for colors in found.values())
+  assert len(set.union(*found.values())) == len(SPACE.ops)
+
+
+def test_ranges_of_an_operation_have_its_colour():
+  pytest.importorskip("matplotlib")
+  found = fills(arcs.ARCS["few_ranges"].graphs())
+  assert len(found["conv 3x3"]) == len(found["max pool 3x3"]) == 1
+  assert found["conv 3x3"] != found["max pool 3x3"]
+
+
+def test_operations_that_no_space_names_have_colours_too():
+  graphs = [
+    base.Graph("one", ("a", "b"), (base.Edge(0, 1, "z"), base.Edge(0, 1, "y"))),
+    base.Graph("two", ("a", "b"), (base.Edge(0, 1, "x"),), ("z",)),
+  ]
+  colors = draw.operation_colors(graphs)
+  assert list(colors) == ["z", "x", "y"]
+  assert len(set(colors.values())) == 3

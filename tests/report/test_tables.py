@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from enas_tf.report import tables
-from enas_tf.spaces import macro, macro_channels, micro, rnn
+from enas_tf.spaces import base, macro, macro_channels, micro, rnn
+from tests.spaces import toy
 
 SPACE = micro.MicroSpace(num_cells=1)
 
@@ -83,9 +84,9 @@ def test_op_frequencies_sum_to_one():
   space = micro.MicroSpace(ops=("a", "b", "c"))
   rng = np.random.default_rng(0)
   arcs = np.stack([space.encode(space.random(rng)) for _ in range(20)])
-  shares = tables.op_frequencies(arcs, space)
-  assert list(shares) == [f"arcs/op_frequency/{op}" for op in "abc"]
-  assert sum(shares.values()) == pytest.approx(1.0)
+  fractions = tables.op_frequencies(arcs, space)
+  assert list(fractions) == [f"arcs/op_frequency/{op}" for op in "abc"]
+  assert sum(fractions.values()) == pytest.approx(1.0)
 
 
 def test_op_frequencies_of_the_macro_space():
@@ -115,7 +116,33 @@ def test_op_frequencies_of_a_space_that_chooses_no_operations():
   assert tables.op_frequencies(arc[None], space) == {}
 
 
-def test_distinct_share():
+def test_op_frequencies_of_a_space_that_nothing_here_knows():
+  # Operations 2 and 0, 2 and 1; between them is a pause.
+  arcs = np.array([[2, 0, 3, 0], [2, 1, 2, 1]])
+  assert tables.op_frequencies(arcs, toy.ToySpace()) == {
+    "arcs/op_frequency/my_layer": 1 / 4,
+    "arcs/op_frequency/conv_3x3": 1 / 4,
+    "arcs/op_frequency/a thing of two names": 2 / 4,
+  }
+
+
+def test_op_frequencies_of_decisions_with_other_options():
+  class Space(toy.ToySpace):
+    decisions = (
+      base.Decision("one", ("a", "b"), "operation"),
+      base.Decision("two", ("b", "c", "d"), "operation"),
+    )
+
+  arcs = np.array([[0, 0], [1, 0], [1, 1], [1, 0]])
+  assert tables.op_frequencies(arcs, Space()) == {
+    "arcs/op_frequency/a": 1 / 8,
+    "arcs/op_frequency/b": 6 / 8,
+    "arcs/op_frequency/c": 1 / 8,
+    "arcs/op_frequency/d": 0.0,
+  }
+
+
+def test_distinct_fraction():
   arcs = np.array([[0, 1], [0, 1], [1, 0], [0, 1]])
-  assert tables.distinct_share(arcs) == 0.5
-  assert tables.distinct_share(arcs[:1]) == 1.0
+  assert tables.distinct_fraction(arcs) == 0.5
+  assert tables.distinct_fraction(arcs[:1]) == 1.0
