@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.compat import enas_lm, files, matching, original, reading
 from enas_tf.controllers import macro_policy, micro_policy, rnn_policy
 from enas_tf.controllers import policy as policies
@@ -19,6 +19,7 @@ from enas_tf.networks import (
   rnn_child,
   rnn_supernet,
 )
+from enas_tf.recipes import base as recipes
 from enas_tf.spaces import macro, micro, rnn
 
 _ARCS = {"micro": micro.MicroArc, "macro": macro.MacroArc, "rnn": rnn.RnnArc}
@@ -36,7 +37,7 @@ class Loaded(NamedTuple):
   """
 
   model: keras.Model
-  child: config.ChildConfig
+  child: Any
   arc: Any = None
   policy: policies.Policy | None = None
 
@@ -48,7 +49,7 @@ def load_model(
   image_size: int | tuple[int, int] | None = None,
   output: str | None = None,
   words: Sequence[str] | None = None,
-  settings: config.ExperimentConfig | None = None,
+  settings: recipes.Experiment | None = None,
   allow_unused: bool = False,
 ) -> Loaded:
   """Returns the network, and the policy, that a TF1 checkpoint is of.
@@ -81,7 +82,7 @@ def load_model(
   shapes = {k: v.shape for k, v in matching.weights(variables).items()}
   kind, sizes, told = _read(path, shapes)
   _check_arguments(kind, told, arc, image_size, output)
-  settings = settings or config.RECIPES[kind.space]
+  settings = settings or recipes.get(kind.space).experiment
   child = settings.search if kind.is_search else settings.final
   child = _with_sizes(child, kind, sizes, arc, output)
   model = _build(kind, arc, child, sizes, image_size)
@@ -169,9 +170,7 @@ def _check_arc(kind: reading.Kind, arc, told: dict[str, str]) -> None:
     )
 
 
-def _with_sizes(
-  child, kind: reading.Kind, sizes, arc, output
-) -> config.ChildConfig:
+def _with_sizes(child, kind: reading.Kind, sizes, arc, output) -> Any:
   """Returns the settings with what the weights tell."""
   fields = {field.name for field in dataclasses.fields(child)}
   sizes = {k: v for k, v in sizes.items() if k in fields}
@@ -186,7 +185,8 @@ def _with_sizes(
     sizes |= {"functions": rnn.ENAS_LM_FUNCTIONS}
   if kind == reading.RNN_FINAL:
     sizes |= {"output": output, "functions": arc.functions}
-  return dataclasses.replace(child, **sizes)
+  known = {name: value for name, value in sizes.items() if name in fields}
+  return dataclasses.replace(child, **known)
 
 
 def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:

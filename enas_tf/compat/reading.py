@@ -70,7 +70,7 @@ def sizes(shapes: Mapping[str, tuple]) -> dict[str, int | tuple[str, ...]]:
     shapes: of the weights, by their names in their scope, of a `kind`.
 
   Returns:
-    Fields of a `config.ChildConfig`; "num_classes" and "channels" of images;
+    Settings of a network; "num_classes" and "channels" of images;
     "vocab_size" of a text.
 
   Raises:

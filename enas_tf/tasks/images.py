@@ -14,6 +14,7 @@ from enas_tf import errors
 from enas_tf.data import arrays, images, pipeline
 from enas_tf.data import base as data
 from enas_tf.tasks import base, image_steps, saved_images
+from enas_tf.training import optimizers
 
 
 class DataSettings(images.Settings, Protocol):
@@ -198,6 +199,10 @@ class ImageClassification(base.Task):
       and all(isinstance(x, str) for x in (*names, description["arc_string"]))
     )
 
+  def untold(self, training: Any) -> dict[str, Any]:
+    del training
+    return {"image_size": self.image_shape[:2]}
+
   def check_suits(self, model: keras.Model) -> None:
     """Raises DataError if a child of elsewhere is one for other images.
 
@@ -279,11 +284,11 @@ class ImageClassification(base.Task):
     return saved_images.probabilities_of_pixels(model, description)
 
   def compiled(
-    self, model: keras.Model, optimizer: keras.Optimizer
+    self, model: keras.Model, training: Any, schedule: Any
   ) -> keras.Model:
     model = saved_images.of_pixels(model, self.described())
     model.compile(
-      optimizer,
+      optimizers.for_fit(training, schedule),
       keras.losses.SparseCategoricalCrossentropy(from_logits=True),
       ["accuracy"],
       jit_compile=False,
