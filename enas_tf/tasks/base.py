@@ -1,6 +1,7 @@
 """The interface of what is to be learned; it knows no arc and no space."""
 
 import abc
+import contextlib
 import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
@@ -62,6 +63,13 @@ class Task(abc.ABC):
 
     A search goes on with the same data alone.
     """
+
+  def reading(self) -> contextlib.AbstractContextManager[None]:
+    """Returns what makes clear errors of data that cannot be read on the way.
+
+    Whoever takes batches from a stream does so within it.
+    """
+    return contextlib.nullcontext()
 
   @property
   @abc.abstractmethod

@@ -1,9 +1,10 @@
 """Images that are to be classified."""
 
+import contextlib
 import functools
 import math
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import keras
@@ -86,6 +87,18 @@ class ImageClassification(base.Task):
   @property
   def sizes(self) -> dict[str, Any]:
     return {"image_shape": self.image_shape, "num_classes": self.num_classes}
+
+  @contextlib.contextmanager
+  def reading(self) -> Iterator[None]:
+    # What was held out, or not, are splits of their own.
+    parts = [
+      getattr(dataset, name)
+      for dataset in (self.__dict__.get(x) for x in ("searched", "trained"))
+      if dataset is not None
+      for name in data.PARTS
+    ]
+    with data.reading(*parts):
+      yield
 
   def fingerprint(self) -> dict[str, Any]:
     return {
