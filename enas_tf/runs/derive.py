@@ -3,9 +3,6 @@
 import pathlib
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
 from enas_tf import checkpoints, errors, files
 from enas_tf.report import draw, loggers, tables
 from enas_tf.runs import family as family_lib
@@ -14,7 +11,6 @@ from enas_tf.runs import search
 from enas_tf.spaces import base
 
 LEADERBOARD, BEST_ARC = "leaderboard.json", "best_arc.json"
-_TRIES = 10  # Batches of samples in which different arcs are looked for.
 
 
 def run(family: family_lib.Family, run: runs.Run) -> None:
@@ -27,7 +23,7 @@ def run(family: family_lib.Family, run: runs.Run) -> None:
   position = search.restore(family, run.folder)
   run.record()
   controller = family.parts.controller
-  arcs = _sample(controller, family.experiment.run.derive_samples)
+  arcs = controller.recommend(family.experiment.run.derive_samples)
   run.terminal.say(
     f"Deriving: ranking {len(arcs)} different sampled arcs, after "
     f"{position.epoch} epochs of search."
@@ -86,18 +82,6 @@ def say_if_outdated(run: runs.Run) -> None:
         "The search has gone on since this arc was derived: `mode=derive` "
         "ranks anew."
       )
-
-
-def _sample(controller, count: int) -> tf.Tensor:
-  """Returns up to `count` different arcs, in the order of their sampling."""
-  arcs = np.zeros((0, controller.space.num_decisions), np.int32)
-  for _ in range(_TRIES):
-    arcs = np.concatenate([arcs, controller.propose(count).numpy()])
-    _, first = np.unique(arcs, axis=0, return_index=True)
-    arcs = arcs[np.sort(first)][:count]
-    if len(arcs) == count:
-      break
-  return tf.constant(arcs)
 
 
 def _log(folder: pathlib.Path, step: int, best: dict[str, Any]) -> None:

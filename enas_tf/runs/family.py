@@ -16,7 +16,7 @@ import keras
 from enas_tf import config, errors, seeds
 from enas_tf.controllers import base as controllers
 from enas_tf.controllers import policy as policies
-from enas_tf.controllers import random_search, reinforce
+from enas_tf.controllers import registry
 from enas_tf.data import files
 from enas_tf.evaluators import base as evaluators
 from enas_tf.runs import run as runs
@@ -93,18 +93,9 @@ class Family(abc.ABC):
 
   def make_controller(self) -> controllers.Controller:
     """Returns the controller that the settings ask for."""
-    settings, seed = self.experiment.controller, self.seed("proposals")
-    if settings.kind == "random":
-      return random_search.RandomSearch(self.space, seed=seed)
-    return reinforce.Reinforce(
-      self.make_policy(),
-      lr=settings.lr,
-      adam_beta_1=settings.adam_beta_1,
-      adam_epsilon=settings.adam_epsilon,
-      entropy_weight=settings.entropy_weight,
-      bl_dec=settings.bl_dec,
-      penalty_weight=settings.skip_weight,
-      seed=seed,
+    settings = self.experiment.controller
+    return registry.CONTROLLERS[settings.kind].from_settings(
+      settings, self.space, self.make_policy, self.seed("proposals")
     )
 
   def seed(self, consumer: str) -> int:

@@ -48,7 +48,7 @@ class Training:
     _compile(model, settings, steps_per_epoch)
     self._saver = checkpoints.Checkpoints(
       folder / "checkpoints",
-      _state(model),
+      _parts(model),
       description
       | family.fixed_settings("child_", settings)
       | {"seed": run.experiment.run.seed},
@@ -134,10 +134,11 @@ def _compile(
   model.optimizer.build(model.trainable_variables)
 
 
-def _state(model: keras.Model) -> dict[str, tf.Variable]:
-  weights = {f"model/{v.path}": v.value for v in model.variables}
-  return weights | {
-    f"optimizer/{i}": v.value for i, v in enumerate(model.optimizer.variables)
+def _parts(model: keras.Model) -> dict[str, checkpoints.Stateful]:
+  optimizer = {str(i): v.value for i, v in enumerate(model.optimizer.variables)}
+  return {
+    "model": checkpoints.Variables({v.path: v.value for v in model.variables}),
+    "optimizer": checkpoints.Variables(optimizer),
   }
 
 

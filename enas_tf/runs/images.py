@@ -7,14 +7,14 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from enas_tf import checkpoints, compat, config, errors
 from enas_tf.data import images, pipeline
 from enas_tf.evaluators import shared_weights
 from enas_tf.networks import counts
 from enas_tf.runs import family, fit, image_training, saved_images, search
-from enas_tf.training import schedules, supernet
+from enas_tf.tasks import image_steps
+from enas_tf.training import optimizers, schedules, trainer
 
 _SUPERNET_PREFIX = "supernet/"
 
@@ -64,15 +64,22 @@ class ImageFamily(family.Family):
     reward_batches(0)
     return family.SearchParts(
       controller=self.make_controller(),
-      child=supernet.SupernetTrainer(
+      child=trainer.Trainer(
         network,
+        image_steps.ImageSteps(),
         batches,
-        schedules.from_config(child, steps),
-        l2_reg=child.l2_reg,
-        clip_mode=child.clip_mode,
-        grad_bound=child.grad_bound,
+        optimizers.for_supernet(
+          network,
+          schedules.from_config(child, steps),
+          l2_reg=child.l2_reg,
+          clip_mode=child.clip_mode,
+          grad_bound=child.grad_bound,
+        ),
+        batch_size=child.batch_size,
       ),
-      evaluator=shared_weights.SharedWeights(network, reward_batches),
+      evaluator=shared_weights.SharedWeights(
+        network, image_steps.ImageSteps(), reward_batches
+      ),
       child_steps=steps,
       fingerprint=self.fingerprint()
       | {
@@ -108,7 +115,7 @@ class ImageFamily(family.Family):
   def rank(self, parts, arcs):
     dataset, run = self._searched, self.experiment.run
     batch = next(iter(self._reward_batches(dataset, self.experiment.search, 0)))
-    scores = np.array(parts.evaluator.evaluate_on(arcs, [batch]))
+    scores = np.array(parts.evaluator.score_on(arcs, [batch]))
     best = np.argsort(-scores, kind="stable")[: run.derive_top]
     valid = list(
       pipeline.eval_batches(
@@ -117,10 +124,10 @@ class ImageFamily(family.Family):
         batch_size=self.experiment.data.eval_batch_size,
       )
     )
-    full = parts.evaluator.evaluate_on(tf.gather(arcs, best), valid)
+    full = parts.evaluator.score_on(arcs[best], valid)
     rows = [
       {
-        "arc": self.space.decode(arcs[i].numpy()),
+        "arc": self.space.decode(arcs[i]),
         "valid_accuracy": accuracy,
         "batch_accuracy": float(scores[i]),
       }
@@ -169,7 +176,7 @@ class ImageFamily(family.Family):
         f"supernet's {','.join(self.experiment.search.ops)}"
       )
     search.restore(self, run.folder)
-    arrays = {k: v.numpy() for k, v in self.parts.child.state().items()}
+    arrays = self.parts.child.state()
     variables = {
       name.removeprefix(_SUPERNET_PREFIX): value
       for name, value in arrays.items()

@@ -6,16 +6,22 @@ import re
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from enas_tf import compat, errors
 from enas_tf.controllers import rnn_policy
 from enas_tf.data import text, text_windows
-from enas_tf.evaluators import perplexity
+from enas_tf.evaluators import shared_weights
 from enas_tf.networks import rnn_child, rnn_supernet
 from enas_tf.runs import family, rnn_training, saved_text
 from enas_tf.spaces import rnn
-from enas_tf.training import averaging, recurrent, schedules
+from enas_tf.tasks import language_steps
+from enas_tf.training import (
+  averaging,
+  measuring,
+  optimizers,
+  schedules,
+  trainer,
+)
 
 _EVAL_ROWS = 10  # Rows that the text of an evaluation is cut into.
 
@@ -57,11 +63,15 @@ class RnnFamily(family.Family):
     return family.SearchParts(
       controller=self.make_controller(),
       child=self.trainer(network, windows, child, steps),
-      evaluator=perplexity.Perplexity(
+      evaluator=shared_weights.SharedWeights(
         network,
+        self._steps(child),
         reward_windows,
-        constant=settings.reward_constant,
-        power=2 if settings.reward == "ppl_squared" else 1,
+        functools.partial(
+          _reward,
+          constant=settings.reward_constant,
+          power=2 if settings.reward == "ppl_squared" else 1,
+        ),
       ),
       child_steps=steps,
       fingerprint=self.fingerprint()
@@ -102,18 +112,31 @@ class RnnFamily(family.Family):
     in windows of `bptt_steps` words; those of random lengths go on from where
     they are.
     """
-    return recurrent.LanguageTrainer(
+    return trainer.Trainer(
       network,
+      self._steps(child),
       windows,
-      schedules.from_config(child, steps),
+      optimizers.ClippedDescent(
+        [v.value for v in network.trainable_variables],
+        schedules.from_config(child, steps),
+        l2_reg=child.l2_reg,
+        grad_bound=child.grad_bound,
+      ),
       batch_size=child.batch_size,
-      bptt_steps=child.bptt_steps,
-      l2_reg=child.l2_reg,
-      alpha=child.alpha,
-      beta=child.beta,
-      grad_bound=child.grad_bound,
       average=average,
     )
+
+  def _steps(self, child) -> language_steps.LanguageSteps:
+    return language_steps.LanguageSteps(
+      child.hidden_size,
+      bptt_steps=child.bptt_steps,
+      alpha=child.alpha,
+      beta=child.beta,
+    )
+
+  def measurement(self, model) -> measuring.Measurement:
+    """Returns what tells the perplexity of a final child."""
+    return measuring.Measurement(model, self._steps(self.experiment.final))
 
   def least_weights(self, child, is_shared):
     nodes = child.num_nodes
@@ -151,13 +174,13 @@ class RnnFamily(family.Family):
     child, run = self.experiment.search, self.experiment.run
     valid = text_windows.batched(self._text.valid, child.batch_size)
     window = next(text_windows.windows(valid, child.bptt_steps))
-    scores = np.array(parts.evaluator.evaluate_on(arcs, [window]))
+    scores = np.array(parts.evaluator.score_on(arcs, [window]))
     best = np.argsort(scores, kind="stable")[: run.derive_top]
     windows = list(text_windows.eval_windows(valid, child.bptt_steps))
-    full = parts.evaluator.evaluate_on(tf.gather(arcs, best), windows)
+    full = parts.evaluator.score_on(arcs[best], windows)
     rows = [
       {
-        "arc": self.space.decode(arcs[i].numpy()),
+        "arc": self.space.decode(arcs[i]),
         "valid_perplexity": value,
         "window_perplexity": float(scores[i]),
       }
@@ -192,9 +215,9 @@ class RnnFamily(family.Family):
       folder=self.final_folder(run.folder, arc),
       run=run,
     )
-    evaluator = perplexity.Perplexity(model)
+    measurement = self.measurement(model)
     training.run(
-      lambda: evaluator.perplexity(self._eval_windows(self._text.valid))
+      lambda: measurement.score(self._eval_windows(self._text.valid))
     )
 
   def import_child(self, arc, checkpoint):
@@ -241,9 +264,9 @@ class RnnFamily(family.Family):
         "`data_path` and `vocab_size` of its training. Received: data="
         f"{self._text.name}, trained on {description['data']}"
       )
-    evaluator = perplexity.Perplexity(model)
+    measurement = self.measurement(model)
     return {
-      f"{part}_perplexity": evaluator.perplexity(
+      f"{part}_perplexity": measurement.score(
         self._eval_windows(getattr(self._text, part))
       )
       for part in ("valid", "test")
@@ -257,3 +280,8 @@ class RnnFamily(family.Family):
 
   def export(self, model, description, folder):
     saved_text.export(model, description, folder)
+
+
+def _reward(perplexity: float, *, constant: float, power: int) -> float:
+  """Returns a constant over a power of the perplexity."""
+  return constant / perplexity**power

@@ -1,0 +1,1 @@
+"""What is to be learned: data, loss, metric, evaluation and export."""
