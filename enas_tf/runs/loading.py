@@ -7,10 +7,7 @@ import keras
 from enas_tf import errors, files
 from enas_tf.layers import serializable  # noqa: F401 It registers our layers.
 from enas_tf.runs import assembly, derive, fit
-from enas_tf.tasks import images as image_task
-from enas_tf.tasks import language, saved
-
-_TASKS = (image_task.ImageClassification, language.LanguageModelling)
+from enas_tf.tasks import saved, saved_images
 
 
 def load(path: pathlib.Path) -> keras.Model:
