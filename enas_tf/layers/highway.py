@@ -30,7 +30,7 @@ FUNCTIONS = {
 }
 
 
-class Arc:
+class Cell:
   """The cell that is run.
 
   Args:
@@ -73,7 +73,7 @@ def _value(word: str, h):
   return y, derivative(h, y)
 
 
-def run(inputs, state, state_kernel, kernels, mask, arc: Arc):
+def run(inputs, state, state_kernel, kernels, mask, cell: Cell):
   """Runs the cell over all steps.
 
   Args:
@@ -82,7 +82,7 @@ def run(inputs, state, state_kernel, kernels, mask, arc: Arc):
     state_kernel: W_s, [units, 2 * units].
     kernels: W_1, W_2, ..., [units, 2 * units] each.
     mask: what every state is multiplied by before a W, [batch, units].
-    arc: what the nodes do.
+    cell: what the nodes do.
 
   Returns:
     The states after each step, [steps, batch, units].
@@ -90,7 +90,7 @@ def run(inputs, state, state_kernel, kernels, mask, arc: Arc):
 
   @tf.custom_gradient
   def call(inputs, state, state_kernel, *kernels):
-    one_run = _Run(state_kernel, kernels, mask, arc)
+    one_run = _Run(state_kernel, kernels, mask, cell)
     return one_run.forward(inputs, state), one_run.gradient
 
   return call(inputs, state, state_kernel, *kernels)
@@ -99,11 +99,11 @@ def run(inputs, state, state_kernel, kernels, mask, arc: Arc):
 class _Run:
   """One run of the cell, forward and then backward."""
 
-  def __init__(self, state_kernel, kernels, mask, arc):
+  def __init__(self, state_kernel, kernels, mask, cell):
     self._state_kernel = state_kernel
     self._kernels = kernels
     self._mask = mask
-    self._arc = arc
+    self._cell = cell
 
   def forward(self, inputs, state):
     steps = tf.shape(inputs)[0]
@@ -116,7 +116,7 @@ class _Run:
     def step(t, state, outputs, states, gates):
       all_states, all_gates = self._step(inputs[t], state)
       stacked = tf.stack(all_states)
-      state = tf.tensordot(self._arc.mean, stacked, 1)
+      state = tf.tensordot(self._cell.mean, stacked, 1)
       state.set_shape(self._first.shape)
       return (
         t + 1,
@@ -135,7 +135,7 @@ class _Run:
     return self._outputs
 
   def _shapes(self, inputs, state):
-    num_nodes = self._arc.num_nodes + 1
+    num_nodes = self._cell.num_nodes + 1
     yield state.shape
     yield (num_nodes, *state.shape)
     yield (num_nodes, *inputs.shape[1:])
@@ -146,10 +146,10 @@ class _Run:
     h, t = tf.split(z, 2, axis=1)
     states, gates = [state + tf.sigmoid(t) * (tf.tanh(h) - state)], [z]
     for node, kernel in enumerate(self._kernels):
-      read = self._arc.read(states, node)
+      read = self._cell.read(states, node)
       z = (read * self._mask) @ kernel
       h, t = tf.split(z, 2, axis=1)
-      y, _ = self._arc.apply(node, h)
+      y, _ = self._cell.apply(node, h)
       states.append(read + tf.sigmoid(t) * (y - read))
       gates.append(z)
     return states, gates
@@ -176,7 +176,7 @@ class _Run:
     gates = gradients.stack()
     dkernels = [
       self._weight_gradient(self._states[:, previous], gates[:, node])
-      for node, previous in enumerate(self._arc.previous, start=1)
+      for node, previous in enumerate(self._cell.previous, start=1)
     ]
     dstate_kernel = self._weight_gradient(before, gates[:, 0])
     return gates[:, 0], dstate, dstate_kernel, *dkernels
@@ -193,20 +193,20 @@ class _Run:
     states = tf.unstack(self._states[t])
     gates = tf.unstack(self._gates[t])
     # Of s_0, s_1, ...; a row is added to when a later node has read it.
-    dstates = self._arc.mean[:, None, None] * dstate
+    dstates = self._cell.mean[:, None, None] * dstate
     dgates = [None] * len(gates)
-    for node in reversed(range(self._arc.num_nodes)):
-      read = self._arc.read(states[: node + 1], node)
+    for node in reversed(range(self._cell.num_nodes)):
+      read = self._cell.read(states[: node + 1], node)
       h, _ = tf.split(gates[node + 1], 2, axis=1)
       dread, dgates[node + 1] = self._gradient_of_node(
         dstates[node + 1],
         read,
         gates[node + 1],
         self._kernels[node],
-        self._arc.apply(node, h),
+        self._cell.apply(node, h),
       )
       dstates = tf.tensor_scatter_nd_add(
-        dstates, [[self._arc.previous[node]]], dread[None]
+        dstates, [[self._cell.previous[node]]], dread[None]
       )
     h, _ = tf.split(gates[0], 2, axis=1)
     dbefore, dgates[0] = self._gradient_of_node(

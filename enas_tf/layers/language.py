@@ -5,12 +5,14 @@ too, and the dropouts of google-research's enas_lm. `SharedLanguage` runs the
 cell of any arc on shared weights, `FixedLanguage` always the same.
 """
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors, seeds
-from enas_tf.layers import dropouts, highway
+from enas_tf.layers import dropouts, highway, shared
 
 OUTPUTS = ("all", "loose")
 # Initial weights are uniform within this distance of 0.
@@ -79,7 +81,7 @@ class Language(keras.layers.Layer):
     """Returns the weights of nodes 1, 2, ..., [units, 2 * units] each."""
     raise NotImplementedError
 
-  def cell(self, arc=None) -> highway.Arc:
+  def cell(self, arc=None) -> highway.Cell:
     """Returns what the nodes do."""
     raise NotImplementedError
 
@@ -183,35 +185,71 @@ class SharedLanguage(Language):
   def num_blocks(self) -> int:
     return self.block(self.num_nodes + 1, 0, 0)
 
-  def block(self, node, function, previous):
-    """Returns the place in the bank of one choice.
+  @property
+  def shared(self) -> dict[tuple[int, str, int], shared.SharedWeights]:
+    """The weights of each (node, function's word, previous node)."""
+    return entries(self.bank, self.num_nodes, self.words)
+
+  def block(
+    self,
+    node: int | np.ndarray,
+    function: int | tf.Tensor | np.ndarray,
+    previous: int | tf.Tensor | np.ndarray,
+  ) -> int | tf.Tensor | np.ndarray:
+    """Returns the index in the bank of one choice.
 
     Args:
       node: from 1.
-      function: its place in `words`.
+      function: its index in `words`.
       previous: the node that is read, from 0 and below `node`.
     """
     before = len(self.words) * (node * (node - 1) // 2)
     return before + function * node + previous
 
   def blocks(self, arc):
-    """Returns the places of all choices of an arc, int32 [num_nodes]."""
+    """Returns the indices of all choices of an arc, int32 [num_nodes]."""
     nodes = np.arange(1, self.num_nodes + 1, dtype=np.int32)
     return self.block(nodes, arc[1::2], arc[0::2])
 
   def kernels(self, arc=None) -> list:
     return tf.unstack(tf.gather(self.bank.value, self.blocks(arc)))
 
-  def cell(self, arc=None) -> highway.Arc:
+  def cell(self, arc=None) -> highway.Cell:
     previous = arc[0::2]
     mean = mean_of_nodes(previous, self.num_nodes, self.output_nodes)
-    return highway.Arc(
+    return highway.Cell(
       tf.unstack(previous), tf.unstack(arc[1::2]), self.words, mean
     )
 
   def get_config(self):
     config = {"num_nodes": self.num_nodes, "words": list(self.words)}
     return super().get_config() | config
+
+
+def entries(
+  bank: keras.Variable | np.ndarray, num_nodes: int, words: Sequence[str]
+) -> dict[tuple[int, str, int], shared.SharedWeights]:
+  """Returns what lies where in the bank of a `SharedLanguage`.
+
+  Args:
+    bank: float32 [blocks, units, 2 * units].
+    num_nodes: nodes after node 0.
+    words: the functions of the space.
+
+  Returns:
+    By (node, function's word, previous node) one kernel, [units, 2 * units].
+  """
+  keys = [
+    (node, word, previous)
+    for node in range(1, num_nodes + 1)
+    for word in words
+    for previous in range(node)
+  ]
+  shapes = (tuple(bank.shape[1:]),)
+  return {
+    key: shared.SharedWeights(bank, slice(i, i + 1), shapes)
+    for i, key in enumerate(keys)
+  }
 
 
 @keras.saving.register_keras_serializable("enas_tf")
@@ -239,12 +277,12 @@ class FixedLanguage(Language):
     del arc
     return [variable.value + 0 for variable in self.node_kernels]
 
-  def cell(self, arc=None) -> highway.Arc:
+  def cell(self, arc=None) -> highway.Cell:
     del arc
     previous, words = zip(*self.nodes, strict=True)
     functions = range(len(words))
     mean = mean_of_nodes(previous, len(previous), self.output_nodes)
-    return highway.Arc(previous, functions, words, mean)
+    return highway.Cell(previous, functions, words, mean)
 
   def get_config(self):
     nodes = [list(node) for node in self.nodes]

@@ -4,7 +4,7 @@ import dataclasses
 
 from enas_tf.controllers import macro_policy
 from enas_tf.layers import operations
-from enas_tf.networks import macro_child, macro_inherit, macro_supernet
+from enas_tf.networks import inherit, macro_child, macro_supernet
 from enas_tf.runs import images
 from enas_tf.spaces import macro
 
@@ -17,7 +17,6 @@ class MacroFamily(images.ImageFamily):
   """
 
   policy = macro_policy.MacroPolicy
-  child = macro_child
 
   def __init__(self, experiment):
     if experiment.fixed_arc is None:
@@ -64,15 +63,22 @@ class MacroFamily(images.ImageFamily):
 
   def make_child(self, arc, dataset, total_steps):
     del total_steps  # Nothing in it follows the training.
-    return self.child.build(
-      arc,
-      self.experiment.final,
+    child = self.experiment.final
+    return macro_child.build(
+      arc, faithful=child.faithful, **self._child_settings(child, dataset)
+    )
+
+  def _child_settings(self, child, dataset):
+    return dict(
+      out_filters=child.out_filters * child.out_filters_scale,
+      keep_prob=child.keep_prob,
+      as_searched=child.as_searched,
       image_shape=dataset.image_shape,
       num_classes=dataset.num_classes,
       seed=self.seed("final child"),
     )
 
   def inherit(self, model, arc, supernet_variables):
-    return macro_inherit.from_supernet(model, arc, supernet_variables)
+    return inherit.from_supernet(model, arc, supernet_variables)
 
   inference = staticmethod(macro_child.inference)

@@ -11,7 +11,6 @@ class MacroChannelsFamily(macro.MacroFamily):
   """Networks whose layers join a range of channels of every operation."""
 
   policy = macro_channels_policy.MacroChannelsPolicy
-  child = macro_channels_child
 
   def make_space(self, child):
     # The ranges are those of the search, however large the child becomes.
@@ -28,6 +27,12 @@ class MacroChannelsFamily(macro.MacroFamily):
       num_classes=dataset.num_classes,
       keep_prob=child.keep_prob,
       seed=self.seed("supernet"),
+    )
+
+  def make_child(self, arc, dataset, total_steps):
+    del total_steps  # Nothing in it follows the training.
+    return macro_channels_child.build(
+      arc, **self._child_settings(self.experiment.final, dataset)
     )
 
   def inherit(self, model, arc, supernet_variables):

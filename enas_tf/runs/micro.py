@@ -54,9 +54,16 @@ class MicroFamily(images.ImageFamily):
     )
 
   def make_child(self, arc, dataset, total_steps):
+    child = self.experiment.final
     return micro_child.build(
       arc,
-      self.experiment.final,
+      num_layers=child.num_layers,
+      out_filters=child.out_filters,
+      use_aux_heads=child.use_aux_heads,
+      keep_prob=child.keep_prob,
+      drop_path_keep_prob=child.drop_path_keep_prob,
+      faithful=child.faithful,
+      as_searched=child.as_searched,
       image_shape=dataset.image_shape,
       num_classes=dataset.num_classes,
       total_steps=total_steps,
