@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from enas_tf import seeds
-from enas_tf.layers import heads, regularize, shared, shared_cell
+from enas_tf.layers import cell_wiring, heads, regularize, shared, shared_cell
 from enas_tf.networks import micro_skeleton
 from enas_tf.spaces import micro
 
@@ -59,7 +59,7 @@ class MicroSupernet(keras.Model):
     glue = micro_skeleton.Glue(seed, moving_statistics=False)
     x = glue.stem(images, 3 * out_filters)
     previous = [x, x]
-    parts = shared_cell.CommonParts(space.num_cells, space.ops)
+    parts = cell_wiring.CommonParts(space.num_cells, space.ops)
     outputs = {}
     for cell in micro_skeleton.cells(num_layers, out_filters):
       inputs, older = glue.search_inputs(previous, cell, faithful)
