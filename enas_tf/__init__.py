@@ -15,7 +15,7 @@ from enas_tf import keras_hook
 
 if TYPE_CHECKING:
   from enas_tf.api import Search, load_model
-  from enas_tf.layers.operations import register_operation
+  from enas_tf.layers.operations import register as register_operation
   from enas_tf.recipes.base import register as register_recipe
   from enas_tf.report.callbacks import Callback
   from enas_tf.trials import Trial
@@ -38,7 +38,7 @@ _HOMES = {
   "Trial": "enas_tf.trials:Trial",
   "load_model": "enas_tf.api:load_model",
   "read_trials": "enas_tf.trials:read",
-  "register_operation": "enas_tf.layers.operations:register_operation",
+  "register_operation": "enas_tf.layers.operations:register",
   "register_recipe": "enas_tf.recipes.base:register",
 }
 

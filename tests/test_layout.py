@@ -11,7 +11,7 @@ MOST_LINES = 60
 ALLOWED = {
   "spaces": {"spaces", "errors"},
   "layers": {"layers", "errors"},
-  "networks": {"networks", "layers", "spaces", "config", "errors"},
+  "networks": {"networks", "layers", "spaces", "errors"},
   "controllers": {"controllers", "spaces", "errors"},
   "evaluators": {"evaluators", "spaces", "networks", "training"},
   "training": {"training", "layers", "networks", "errors"},

@@ -215,9 +215,24 @@ def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
     "num_classes": sizes["num_classes"],
   }
   if kind == reading.MICRO_FINAL:
-    return micro_child.build(arc, child, **shape)
+    return micro_child.build(
+      arc,
+      num_layers=child.num_layers,
+      out_filters=child.out_filters,
+      use_aux_heads=child.use_aux_heads,
+      keep_prob=child.keep_prob,
+      drop_path_keep_prob=child.drop_path_keep_prob,
+      faithful=child.faithful,
+      **shape,
+    )
   if kind == reading.MACRO_FINAL:
-    return macro_child.build(arc, child, **shape)
+    return macro_child.build(
+      arc,
+      out_filters=child.out_filters,
+      keep_prob=child.keep_prob,
+      faithful=child.faithful,
+      **shape,
+    )
   shape |= {
     "out_filters": child.out_filters,
     "keep_prob": child.keep_prob,

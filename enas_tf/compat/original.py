@@ -12,7 +12,7 @@ import numpy as np
 
 from enas_tf import errors
 from enas_tf.compat import hints, matching
-from enas_tf.layers import operations, shared_cell, shared_stack
+from enas_tf.layers import basic_stages, operations, shared_cell, shared_stack
 from enas_tf.spaces import macro
 
 _KINDS = {
@@ -280,7 +280,7 @@ def _macro_weights(layer: int, word: str, filters: int):
   """Yields (name, shape) of the weights of an operation, in order."""
   for i, stage in enumerate(operations.get(f"macro/{word}").stages):
     weights = stage.weights(filters)
-    is_depthwise = isinstance(stage, operations.Depthwise)
+    is_depthwise = isinstance(stage, basic_stages.Depthwise)
     kinds = ("w",) if len(weights) == 1 else ("bn/scale", "bn/offset")
     for kind, weight in zip(kinds, weights, strict=False):
       what = "depthwise" if is_depthwise else "conv"

@@ -1,10 +1,13 @@
-"""A layer of the macro supernet that joins a range of channels of each op."""
+"""A layer of the macro supernet that joins ranges of all operations."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from enas_tf import seeds
-from enas_tf.layers import norm, operations
+from enas_tf import errors, seeds
+from enas_tf.layers import basic_stages, norm, operations, stages
 
 
 class ChannelRanges(keras.layers.Layer):
@@ -18,30 +21,38 @@ class ChannelRanges(keras.layers.Layer):
   Args:
     words: the operations, as `operations.get` knows them.
     filters: channels of the input, of each whole operation and of the output.
-    first: place of the layer's first integer in the arc.
+    first: index of the layer's first integer in the arc.
     seed: of the initial weights.
   """
 
   def __init__(
-    self, words: tuple[str, ...], filters: int, first: int, seed: int, **kwargs
+    self,
+    words: Sequence[str],
+    filters: int,
+    first: int,
+    seed: int,
+    **kwargs: Any,
   ):
     super().__init__(**kwargs)
+    self.words = tuple(words)
     self._operations = [operations.get(word) for word in words]
+    self._last = [last_convolution(each) for each in self._operations]
     self._filters = filters
     self._first = first
     self._seed = seed
     self.norm = norm.BatchNorm(moving_statistics=False, name="bn")
 
-  def build(self, input_shape):
+  def build(self, input_shape: Sequence[int | None]) -> None:
+    """Makes the variables, for an input [batch, height, width, filters]."""
     for i, operation in enumerate(self._operations):
       for j, weight in enumerate(operation.weights(self._filters)):
         self._add(f"op_{i}_{j}", weight)
     rows = self._filters * len(self._operations)
-    weight = operations.Weight((1, 1, rows, self._filters), "he")
+    weight = stages.Weight((1, 1, rows, self._filters), "he")
     self._add("kernel", weight)
     self.norm.build((*input_shape[:3], self._filters))
 
-  def _add(self, name: str, weight: operations.Weight) -> None:
+  def _add(self, name: str, weight: stages.Weight) -> None:
     seed = seeds.derive(self._seed, name)
     initial = weight.initialize(1, self._filters, seed)
     variable = self.add_weight(
@@ -51,11 +62,24 @@ class ChannelRanges(keras.layers.Layer):
     )
     setattr(self, name, variable)
 
-  def call(self, x, arc):
-    """Returns [batch, height, width, filters].
+  @property
+  def shared(self) -> dict[str, list[keras.Variable]]:
+    """The weights of each operation's word, for all of its channels."""
+    return {
+      word: [
+        getattr(self, f"op_{i}_{j}")
+        for j in range(len(operation.weights(self._filters)))
+      ]
+      for i, (word, operation) in enumerate(
+        zip(self.words, self._operations, strict=True)
+      )
+    }
+
+  def call(self, x: tf.Tensor, arc: tf.Tensor) -> tf.Tensor:
+    """Returns float32 [batch, height, width, filters].
 
     Args:
-      x: [batch, height, width, filters].
+      x: float32 [batch, height, width, filters].
       arc: int32 [num_decisions]: start and count - 1 for each operation.
     """
     parts, rows = [], []
@@ -68,22 +92,32 @@ class ChannelRanges(keras.layers.Layer):
     y.set_shape(x.shape)
     return tf.nn.relu(self.norm(y))
 
-  def _run(self, number: int, operation, x, start, count):
+  def _run(
+    self,
+    number: int,
+    operation: operations.Operation,
+    x: tf.Tensor,
+    start: tf.Tensor,
+    count: tf.Tensor,
+  ) -> tf.Tensor:
     """Returns [batch, height, width, count] of an operation."""
-    last = last_convolution(operation)
-    place = 0
+    last = self._last[number]
+    index = 0
     for i, stage in enumerate(operation.stages):
       weights = []
       for _ in stage.weights(self._filters):
-        weight = getattr(self, f"op_{number}_{place}").value
+        weight = getattr(self, f"op_{number}_{index}").value
         if i >= last:
           weight = weight[..., start : start + count]
         weights.append(weight)
-        place += 1
-      x, _ = stage.forward(x, weights)
+        index += 1
+      x = stage.forward(x, weights)
     return x
 
-  def compute_output_spec(self, x, arc):
+  def compute_output_spec(
+    self, x: keras.KerasTensor, arc: keras.KerasTensor
+  ) -> keras.KerasTensor:
+    """Returns the shape of the output, which is that of the input."""
     del arc
     return keras.KerasTensor(x.shape, x.dtype)
 
@@ -92,27 +126,53 @@ class ChosenSum(keras.layers.Layer):
   """Adds those of several tensors that an arc chooses.
 
   Args:
-    first: place of the first of the layer's skip bits in the arc.
+    first: index of the first of the layer's skip bits in the arc.
   """
 
-  def __init__(self, first: int, **kwargs):
+  def __init__(self, first: int, **kwargs: Any):
     super().__init__(**kwargs)
     self._first = first
 
-  def call(self, x, *tensors, arc):
+  def call(
+    self, x: tf.Tensor, *tensors: tf.Tensor, arc: tf.Tensor
+  ) -> tf.Tensor:
+    """Returns x plus what is chosen, as large as x.
+
+    Args:
+      x: float32 [batch, height, width, filters].
+      *tensors: as large as x.
+      arc: int32 [num_decisions].
+    """
     for i, tensor in enumerate(tensors):
       x += tensor * tf.cast(arc[self._first + i], x.dtype)
     return x
 
-  def compute_output_spec(self, x, *tensors, arc):
+  def compute_output_spec(
+    self,
+    x: keras.KerasTensor,
+    *tensors: keras.KerasTensor,
+    arc: keras.KerasTensor,
+  ) -> keras.KerasTensor:
+    """Returns the shape of the output, which is that of x."""
     del tensors, arc
     return keras.KerasTensor(x.shape, x.dtype)
 
 
 def last_convolution(operation: operations.Operation) -> int:
-  """Returns the number of the last stage that mixes channels."""
-  return max(
+  """Returns the index of the last stage that mixes channels.
+
+  Raises:
+    ConfigError: if the operation has no such stage, as a user's own.
+  """
+  found = [
     i
     for i, stage in enumerate(operation.stages)
-    if isinstance(stage, operations.Conv)
-  )
+    if isinstance(stage, basic_stages.Conv)
+  ]
+  if not found:
+    raise errors.ConfigError(
+      "An operation of a user's own has no ranges of channels: take it out of "
+      "`child_ops`, or set `controller_search_whole_channels`. Received: "
+      f"op={operation.word}"
+    )
+  return found[-1]

@@ -1,5 +1,8 @@
 """Convolutions that Keras has no layer for."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -10,7 +13,7 @@ from enas_tf.layers import initial
 class FactorizedReduction(keras.layers.Layer):
   """Halves height and width with two 1x1 convolutions (no normalization).
 
-  Path 1 sees the pixels at even places, path 2 those one further down and
+  Path 1 sees the pixels at even indices, path 2 those one further down and
   right; their outputs are concatenated. [batch, height, width, channels] ->
   [batch, ceil(height / 2), ceil(width / 2), filters].
 
@@ -23,7 +26,7 @@ class FactorizedReduction(keras.layers.Layer):
     seed: of the initial weights.
   """
 
-  def __init__(self, filters: int, seed: int = 0, **kwargs):
+  def __init__(self, filters: int, seed: int = 0, **kwargs: Any):
     super().__init__(**kwargs)
     if filters % 2:
       raise ValueError(
@@ -33,7 +36,8 @@ class FactorizedReduction(keras.layers.Layer):
     self.filters = filters
     self.seed = seed
 
-  def build(self, input_shape):
+  def build(self, input_shape: Sequence[int | None]) -> None:
+    """Makes the variables, for an input [batch, height, width, channels]."""
     shape = (1, 1, input_shape[-1], self.filters // 2)
     for name in ("path1", "path2"):
       weight = self.add_weight(
@@ -41,7 +45,7 @@ class FactorizedReduction(keras.layers.Layer):
       )
       setattr(self, name, weight)
 
-  def kernel(self):
+  def kernel(self) -> tf.Tensor:
     """Returns the kernel of both paths, [2, 2, channels, filters]."""
     zeros = tf.zeros_like(self.path1)
     top = tf.concat([self.path1, zeros], -1)
@@ -51,14 +55,21 @@ class FactorizedReduction(keras.layers.Layer):
       [tf.concat([top, empty], 1), tf.concat([empty, bottom], 1)], 0
     )
 
-  def call(self, x):
+  def call(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns float32 [batch, ceil(height / 2), ceil(width / 2), filters].
+
+    Args:
+      x: float32 [batch, height, width, channels].
+    """
     return tf.nn.conv2d(x, self.kernel(), strides=2, padding="SAME")
 
-  def compute_output_spec(self, x):
+  def compute_output_spec(self, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Returns the shape of the output."""
     batch, height, width, _ = x.shape
     return keras.KerasTensor(
       (batch, -(-height // 2), -(-width // 2), self.filters), x.dtype
     )
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
+    """Returns the arguments of the constructor."""
     return super().get_config() | {"filters": self.filters, "seed": self.seed}

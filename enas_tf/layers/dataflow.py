@@ -12,18 +12,32 @@ These functions work inside graphs alone, and have no gradients.
 import tensorflow as tf
 
 
-def split(value, flag):
-  """Returns (value if not flag, value if flag); the other one is dead."""
+def split(value: tf.Tensor, flag: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns (value if not flag, value if flag); the other one is dead.
+
+  Args:
+    value: any tensor.
+    flag: a boolean scalar.
+  """
   return tf.raw_ops.Switch(data=value, pred=flag)
 
 
-def when(flag, value):
-  """Returns the value, dead unless flag."""
+def when(flag: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+  """Returns the value, dead unless flag.
+
+  Args:
+    flag: a boolean scalar.
+    value: any tensor.
+  """
   return split(value, flag).output_true
 
 
-def merge(*values):
-  """Returns the one that is not dead; if all are, it is dead."""
+def merge(*values: tf.Tensor) -> tf.Tensor:
+  """Returns the one that is not dead; if all are, it is dead.
+
+  Args:
+    *values: tensors of one type.
+  """
   return tf.raw_ops.Merge(inputs=values).output
 
 
@@ -37,11 +51,11 @@ class Sum:
     value: the sum; dead while nothing was added.
   """
 
-  def __init__(self, value=None):
+  def __init__(self, value: tf.Tensor | None = None):
     self.value = value
     self._is_begun = None if value is None else True
 
-  def add(self, value, flag=True) -> None:
+  def add(self, value: tf.Tensor, flag: tf.Tensor | bool = True) -> None:
     """Adds a value, if flag; it is dead if not.
 
     Args:
@@ -65,7 +79,7 @@ class Sum:
     self.value = merge(*sums) if len(sums) > 1 else sums[0]
     self._is_begun = self._or(flag)
 
-  def _or(self, flag):
+  def _or(self, flag: tf.Tensor | bool) -> tf.Tensor | bool:
     if flag is True or self._is_begun is True:
       return True
     return self._is_begun | flag

@@ -4,6 +4,7 @@ Each is one mask that holds for all steps of a segment (Gal and Ghahramani
 2016, arXiv:1512.05287). What is kept is scaled up.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -12,7 +13,7 @@ from enas_tf import seeds
 
 
 class Rates(NamedTuple):
-  """What share is dropped, in [0, 1) each.
+  """What fraction is dropped, in [0, 1) each.
 
   Attributes:
     word: of the words of the vocabulary, wherever they stand: drop_e.
@@ -50,11 +51,17 @@ class Masks(NamedTuple):
   output: tf.Tensor
 
 
-def draw(rates: Rates, vocab_size: int, batch, units: int, seed) -> Masks:
+def draw(
+  rates: Rates,
+  vocab_size: int,
+  batch: int | tf.Tensor,
+  units: int,
+  seed: tuple[int, int | tf.Tensor],
+) -> Masks:
   """Returns masks, always the same for a seed.
 
   Args:
-    rates: share that is dropped.
+    rates: fraction that is dropped.
     vocab_size: number of words.
     batch: number of examples.
     units: of the state.
@@ -76,7 +83,11 @@ def draw(rates: Rates, vocab_size: int, batch, units: int, seed) -> Masks:
   )
 
 
-def _mask(rate: float, shape, seed):
+def _mask(
+  rate: float,
+  shape: Sequence[int | tf.Tensor],
+  seed: tuple[int, int | tf.Tensor],
+) -> tf.Tensor:
   if rate == 0:
     return tf.ones(shape)
   keep = tf.random.stateless_uniform(shape, seed) >= rate

@@ -9,8 +9,13 @@ AUX_WEIGHT = 0.4
 
 
 def classifier(
-  x, num_classes: int, dropout: keras.Layer, seed: int, *, relu: bool = True
-):
+  x: keras.KerasTensor,
+  num_classes: int,
+  dropout: keras.Layer,
+  seed: int,
+  *,
+  relu: bool = True,
+) -> keras.KerasTensor:
   """Returns the logits of the last layer's output.
 
   Args:
@@ -29,7 +34,9 @@ def classifier(
   return _logits(dropout(x), num_classes, seed, "head_dense")
 
 
-def auxiliary(x, num_classes: int, seed: int, *, trainable: bool = True):
+def auxiliary(
+  x: keras.KerasTensor, num_classes: int, seed: int, *, trainable: bool = True
+) -> keras.KerasTensor:
   """Returns the logits of a classifier on a cell in the middle.
 
   Args:
@@ -69,7 +76,13 @@ def auxiliary(x, num_classes: int, seed: int, *, trainable: bool = True):
   return _logits(x, num_classes, seed, "aux_dense", trainable)
 
 
-def _logits(x, num_classes: int, seed: int, name: str, trainable: bool = True):
+def _logits(
+  x: keras.KerasTensor,
+  num_classes: int,
+  seed: int,
+  name: str,
+  trainable: bool = True,
+) -> keras.KerasTensor:
   return keras.layers.Dense(
     num_classes,
     use_bias=False,

@@ -2,7 +2,7 @@
 
 One step, for the state s and the input x (enas_lm; ENAS, section 2.1):
 
-    h, t = (x W_x + s W_s) split in halves;  s_0 = s + sigmoid(t) (tanh(h) - s)
+    h, t = (x W_x + s W_s) split in two;  s_0 = s + sigmoid(t) (tanh(h) - s)
     h, t = (p W_l) split,  p = s_(previous of l)
     s_l = p + sigmoid(t) (f_l(h) - p)                         for l = 1, 2, ..
     the new state = a weighted mean of s_0, s_1, ...
@@ -13,7 +13,8 @@ steps of any number are one loop in the graph.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -30,7 +31,7 @@ FUNCTIONS = {
 }
 
 
-class Arc:
+class Cell:
   """The cell that is run.
 
   Args:
@@ -41,7 +42,13 @@ class Arc:
     mean: weights of s_0, s_1, ... in the new state, [nodes + 1].
   """
 
-  def __init__(self, previous, functions, words: Sequence[str], mean):
+  def __init__(
+    self,
+    previous: Iterable[int | tf.Tensor],
+    functions: Iterable[int | tf.Tensor],
+    words: Sequence[str],
+    mean: tf.Tensor | Sequence[float],
+  ):
     self.previous = list(previous)
     self.functions = list(functions)
     self.words = tuple(words)
@@ -49,17 +56,28 @@ class Arc:
 
   @property
   def num_nodes(self) -> int:
+    """Nodes after node 0."""
     return len(self.previous)
 
-  def read(self, states: list, node: int):
-    """Returns the state that a node reads, out of those before it."""
+  def read(self, states: list[tf.Tensor], node: int) -> tf.Tensor:
+    """Returns the state that a node reads.
+
+    Args:
+      states: of the nodes before it, float32 [batch, units] each.
+      node: index in `previous`.
+    """
     previous = self.previous[node]
     if isinstance(previous, int):
       return states[previous]
     return tf.stack(states)[previous]
 
-  def apply(self, node: int, h):
-    """Returns (value, derivative) of a node's function at h."""
+  def apply(self, node: int, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns (value, derivative) of a node's function.
+
+    Args:
+      node: index in `functions`.
+      h: its argument, float32 [batch, units].
+    """
     branches = [functools.partial(_value, word, h) for word in self.words]
     function = self.functions[node]
     if isinstance(function, int):
@@ -67,13 +85,20 @@ class Arc:
     return tf.switch_case(function, branches)
 
 
-def _value(word: str, h):
+def _value(word: str, h: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
   function, derivative = FUNCTIONS[word]
   y = function(h)
   return y, derivative(h, y)
 
 
-def run(inputs, state, state_kernel, kernels, mask, arc: Arc):
+def run(
+  inputs: tf.Tensor,
+  state: tf.Tensor,
+  state_kernel: tf.Tensor,
+  kernels: Sequence[tf.Tensor],
+  mask: tf.Tensor,
+  cell: Cell,
+) -> tf.Tensor:
   """Runs the cell over all steps.
 
   Args:
@@ -82,15 +107,20 @@ def run(inputs, state, state_kernel, kernels, mask, arc: Arc):
     state_kernel: W_s, [units, 2 * units].
     kernels: W_1, W_2, ..., [units, 2 * units] each.
     mask: what every state is multiplied by before a W, [batch, units].
-    arc: what the nodes do.
+    cell: what the nodes do.
 
   Returns:
     The states after each step, [steps, batch, units].
   """
 
   @tf.custom_gradient
-  def call(inputs, state, state_kernel, *kernels):
-    one_run = _Run(state_kernel, kernels, mask, arc)
+  def call(
+    inputs: tf.Tensor,
+    state: tf.Tensor,
+    state_kernel: tf.Tensor,
+    *kernels: tf.Tensor,
+  ) -> tuple[tf.Tensor, Any]:
+    one_run = _Run(state_kernel, kernels, mask, cell)
     return one_run.forward(inputs, state), one_run.gradient
 
   return call(inputs, state, state_kernel, *kernels)
@@ -99,13 +129,20 @@ def run(inputs, state, state_kernel, kernels, mask, arc: Arc):
 class _Run:
   """One run of the cell, forward and then backward."""
 
-  def __init__(self, state_kernel, kernels, mask, arc):
+  def __init__(
+    self,
+    state_kernel: tf.Tensor,
+    kernels: Sequence[tf.Tensor],
+    mask: tf.Tensor,
+    cell: Cell,
+  ):
     self._state_kernel = state_kernel
     self._kernels = kernels
     self._mask = mask
-    self._arc = arc
+    self._cell = cell
 
-  def forward(self, inputs, state):
+  def forward(self, inputs: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
+    """Returns the states after each step, [steps, batch, units]."""
     steps = tf.shape(inputs)[0]
     self._first = state
     arrays = [
@@ -113,10 +150,16 @@ class _Run:
       for shape in self._shapes(inputs, state)
     ]
 
-    def step(t, state, outputs, states, gates):
+    def step(
+      t: tf.Tensor,
+      state: tf.Tensor,
+      outputs: tf.TensorArray,
+      states: tf.TensorArray,
+      gates: tf.TensorArray,
+    ) -> tuple[Any, ...]:
       all_states, all_gates = self._step(inputs[t], state)
       stacked = tf.stack(all_states)
-      state = tf.tensordot(self._arc.mean, stacked, 1)
+      state = tf.tensordot(self._cell.mean, stacked, 1)
       state.set_shape(self._first.shape)
       return (
         t + 1,
@@ -134,27 +177,31 @@ class _Run:
     self._gates = gates.stack()  # [steps, nodes + 1, batch, 2 * units]
     return self._outputs
 
-  def _shapes(self, inputs, state):
-    num_nodes = self._arc.num_nodes + 1
+  def _shapes(
+    self, inputs: tf.Tensor, state: tf.Tensor
+  ) -> Iterator[Sequence[int | None]]:
+    num_nodes = self._cell.num_nodes + 1
     yield state.shape
     yield (num_nodes, *state.shape)
     yield (num_nodes, *inputs.shape[1:])
 
-  def _step(self, x, state):
+  def _step(
+    self, x: tf.Tensor, state: tf.Tensor
+  ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
     """Returns the states and the gates of all nodes."""
     z = x + (state * self._mask) @ self._state_kernel
     h, t = tf.split(z, 2, axis=1)
     states, gates = [state + tf.sigmoid(t) * (tf.tanh(h) - state)], [z]
     for node, kernel in enumerate(self._kernels):
-      read = self._arc.read(states, node)
+      read = self._cell.read(states, node)
       z = (read * self._mask) @ kernel
       h, t = tf.split(z, 2, axis=1)
-      y, _ = self._arc.apply(node, h)
+      y, _ = self._cell.apply(node, h)
       states.append(read + tf.sigmoid(t) * (y - read))
       gates.append(z)
     return states, gates
 
-  def gradient(self, doutputs):
+  def gradient(self, doutputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns the gradients of the arguments of `forward` and all kernels."""
     steps = tf.shape(doutputs)[0]
     before = tf.concat([self._first[None], self._outputs[:-1]], 0)
@@ -162,7 +209,9 @@ class _Run:
       tf.float32, steps, element_shape=self._gates.shape[1:]
     )
 
-    def step(t, dstate, gradients):
+    def step(
+      t: tf.Tensor, dstate: tf.Tensor, gradients: tf.TensorArray
+    ) -> tuple[Any, ...]:
       dstate, dgates = self._gradient_of_step(
         t, before[t], dstate + doutputs[t]
       )
@@ -176,37 +225,39 @@ class _Run:
     gates = gradients.stack()
     dkernels = [
       self._weight_gradient(self._states[:, previous], gates[:, node])
-      for node, previous in enumerate(self._arc.previous, start=1)
+      for node, previous in enumerate(self._cell.previous, start=1)
     ]
     dstate_kernel = self._weight_gradient(before, gates[:, 0])
     return gates[:, 0], dstate, dstate_kernel, *dkernels
 
-  def _weight_gradient(self, read, gates):
+  def _weight_gradient(self, read: tf.Tensor, gates: tf.Tensor) -> tf.Tensor:
     """Returns the sum over steps and batch of read^T gates, in one product."""
     read = tf.reshape(read * self._mask, [-1, read.shape[-1]])
     return tf.matmul(
       read, tf.reshape(gates, [-1, gates.shape[-1]]), transpose_a=True
     )
 
-  def _gradient_of_step(self, t, before, dstate):
+  def _gradient_of_step(
+    self, t: tf.Tensor, before: tf.Tensor, dstate: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns (gradient of the state before, gradients of the gates)."""
     states = tf.unstack(self._states[t])
     gates = tf.unstack(self._gates[t])
     # Of s_0, s_1, ...; a row is added to when a later node has read it.
-    dstates = self._arc.mean[:, None, None] * dstate
+    dstates = self._cell.mean[:, None, None] * dstate
     dgates = [None] * len(gates)
-    for node in reversed(range(self._arc.num_nodes)):
-      read = self._arc.read(states[: node + 1], node)
+    for node in reversed(range(self._cell.num_nodes)):
+      read = self._cell.read(states[: node + 1], node)
       h, _ = tf.split(gates[node + 1], 2, axis=1)
       dread, dgates[node + 1] = self._gradient_of_node(
         dstates[node + 1],
         read,
         gates[node + 1],
         self._kernels[node],
-        self._arc.apply(node, h),
+        self._cell.apply(node, h),
       )
       dstates = tf.tensor_scatter_nd_add(
-        dstates, [[self._arc.previous[node]]], dread[None]
+        dstates, [[self._cell.previous[node]]], dread[None]
       )
     h, _ = tf.split(gates[0], 2, axis=1)
     dbefore, dgates[0] = self._gradient_of_node(
@@ -214,7 +265,14 @@ class _Run:
     )
     return dbefore, tf.stack(dgates)
 
-  def _gradient_of_node(self, dstate, read, gate, kernel, applied):
+  def _gradient_of_node(
+    self,
+    dstate: tf.Tensor,
+    read: tf.Tensor,
+    gate: tf.Tensor,
+    kernel: tf.Tensor,
+    applied: tuple[tf.Tensor, tf.Tensor],
+  ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the gradients of what a node reads, and of its gates."""
     y, derivative = applied
     t = tf.sigmoid(tf.split(gate, 2, axis=1)[1])

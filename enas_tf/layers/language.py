@@ -5,12 +5,15 @@ too, and the dropouts of google-research's enas_lm. `SharedLanguage` runs the
 cell of any arc on shared weights, `FixedLanguage` always the same.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors, seeds
-from enas_tf.layers import dropouts, highway
+from enas_tf.layers import dropouts, highway, shared
 
 OUTPUTS = ("all", "loose")
 # Initial weights are uniform within this distance of 0.
@@ -42,7 +45,7 @@ class Language(keras.layers.Layer):
     output: str = "all",
     rates: dropouts.Rates = dropouts.NONE,
     seed: int = 0,
-    **kwargs,
+    **kwargs: Any,
   ):
     super().__init__(**kwargs)
     if output not in OUTPUTS:
@@ -56,7 +59,8 @@ class Language(keras.layers.Layer):
     self.rates = dropouts.Rates(*rates)
     self.seed = seed
 
-  def build(self, *shapes, **named_shapes):
+  def build(self, *shapes: Any, **named_shapes: Any) -> None:
+    """Makes the variables; the arguments give their shapes."""
     del shapes, named_shapes  # The arguments give all sizes.
     units = self.units
     self.embedding = self._weight("embedding", (self.vocab_size, units))
@@ -65,25 +69,39 @@ class Language(keras.layers.Layer):
       shape=(), dtype="int32", initializer="zeros", trainable=False, name="step"
     )
 
-  def _weight(self, name: str, shape):
+  def _weight(self, name: str, shape: Sequence[int]) -> keras.Variable:
     """Returns a new variable, with random numbers of its own."""
     seed = tf.constant([seeds.derive(self.seed, name), 0], tf.int64)
 
-    def initialize(shape, dtype):
+    def initialize(shape: Sequence[int], dtype: str) -> tf.Tensor:
       del dtype
       return _uniform(shape, seed)
 
     return self.add_weight(shape=shape, initializer=initialize, name=name)
 
-  def kernels(self, arc=None) -> list:
-    """Returns the weights of nodes 1, 2, ..., [units, 2 * units] each."""
+  def kernels(self, arc: tf.Tensor | None = None) -> list[tf.Tensor]:
+    """Returns the weights of nodes 1, 2, ..., [units, 2 * units] each.
+
+    Args:
+      arc: int32 [num_decisions], where the layer takes one.
+    """
     raise NotImplementedError
 
-  def cell(self, arc=None) -> highway.Arc:
-    """Returns what the nodes do."""
+  def cell(self, arc: tf.Tensor | None = None) -> highway.Cell:
+    """Returns what the nodes do.
+
+    Args:
+      arc: int32 [num_decisions], where the layer takes one.
+    """
     raise NotImplementedError
 
-  def call(self, tokens, state, arc=None, training=False):
+  def call(
+    self,
+    tokens: tf.Tensor,
+    state: tf.Tensor,
+    arc: tf.Tensor | None = None,
+    training: bool = False,
+  ) -> dict[str, tf.Tensor]:
     """Predicts the word after each word.
 
     Args:
@@ -99,7 +117,7 @@ class Language(keras.layers.Layer):
     masks = self._masks(tf.shape(state)[0], training)
     return self.run(tokens, state, masks, arc)
 
-  def _masks(self, batch, training) -> dropouts.Masks:
+  def _masks(self, batch: tf.Tensor, training: bool) -> dropouts.Masks:
     """Returns masks; it counts the step."""
     rates, step = dropouts.NONE, 0
     if training:
@@ -109,8 +127,21 @@ class Language(keras.layers.Layer):
       rates, self.vocab_size, batch, self.units, (self.seed, step)
     )
 
-  def run(self, tokens, state, masks: dropouts.Masks, arc=None):
-    """Does what `call` does, with given masks."""
+  def run(
+    self,
+    tokens: tf.Tensor,
+    state: tf.Tensor,
+    masks: dropouts.Masks,
+    arc: tf.Tensor | None = None,
+  ) -> dict[str, tf.Tensor]:
+    """Does what `call` does, with given masks.
+
+    Args:
+      tokens: int32 [batch, steps].
+      state: before the first word, float32 [batch, units].
+      masks: of the dropouts.
+      arc: int32 [num_decisions], where the layer takes one.
+    """
     x = tf.gather(self.embedding.value, tokens)
     x *= tf.gather(masks.word, tokens)
     x = tf.transpose(x, [1, 0, 2])  # [steps, batch, units], for the cell.
@@ -131,7 +162,14 @@ class Language(keras.layers.Layer):
     )
     return {"logits": logits, "outputs": outputs, "state": last}
 
-  def compute_output_spec(self, tokens, state, arc=None, training=False):
+  def compute_output_spec(
+    self,
+    tokens: keras.KerasTensor,
+    state: keras.KerasTensor,
+    arc: keras.KerasTensor | None = None,
+    training: bool = False,
+  ) -> dict[str, keras.KerasTensor]:
+    """Returns the shapes of what `call` returns."""
     del arc, training
     shapes = {
       "logits": (*tokens.shape, self.vocab_size),
@@ -143,7 +181,8 @@ class Language(keras.layers.Layer):
       for key, shape in shapes.items()
     }
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
+    """Returns the arguments of the constructor."""
     return super().get_config() | {
       "vocab_size": self.vocab_size,
       "units": self.units,
@@ -169,49 +208,96 @@ class SharedLanguage(Language):
     bank: [blocks, units, 2 * units], keyed by (node, function, previous).
   """
 
-  def __init__(self, *args, num_nodes: int, words: tuple[str, ...], **kwargs):
+  def __init__(
+    self, *args: Any, num_nodes: int, words: Sequence[str], **kwargs: Any
+  ):
     super().__init__(*args, **kwargs)
     self.num_nodes = num_nodes
     self.words = _checked(words)
 
-  def build(self, *shapes, **named_shapes):
+  def build(self, *shapes: Any, **named_shapes: Any) -> None:
+    """Makes the variables; the arguments give their shapes."""
     super().build(*shapes, **named_shapes)
     shape = (self.num_blocks, self.units, 2 * self.units)
     self.bank = self._weight("bank", shape)
 
   @property
   def num_blocks(self) -> int:
+    """Blocks of the bank."""
     return self.block(self.num_nodes + 1, 0, 0)
 
-  def block(self, node, function, previous):
-    """Returns the place in the bank of one choice.
+  @property
+  def shared(self) -> dict[tuple[int, str, int], shared.SharedWeights]:
+    """The weights of each (node, function's word, previous node)."""
+    return entries(self.bank, self.num_nodes, self.words)
+
+  def block(
+    self,
+    node: int | np.ndarray,
+    function: int | tf.Tensor | np.ndarray,
+    previous: int | tf.Tensor | np.ndarray,
+  ) -> int | tf.Tensor | np.ndarray:
+    """Returns the index in the bank of one choice.
 
     Args:
       node: from 1.
-      function: its place in `words`.
+      function: its index in `words`.
       previous: the node that is read, from 0 and below `node`.
     """
     before = len(self.words) * (node * (node - 1) // 2)
     return before + function * node + previous
 
-  def blocks(self, arc):
-    """Returns the places of all choices of an arc, int32 [num_nodes]."""
+  def blocks(self, arc: tf.Tensor) -> tf.Tensor:
+    """Returns the indices of all choices of an arc, int32 [num_nodes].
+
+    Args:
+      arc: int32 [num_decisions].
+    """
     nodes = np.arange(1, self.num_nodes + 1, dtype=np.int32)
     return self.block(nodes, arc[1::2], arc[0::2])
 
-  def kernels(self, arc=None) -> list:
+  def kernels(self, arc: tf.Tensor | None = None) -> list[tf.Tensor]:
+    """Returns those that the arc chooses; see `Language`."""
     return tf.unstack(tf.gather(self.bank.value, self.blocks(arc)))
 
-  def cell(self, arc=None) -> highway.Arc:
+  def cell(self, arc: tf.Tensor | None = None) -> highway.Cell:
+    """Returns what the arc describes; see `Language`."""
     previous = arc[0::2]
     mean = mean_of_nodes(previous, self.num_nodes, self.output_nodes)
-    return highway.Arc(
+    return highway.Cell(
       tf.unstack(previous), tf.unstack(arc[1::2]), self.words, mean
     )
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
+    """Returns the arguments of the constructor."""
     config = {"num_nodes": self.num_nodes, "words": list(self.words)}
     return super().get_config() | config
+
+
+def entries(
+  bank: keras.Variable | np.ndarray, num_nodes: int, words: Sequence[str]
+) -> dict[tuple[int, str, int], shared.SharedWeights]:
+  """Returns what lies where in the bank of a `SharedLanguage`.
+
+  Args:
+    bank: float32 [blocks, units, 2 * units].
+    num_nodes: nodes after node 0.
+    words: the functions of the space.
+
+  Returns:
+    By (node, function's word, previous node) one kernel, [units, 2 * units].
+  """
+  keys = [
+    (node, word, previous)
+    for node in range(1, num_nodes + 1)
+    for word in words
+    for previous in range(node)
+  ]
+  shapes = (tuple(bank.shape[1:]),)
+  return {
+    key: shared.SharedWeights(bank, slice(i, i + 1), shapes)
+    for i, key in enumerate(keys)
+  }
 
 
 @keras.saving.register_keras_serializable("enas_tf")
@@ -222,31 +308,37 @@ class FixedLanguage(Language):
     nodes: (previous, function) of nodes 1, 2, ..., the function as a word.
   """
 
-  def __init__(self, *args, nodes, **kwargs):
+  def __init__(
+    self, *args: Any, nodes: Sequence[tuple[int, str]], **kwargs: Any
+  ):
     super().__init__(*args, **kwargs)
     words = _checked([function for _, function in nodes])
     previous = [int(previous) for previous, _ in nodes]
     self.nodes = list(zip(previous, words, strict=True))
 
-  def build(self, *shapes, **named_shapes):
+  def build(self, *shapes: Any, **named_shapes: Any) -> None:
+    """Makes the variables; the arguments give their shapes."""
     super().build(*shapes, **named_shapes)
     shape = (self.units, 2 * self.units)
     self.node_kernels = [
       self._weight(f"node_{i}", shape) for i in range(1, len(self.nodes) + 1)
     ]
 
-  def kernels(self, arc=None) -> list:
+  def kernels(self, arc: tf.Tensor | None = None) -> list[tf.Tensor]:
+    """Returns always the same; see `Language`."""
     del arc
     return [variable.value + 0 for variable in self.node_kernels]
 
-  def cell(self, arc=None) -> highway.Arc:
+  def cell(self, arc: tf.Tensor | None = None) -> highway.Cell:
+    """Returns always the same; see `Language`."""
     del arc
     previous, words = zip(*self.nodes, strict=True)
     functions = range(len(words))
     mean = mean_of_nodes(previous, len(previous), self.output_nodes)
-    return highway.Arc(previous, functions, words, mean)
+    return highway.Cell(previous, functions, words, mean)
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
+    """Returns the arguments of the constructor."""
     nodes = [list(node) for node in self.nodes]
     return super().get_config() | {"nodes": nodes}
 
@@ -258,12 +350,14 @@ class FixedLanguage(Language):
   ],
   autograph=False,
 )
-def _uniform(shape, seed):
+def _uniform(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
   """Returns initial weights; a bank is large, and a graph copies nothing."""
   return tf.random.stateless_uniform(shape, seed, -INITIAL_RANGE, INITIAL_RANGE)
 
 
-def mean_of_nodes(previous, num_nodes: int, output: str):
+def mean_of_nodes(
+  previous: tf.Tensor | Sequence[int], num_nodes: int, output: str
+) -> tf.Tensor:
   """Returns the weights of s_0, s_1, ... in the new state, [num_nodes + 1].
 
   Args:
@@ -279,14 +373,16 @@ def mean_of_nodes(previous, num_nodes: int, output: str):
   return counted / tf.reduce_sum(counted)
 
 
-def _multiply(x, kernel, transpose_b: bool = False):
+def _multiply(
+  x: tf.Tensor, kernel: tf.Tensor, transpose_b: bool = False
+) -> tf.Tensor:
   """Returns x [a, b, c] times kernel, as one product of matrices."""
   rows = tf.reshape(x, [-1, x.shape[-1]])
   y = tf.matmul(rows, kernel, transpose_b=transpose_b)
   return tf.reshape(y, [*tf.unstack(tf.shape(x)[:2]), y.shape[-1]])
 
 
-def _checked(words) -> tuple[str, ...]:
+def _checked(words: Sequence[str]) -> tuple[str, ...]:
   """Returns the words in lower case.
 
   Raises:

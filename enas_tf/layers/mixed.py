@@ -1,16 +1,35 @@
-"""The operation that an integer chooses, as functions that all places share."""
+"""The operation that an integer chooses, as functions of a graph."""
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from enas_tf.layers import operations
 
 
-@functools.cache
-def functions_of(words: tuple[str, ...], shape: tf.TensorShape) -> "Mixed":
-  """Returns the functions for inputs of the shape [batch, *shape]."""
-  return Mixed(words, tuple(shape))
+class Functions:
+  """The mixed operations of a network, one for each shape of images.
+
+  All cells and layers of one shape call the same functions, which keeps the
+  graph, and with it the start of a search, small. A network has one such
+  object and hands it to them.
+
+  Args:
+    words: the operations of the space, as `operations.get` knows them.
+  """
+
+  def __init__(self, words: Sequence[str]):
+    self.words = tuple(words)
+    self._by_shape: dict[tuple[int | None, ...], Mixed] = {}
+
+  def of(self, shape: tf.TensorShape) -> "Mixed":
+    """Returns the operation for images [batch, *shape]."""
+    key = tuple(shape)
+    if key not in self._by_shape:
+      self._by_shape[key] = Mixed(self.words, key)
+    return self._by_shape[key]
 
 
 class Mixed:
@@ -18,9 +37,12 @@ class Mixed:
 
   Only the operation runs that an int32 scalar `op` chooses, an index into
   `words`; one out of range runs the last. `rows` are its rows of a bank, [their
-  number, filters]. All places of one shape call the same functions, which keeps
-  the graph, and with it the start of a search, small. Backward, the gradient of
-  the input is ready before those of the weights are computed.
+  number, filters]. Backward, the gradient of the input is ready before those of
+  the weights are computed.
+
+  Args:
+    words: the operations.
+    shape: height, width and channels.
 
   Attributes:
     forward: (x, op, rows) to [y, what the gradients need].
@@ -28,7 +50,7 @@ class Mixed:
     weight_gradient: (op, rows, saved, saved_back) to drows.
   """
 
-  def __init__(self, words, shape):
+  def __init__(self, words: Sequence[str], shape: tuple[int | None, ...]):
     self._operations = [operations.get(word) for word in words]
     image = tf.TensorSpec((None, *shape))
     op = tf.TensorSpec((), tf.int32)
@@ -43,32 +65,48 @@ class Mixed:
       self._weight_gradient, op, rows, saved, saved_back
     )
 
-  def _forward(self, x, op, rows):
-    def branch(operation):
-      y, saved = operation.forward(x, rows)
+  def _forward(
+    self, x: tf.Tensor, op: tf.Tensor, rows: tf.Tensor
+  ) -> list[tf.Tensor]:
+    def branch(operation: operations.Operation) -> list[tf.Tensor]:
+      y, saved = operation.run(x, rows)
       return [tf.identity(y), *self._pad(saved, "num_saved")]
 
     return self._switch(op, branch)
 
-  def _input_gradient(self, dy, op, rows, saved):
-    def branch(operation):
+  def _input_gradient(
+    self,
+    dy: tf.Tensor,
+    op: tf.Tensor,
+    rows: tf.Tensor,
+    saved: list[tf.Tensor],
+  ) -> list[tf.Tensor]:
+    def branch(operation: operations.Operation) -> list[tf.Tensor]:
       dx, saved_back = operation.input_gradient(dy, rows, saved)
       return [tf.identity(dx), *self._pad(saved_back, "num_saved_back")]
 
     return self._switch(op, branch)
 
-  def _weight_gradient(self, op, rows, saved, saved_back):
+  def _weight_gradient(
+    self,
+    op: tf.Tensor,
+    rows: tf.Tensor,
+    saved: list[tf.Tensor],
+    saved_back: list[tf.Tensor],
+  ) -> tf.Tensor:
     return self._switch(
       op, lambda operation: operation.weight_gradient(rows, saved, saved_back)
     )
 
-  def _switch(self, op, branch):
+  def _switch(
+    self, op: tf.Tensor, branch: Callable[[operations.Operation], Any]
+  ) -> Any:
     """Runs branch(operation) for the chosen operation alone."""
     return tf.switch_case(
       op, [functools.partial(branch, each) for each in self._operations]
     )
 
-  def _pad(self, tensors, count: str):
+  def _pad(self, tensors: list[tf.Tensor], count: str) -> list[tf.Tensor]:
     """Pads with empty tensors, as all branches return equally many."""
     return [*tensors, *[tf.zeros([0])] * (self._most(count) - len(tensors))]
 
@@ -79,7 +117,7 @@ class Mixed:
     )
 
 
-def _function(function, *signature):
+def _function(function: Callable[..., Any], *signature: Any) -> Any:
   """Returns a graph function that is called, not copied, where it is used."""
   return tf.function(
     function,

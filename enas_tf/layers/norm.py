@@ -1,5 +1,8 @@
 """Batch normalization with the fused kernel (the original's image_ops)."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -22,13 +25,18 @@ class BatchNorm(keras.layers.Layer):
   """
 
   def __init__(
-    self, *, epsilon: float = EPSILON, moving_statistics: bool = True, **kwargs
+    self,
+    *,
+    epsilon: float = EPSILON,
+    moving_statistics: bool = True,
+    **kwargs: Any,
   ):
     super().__init__(**kwargs)
     self.epsilon = epsilon
     self.moving_statistics = moving_statistics
 
-  def build(self, input_shape):
+  def build(self, input_shape: Sequence[int | None]) -> None:
+    """Makes the variables, for an input [batch, height, width, channels]."""
     shape = (input_shape[-1],)
     self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
     self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
@@ -43,7 +51,13 @@ class BatchNorm(keras.layers.Layer):
         name="moving_variance",
       )
 
-  def call(self, x, training=False):
+  def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+    """Returns the normalized x, as large as it.
+
+    Args:
+      x: float32 [batch, height, width, channels].
+      training: whether the statistics are those of the batch.
+    """
     if self.moving_statistics and not training:
       y, _, _ = tf.compat.v1.nn.fused_batch_norm(
         x,
@@ -71,11 +85,15 @@ class BatchNorm(keras.layers.Layer):
         average.assign(average * MOMENTUM + value * (1 - MOMENTUM))
     return y
 
-  def compute_output_spec(self, x, training=False):
+  def compute_output_spec(
+    self, x: keras.KerasTensor, training: bool = False
+  ) -> keras.KerasTensor:
+    """Returns the shape of the output, which is that of the input."""
     del training
     return keras.KerasTensor(x.shape, x.dtype)
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
+    """Returns the arguments of the constructor."""
     return super().get_config() | {
       "epsilon": self.epsilon,
       "moving_statistics": self.moving_statistics,

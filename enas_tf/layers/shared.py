@@ -1,4 +1,4 @@
-"""Shared weights: banks of rows, and the dictionary that they store.
+"""Shared weights: banks of rows, and what lies where in them.
 
 A bank is one variable [rows, filters] that is cut into blocks, one for each
 key. An arc chooses blocks; one gather brings the rows of a block, and its
@@ -6,8 +6,9 @@ gradient touches these rows alone, so the cost of a step grows neither with the
 number of keys nor with the number of operations.
 """
 
-import collections.abc
-from typing import NamedTuple
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -30,7 +31,13 @@ class Bank(keras.layers.Layer):
     block_of_row: int32 [rows].
   """
 
-  def __init__(self, sizes, filters: int, initial, **kwargs):
+  def __init__(
+    self,
+    sizes: Sequence[int],
+    filters: int,
+    initial: tf.Tensor | np.ndarray,
+    **kwargs: Any,
+  ):
     super().__init__(**kwargs)
     self._sizes = np.asarray(sizes, np.int32)
     self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
@@ -38,7 +45,8 @@ class Bank(keras.layers.Layer):
     self._filters = filters
     self._initial = initial
 
-  def build(self, input_shape=None):
+  def build(self, input_shape: Sequence[int | None] | None = None) -> None:
+    """Makes the variable; the arguments give its shape."""
     del input_shape
     self.rows = self.add_weight(
       shape=(int(self.starts[-1]), self._filters),
@@ -47,94 +55,127 @@ class Bank(keras.layers.Layer):
     )
     del self._initial  # As large as the bank.
 
-  def rows_of(self, blocks):
-    """Returns the places of the rows of blocks [n], in order, int32 [m]."""
+  def rows_of(self, blocks: tf.Tensor) -> tf.Tensor:
+    """Returns the indices of the rows of blocks, in order, int32 [m].
+
+    Args:
+      blocks: int32 [n].
+    """
     return tf.raw_ops.RaggedRange(
       starts=tf.gather(self.starts, blocks),
       limits=tf.gather(self.starts[1:], blocks),
       deltas=1,
     ).rt_dense_values
 
-  def call(self, blocks):
-    """Returns the rows of blocks [n], in order, [m, filters]."""
+  def call(self, blocks: tf.Tensor) -> tf.Tensor:
+    """Returns the rows of blocks, in order, float32 [m, filters].
+
+    Args:
+      blocks: int32 [n].
+    """
     return tf.gather(self.rows.value, self.rows_of(blocks))
 
-  def split(self, blocks) -> list:
-    """Returns the rows of each of blocks [n], a list of [its rows, filters].
+  def split(self, blocks: tf.Tensor) -> list[tf.Tensor]:
+    """Returns the rows of each block, a list of float32 [its rows, filters].
 
     One gather and one split for all: small graphs start faster.
+
+    Args:
+      blocks: int32 [n].
     """
     return tf.split(self(blocks), tf.gather(self._sizes, blocks))
-
-
-class SharedDictionary(collections.abc.Mapping):
-  """The shared weights of a stack of cells, one entry for each choice.
-
-  Keys are (layer, node, input, previous node, word of the operation), all
-  numbers from 0; the values are `SharedWeights`. Operations without weights
-  have entries of no rows.
-
-  Args:
-    cells: the cells of the stack, in order.
-  """
-
-  def __init__(self, cells: list):
-    self._cells = cells
-    self._keys = frozenset(self)
-
-  def __getitem__(self, key) -> "SharedWeights":
-    if key not in self._keys:
-      raise KeyError(key)
-    layer, node, side, previous, word = key
-    cell = self._cells[layer]
-    block = cell.block(node, side, previous, cell.words.index(word))
-    start, stop = cell.bank.starts[block : block + 2]
-    return SharedWeights(cell.bank.rows, slice(int(start), int(stop)), word)
-
-  def __iter__(self):
-    for layer, cell in enumerate(self._cells):
-      for node in range(cell.num_nodes):
-        for side in range(2):
-          for previous in range(node + 2):
-            for word in cell.words:
-              yield layer, node, side, previous, word
-
-  def __len__(self) -> int:
-    return sum(1 for _ in self)
 
 
 class SharedWeights(NamedTuple):
   """Where the weights of one choice are stored.
 
   Attributes:
-    variable: the bank, [rows, filters].
-    rows: which rows of it.
-    word: the operation.
+    variable: the bank, [rows, ...], or its value as an array.
+    rows: which rows of it, one weight after the other; a weight fills whole
+      rows, the last one perhaps with zeros at its end.
+    shapes: of the weights, in the order of `Operation.weights`.
   """
 
-  variable: keras.Variable
+  variable: keras.Variable | np.ndarray
   rows: slice
-  word: str
+  shapes: tuple[tuple[int, ...], ...]
 
   def read(self) -> list[np.ndarray]:
-    """Returns the weights in the order of `Operation.weights`."""
-    value = self.variable.numpy()[self.rows]
-    filters = value.shape[-1]
-    weights = operations.get(self.word).weights(filters)
-    ends = np.cumsum([weight.num_rows(filters) for weight in weights])
+    """Returns the weights, of `shapes`."""
+    value = np.asarray(self.variable)[self.rows]
+    parts = np.split(value, np.cumsum(self._num_rows()))
     return [
-      part.reshape(weight.shape)
-      for part, weight in zip(np.split(value, ends), weights, strict=False)
+      part.reshape(-1)[: math.prod(shape)].reshape(shape)
+      for part, shape in zip(parts, self.shapes, strict=False)
     ]
 
-  def assign(self, values) -> None:
-    """Writes weights in the order of `Operation.weights`."""
-    bank = self.variable.numpy()
-    filters = bank.shape[-1]
-    weights = operations.get(self.word).weights(filters)
-    parts = [
-      np.reshape(value, (weight.num_rows(filters), filters))
-      for value, weight in zip(values, weights, strict=True)
-    ]
-    bank[self.rows] = np.concatenate(parts) if parts else bank[:0]
+  def assign(self, values: Sequence[np.ndarray]) -> None:
+    """Writes the weights.
+
+    Args:
+      values: an array for each of `shapes`, as large as it.
+    """
+    bank = np.array(self.variable)
+    rows = bank[self.rows]
+    starts = np.cumsum([0, *self._num_rows()])
+    for value, shape, start, stop in zip(
+      values, self.shapes, starts[:-1], starts[1:], strict=True
+    ):
+      numbers = np.reshape(value, [math.prod(shape)])
+      rows[start:stop].reshape(-1)[: numbers.size] = numbers
     self.variable.assign(bank)
+
+  def _num_rows(self) -> list[int]:
+    length = math.prod(self.variable.shape[1:])
+    return [-(-math.prod(shape) // length) for shape in self.shapes]
+
+
+class SharedVariables(NamedTuple):
+  """The weights of one choice that are variables of their own.
+
+  Attributes:
+    variables: in the order of `Operation.weights`.
+  """
+
+  variables: Sequence[keras.Variable]
+
+  def read(self) -> list[np.ndarray]:
+    """Returns the weights."""
+    return [np.array(variable) for variable in self.variables]
+
+  def assign(self, values: Sequence[np.ndarray]) -> None:
+    """Writes the weights.
+
+    Args:
+      values: an array for each variable, as large as it.
+    """
+    for variable, value in zip(self.variables, values, strict=True):
+      variable.assign(value)
+
+
+def entries(
+  rows: keras.Variable | np.ndarray, keys: Iterable[tuple[Any, ...]]
+) -> dict[tuple[Any, ...], SharedWeights]:
+  """Returns what lies where in a bank of operations.
+
+  Args:
+    rows: the bank, [rows, filters].
+    keys: of its blocks, in order; each ends with the word of an operation.
+
+  Returns:
+    The weights by the keys; operations without weights have entries of no rows.
+  """
+  filters = rows.shape[-1]
+  found, start = {}, 0
+  shapes = {}
+  for key in keys:
+    if key[-1] not in shapes:
+      weights = operations.get(key[-1]).weights(filters)
+      num_rows = sum(weight.num_rows(filters) for weight in weights)
+      shapes[key[-1]] = num_rows, tuple(weight.shape for weight in weights)
+    num_rows, shapes_of_weights = shapes[key[-1]]
+    found[key] = SharedWeights(
+      rows, slice(start, start + num_rows), shapes_of_weights
+    )
+    start += num_rows
+  return found

@@ -1,13 +1,23 @@
 """A cell of the micro supernet, which runs the cell that an arc describes."""
 
 import functools
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from enas_tf import seeds
-from enas_tf.layers import dataflow, mixed, norm, operations, shared
+from enas_tf.layers import (
+  cell_wiring,
+  dataflow,
+  mixed,
+  norm,
+  operations,
+  shared,
+  stages,
+)
 
 
 class SharedCell(keras.layers.Layer):
@@ -21,22 +31,26 @@ class SharedCell(keras.layers.Layer):
     num_nodes: nodes in the cell.
     words: the operations of the space.
     filters: channels of both inputs and of the output.
-    first: place of the cell's first integer in the arc.
+    first: index of the cell's first integer in the arc.
     seed: of the initial weights.
+    parts: what the cell has in common with the others of its network; default:
+      nothing.
   """
 
   def __init__(
     self,
     num_nodes: int,
-    words: tuple[str, ...],
+    words: Sequence[str],
     filters: int,
     first: int,
     seed: int,
-    **kwargs,
+    parts: cell_wiring.CommonParts | None = None,
+    **kwargs: Any,
   ):
     super().__init__(**kwargs)
     self.num_nodes = num_nodes
     self.words = tuple(words)
+    self._parts = parts or cell_wiring.CommonParts(num_nodes, words)
     self.filters = filters
     self.first = first
     catalogue = [operations.get(word) for word in words]
@@ -55,7 +69,7 @@ class SharedCell(keras.layers.Layer):
       tf.reshape(tf.concat(initial, 1), [-1, filters]),
       name="bank",
     )
-    project = operations.Weight((1, 1, filters, filters), "he")
+    project = stages.Weight((1, 1, filters, filters), "he")
     self.output_bank = shared.Bank(
       [filters] * (num_nodes + 2),
       filters,
@@ -69,39 +83,56 @@ class SharedCell(keras.layers.Layer):
     )
     self.norm = norm.BatchNorm(moving_statistics=False, name="output_bn")
 
-  def block(self, node: int, side: int, previous, op):
+  def block(
+    self,
+    node: int,
+    side: int,
+    previous: int | np.ndarray,
+    op: int | np.ndarray,
+  ) -> int | np.ndarray:
     """Returns the block of the bank that holds the weights of one choice.
 
     Args:
       node: which node, from 0.
       side: 0 for the first operation of the node, 1 for the second.
       previous: the node that is read, from 0 (the first input of the cell).
-      op: the integer of the operation.
+      op: index of the operation in `words`.
     """
     edge = self._first_edges[2 * node + side] + previous
     return edge * len(self.words) + op
 
   @property
   def banks(self) -> list[shared.Bank]:
+    """The bank of the operations and that of the convolutions behind them."""
     return [self.bank, self.output_bank]
 
-  def build(self, input_shape):
+  @property
+  def shared(self) -> dict[tuple[int, int, int, str], shared.SharedWeights]:
+    """The weights of each (node, input, previous node, operation's word)."""
+    return shared.entries(self.bank.rows, keys(self.num_nodes, self.words))
+
+  def build(self, input_shape: Sequence[int | None]) -> None:
+    """Makes the variables, for inputs [batch, height, width, filters]."""
     # Not in the constructor: the variables' paths begin with the cell's name.
     for bank in self.banks:
       bank.build()
     self.norm.build(input_shape)
 
-  def chosen(self, arc) -> list:
-    """Returns the blocks of each of `banks` that an arc uses, int32 [n]."""
+  def chosen(self, arc: tf.Tensor) -> list[tf.Tensor]:
+    """Returns the blocks of each of `banks` that an arc uses, int32 [n].
+
+    Args:
+      arc: int32 [num_decisions].
+    """
     wiring = self._wiring(arc)
     return [self._blocks(wiring), wiring.loose]
 
-  def call(self, x0, x1, arc):
-    """Returns [batch, height, width, filters].
+  def call(self, x0: tf.Tensor, x1: tf.Tensor, arc: tf.Tensor) -> tf.Tensor:
+    """Returns float32 [batch, height, width, filters].
 
     Args:
-      x0: the output of the cell before the previous one, [batch, height,
-        width, filters].
+      x0: the output of the cell before the previous one, float32 [batch,
+        height, width, filters].
       x1: the output of the previous cell, likewise.
       arc: int32 [num_decisions].
     """
@@ -109,10 +140,10 @@ class SharedCell(keras.layers.Layer):
     return self.norm(run(x0, x1, arc))
 
   @functools.cached_property
-  def _run_in_graph(self):
+  def _run_in_graph(self) -> Any:
     return tf.function(self._run, autograph=False)
 
-  def _run(self, x0, x1, arc):
+  def _run(self, x0: tf.Tensor, x1: tf.Tensor, arc: tf.Tensor) -> tf.Tensor:
     wiring = self._wiring(arc)
     rows = self.bank.split(self._blocks(wiring))
     kernels = tf.reshape(
@@ -120,73 +151,51 @@ class SharedCell(keras.layers.Layer):
     )
 
     @tf.custom_gradient
-    def run(x0, x1, kernels, *rows):
-      functions = mixed.functions_of(self.words, x0.shape[1:])
+    def run(
+      x0: tf.Tensor, x1: tf.Tensor, kernels: tf.Tensor, *rows: tf.Tensor
+    ) -> tuple[tf.Tensor, Any]:
+      functions = self._parts.functions.of(x0.shape[1:])
       one_run = _Run(functions, wiring, rows, kernels)
       return one_run.forward(x0, x1), one_run.gradient
 
     return run(x0, x1, kernels, *rows)
 
-  def _wiring(self, arc) -> "_Wiring":
-    graph = tf.compat.v1.get_default_graph()
-    return _wiring_of(arc.ref(), graph, self.first, self.num_nodes)
+  def _wiring(self, arc: tf.Tensor) -> cell_wiring.Wiring:
+    return self._parts.wiring(arc, self.first)
 
-  def _blocks(self, wiring):
+  def _blocks(self, wiring: cell_wiring.Wiring) -> tf.Tensor:
     """Returns the blocks of the bank that the cell uses, [2 * num_nodes]."""
     edges = self._first_edges + wiring.previous
     return edges * len(self.words) + wiring.ops
 
-  def compute_output_spec(self, x0, x1, arc):
+  def compute_output_spec(
+    self,
+    x0: keras.KerasTensor,
+    x1: keras.KerasTensor,
+    arc: keras.KerasTensor,
+  ) -> keras.KerasTensor:
+    """Returns the shape of the output, which is that of an input."""
     del x1, arc
     return keras.KerasTensor(x0.shape, x0.dtype)
 
 
-# Cells of a kind share their wiring in a graph: small graphs start faster.
-@functools.lru_cache(maxsize=2)
-def _wiring_of(arc, graph, first: int, num_nodes: int) -> "_Wiring":
-  del graph  # Where the wiring is computed, which may not be where the arc is.
-  cell = arc.deref()[first : first + 4 * num_nodes]
-  return _Wiring(cell, num_nodes)
-
-
-class _Wiring:
-  """What one cell of an arc connects with what, as tensors.
-
-  Its edges are (node, input), two for each node.
+def keys(
+  num_nodes: int, words: Sequence[str]
+) -> Iterator[tuple[int, int, int, str]]:
+  """Yields the keys of the blocks of a cell's bank, in order.
 
   Args:
-    cell: the integers of the cell, int32 [4 * num_nodes].
     num_nodes: nodes in the cell.
+    words: the operations of the space.
 
-  Attributes:
-    previous: the node that each edge reads, int32 [edges].
-    ops: the operation of each edge, int32 [edges].
-    loose: the nodes that no other node reads, int32 [m].
+  Yields:
+    (node, input, previous node, word of the operation), numbers from 0.
   """
-
-  def __init__(self, cell, num_nodes: int):
-    self.num_nodes = num_nodes
-    self.previous, self.ops = tf.unstack(tf.reshape(cell, [-1, 2]), axis=1)
-    nodes = np.arange(num_nodes + 2, dtype=np.int32)
-    self._reads = self.previous[:, None] == nodes  # [edges, nodes].
-    self._is_loose = ~tf.reduce_any(self._reads, 0)
-    self.loose = tf.cast(tf.where(self._is_loose)[:, 0], tf.int32)
-
-  @functools.cached_property
-  def edges(self) -> list:
-    """For each edge (op, previous node, whether it reads node 0, 1, ...)."""
-    reads = [tf.unstack(row) for row in tf.unstack(self._reads)]
-    return list(
-      zip(tf.unstack(self.ops), tf.unstack(self.previous), reads, strict=True)
-    )
-
-  @functools.cached_property
-  def loose_ends(self) -> list:
-    """For each node (whether it is loose, its place among the loose ends)."""
-    places = tf.cumsum(tf.cast(self._is_loose, tf.int32), exclusive=True)
-    return list(
-      zip(tf.unstack(self._is_loose), tf.unstack(places), strict=True)
-    )
+  for node in range(num_nodes):
+    for side in range(2):
+      for previous in range(node + 2):
+        for word in words:
+          yield node, side, previous, word
 
 
 class _Run:
@@ -202,14 +211,21 @@ class _Run:
     kernels: of the loose ends, [m, 1, 1, filters, filters].
   """
 
-  def __init__(self, functions, wiring, rows, kernels):
+  def __init__(
+    self,
+    functions: mixed.Mixed,
+    wiring: cell_wiring.Wiring,
+    rows: Sequence[tf.Tensor],
+    kernels: tf.Tensor,
+  ):
     self._functions = functions
     self._wiring = wiring
     self._rows = rows
     self._kernels = kernels
     self._saved = []
 
-  def forward(self, x0, x1):
+  def forward(self, x0: tf.Tensor, x1: tf.Tensor) -> tf.Tensor:
+    """Returns the output of the cell, as large as an input."""
     nodes = [x0, x1]
     for _ in range(self._wiring.num_nodes):
       results = []
@@ -224,23 +240,23 @@ class _Run:
       nodes.append(results[0] + results[1])
     return self._join(nodes)
 
-  def _join(self, nodes):
+  def _join(self, nodes: list[tf.Tensor]) -> tf.Tensor:
     """Returns relu, then a 1x1 convolution, of the concatenated loose ends.
 
     It is the sum of a convolution of each, which needs no concatenation.
     """
     self._joined = []
     total = dataflow.Sum()
-    for x, (is_loose, place) in zip(
+    for x, (is_loose, index) in zip(
       nodes, self._wiring.loose_ends, strict=True
     ):
       x = tf.nn.relu(dataflow.when(is_loose, x))
-      kernel = tf.gather(dataflow.when(is_loose, self._kernels), place)
+      kernel = tf.gather(dataflow.when(is_loose, self._kernels), index)
       total.add(tf.nn.conv2d(x, kernel, 1, "SAME"), is_loose)
       self._joined.append((x, kernel))
     return total.value
 
-  def gradient(self, dy):
+  def gradient(self, dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns the gradients of x0, x1, the kernels and all rows."""
     nodes = _NodeGradients(dy.shape, self._wiring.num_nodes + 2)
     kernels = self._gradient_of_join(dy, nodes)
@@ -259,7 +275,9 @@ class _Run:
       nodes.add(inputs)
     return nodes.read(0), nodes.read(1), kernels, *reversed(rows)
 
-  def _gradient_of_join(self, dy, nodes):
+  def _gradient_of_join(
+    self, dy: tf.Tensor, nodes: "_NodeGradients"
+  ) -> tf.Tensor:
     """Adds to the gradients of the nodes; returns that of the kernels."""
     size = tf.shape(dy)
     options = {"strides": [1, 1, 1, 1], "padding": "SAME"}
@@ -293,7 +311,7 @@ class _NodeGradients:
     num_nodes: how many there are.
   """
 
-  def __init__(self, shape, num_nodes: int):
+  def __init__(self, shape: tf.TensorShape, num_nodes: int):
     self._shape = shape
     self._sizes = tf.constant([size or -1 for size in shape])
     self._empty = tf.raw_ops.TensorListReserve(
@@ -303,17 +321,18 @@ class _NodeGradients:
     )
     self._list = self._empty
 
-  def set_if(self, flag, i: int, value) -> None:
+  def set_if(self, flag: tf.Tensor, i: int, value: tf.Tensor) -> None:
     """Writes the gradient of a node that has none yet, if flag."""
     keep, change = dataflow.split(self._list, flag)
     self._list = dataflow.merge(keep, _with_item(change, i, value))
 
-  def add(self, items) -> None:
+  def add(self, items: list[tuple[tf.Tensor, tf.Tensor]]) -> None:
     """Adds to the gradients of nodes: items are (node, value)."""
     lists = [_with_item(self._empty, i, value) for i, value in items]
     self._list = tf.raw_ops.AddN(inputs=[self._list, *lists])
 
-  def read(self, i: int):
+  def read(self, i: int) -> tf.Tensor:
+    """Returns the gradient of a node."""
     value = tf.raw_ops.TensorListGetItem(
       input_handle=self._list,
       index=i,
@@ -324,5 +343,7 @@ class _NodeGradients:
     return value
 
 
-def _with_item(handle, i, value):
+def _with_item(
+  handle: tf.Tensor, i: int | tf.Tensor, value: tf.Tensor
+) -> tf.Tensor:
   return tf.raw_ops.TensorListSetItem(input_handle=handle, index=i, item=value)

@@ -1,15 +1,25 @@
 """The body of the macro supernet: the layers that an arc describes."""
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from enas_tf import seeds
-from enas_tf.layers import conv, dataflow, mixed, norm, operations, shared
+from enas_tf.layers import (
+  basic_stages,
+  conv,
+  dataflow,
+  mixed,
+  norm,
+  operations,
+  shared,
+)
 
-_NORMALIZE = operations.Normalize()
+_NORMALIZE = basic_stages.Normalize()
 
 
 class SharedStack(keras.layers.Layer):
@@ -20,8 +30,8 @@ class SharedStack(keras.layers.Layer):
       normalize(op_l(tensor l) + sum of tensor i over its skip bits i < l)
 
   without the normalization in layer 0. Behind the layers `pool_layers` every
-  tensor so far is halved in height and width, each by weights of its own, as
-  far as a later layer reads it.
+  tensor so far is downsampled to half of height and width, each by weights of
+  its own, as far as a later layer reads it.
 
   The operations of all layers have their weights in one bank, keyed by (layer,
   op).
@@ -30,24 +40,25 @@ class SharedStack(keras.layers.Layer):
     num_layers: layers in the stack.
     words: the operations of the space, as `operations.get` knows them.
     filters: channels, everywhere.
-    pool_layers: the layers behind which height and width are halved.
+    pool_layers: the layers behind which is downsampled, from 0.
     seed: of the initial weights.
   """
 
   def __init__(
     self,
     num_layers: int,
-    words: tuple[str, ...],
+    words: Sequence[str],
     filters: int,
-    pool_layers: tuple[int, ...],
+    pool_layers: Sequence[int],
     seed: int,
-    **kwargs,
+    **kwargs: Any,
   ):
     super().__init__(**kwargs)
     self.num_layers = num_layers
     self.words = tuple(words)
     self.filters = filters
-    self.pool_layers = pool_layers
+    self.pool_layers = tuple(pool_layers)
+    self._functions = mixed.Functions(words)
     catalogue = [operations.get(word) for word in words]
     initial = [
       operation.initialize(
@@ -72,13 +83,27 @@ class SharedStack(keras.layers.Layer):
 
   @property
   def banks(self) -> list[shared.Bank]:
+    """The bank of the operations."""
     return [self.bank]
 
-  def block(self, layer, op):
-    """Returns the block of the bank that holds the weights of one choice."""
+  @property
+  def shared(self) -> dict[tuple[int, str], shared.SharedWeights]:
+    """The weights of each (layer, operation's word)."""
+    return shared.entries(self.bank.rows, keys(self.num_layers, self.words))
+
+  def block(
+    self, layer: int | np.ndarray, op: int | tf.Tensor
+  ) -> int | tf.Tensor:
+    """Returns the block of the bank that holds the weights of one choice.
+
+    Args:
+      layer: from 0.
+      op: index of the operation in `words`.
+    """
     return layer * len(self.words) + op
 
-  def build(self, input_shape):
+  def build(self, input_shape: Sequence[int | None]) -> None:
+    """Makes the variables, for an input [batch, height, width, filters]."""
     self.bank.build()
     for layer in range(1, self.num_layers):
       getattr(self, f"layer_{layer}_skip_bn").build(input_shape)
@@ -86,28 +111,32 @@ class SharedStack(keras.layers.Layer):
       for tensor in range(layer + 2):
         getattr(self, f"layer_{layer}_pool_{tensor}").build(input_shape)
 
-  def chosen(self, arc) -> list:
-    """Returns the blocks of each of `banks` that an arc uses, int32 [n]."""
+  def chosen(self, arc: tf.Tensor) -> list[tf.Tensor]:
+    """Returns the blocks of each of `banks` that an arc uses, int32 [n].
+
+    Args:
+      arc: int32 [num_decisions].
+    """
     return [self._blocks(_Wiring(arc, self.num_layers))]
 
-  def _blocks(self, wiring):
+  def _blocks(self, wiring: "_Wiring") -> tf.Tensor:
     return self.block(np.arange(self.num_layers, dtype=np.int32), wiring.ops)
 
-  def call(self, x, arc):
+  def call(self, x: tf.Tensor, arc: tf.Tensor) -> tf.Tensor:
     """Returns [batch, height / 4, width / 4, filters], if it pools twice.
 
     Args:
-      x: [batch, height, width, filters].
+      x: float32 [batch, height, width, filters].
       arc: int32 [num_decisions].
     """
     run = self._run_in_graph if tf.executing_eagerly() else self._run
     return run(x, arc)
 
   @functools.cached_property
-  def _run_in_graph(self):
+  def _run_in_graph(self) -> Any:
     return tf.function(self._run, autograph=False)
 
-  def _run(self, x, arc):
+  def _run(self, x: tf.Tensor, arc: tf.Tensor) -> tf.Tensor:
     wiring = _Wiring(arc, self.num_layers)
     rows = self.bank.split(self._blocks(wiring))
     norms, reductions = {}, {}
@@ -121,9 +150,9 @@ class SharedStack(keras.layers.Layer):
     weights = {"rows": rows, "norms": norms, "reductions": reductions}
 
     @tf.custom_gradient
-    def run(x, *flat):
+    def run(x: tf.Tensor, *flat: tf.Tensor) -> tuple[tf.Tensor, Any]:
       one_run = _Run(
-        self.words,
+        self._functions,
         self.pool_layers,
         wiring,
         tf.nest.pack_sequence_as(weights, flat),
@@ -134,7 +163,10 @@ class SharedStack(keras.layers.Layer):
     y.set_shape(self.compute_output_spec(x, arc).shape)
     return y
 
-  def compute_output_spec(self, x, arc):
+  def compute_output_spec(
+    self, x: keras.KerasTensor, arc: keras.KerasTensor
+  ) -> keras.KerasTensor:
+    """Returns the shape of the output."""
     del arc
     batch, height, width, channels = x.shape
     for _ in self.pool_layers:
@@ -142,19 +174,32 @@ class SharedStack(keras.layers.Layer):
     return keras.KerasTensor((batch, height, width, channels), x.dtype)
 
 
-class _Reduction(keras.layers.Layer):
-  """The weights of one halving: a factorized reduction, normalized."""
+def keys(num_layers: int, words: Sequence[str]) -> list[tuple[int, str]]:
+  """Returns the keys of the blocks of a stack's bank, in order.
 
-  def __init__(self, filters: int, seed: int, **kwargs):
+  Args:
+    num_layers: layers in the stack.
+    words: the operations of the space.
+
+  Returns:
+    (layer, word of the operation), layers from 0.
+  """
+  return [(layer, word) for layer in range(num_layers) for word in words]
+
+
+class _Reduction(keras.layers.Layer):
+  """The weights of one downsampling: a factorized reduction, normalized."""
+
+  def __init__(self, filters: int, seed: int, **kwargs: Any):
     super().__init__(**kwargs)
     self.reduce = conv.FactorizedReduction(filters, seed, name="reduce")
     self.bn = norm.BatchNorm(moving_statistics=False, name="bn")
 
-  def build(self, input_shape):
+  def build(self, input_shape: Sequence[int | None]) -> None:
     self.reduce.build(input_shape)
     self.bn.build(input_shape)
 
-  def weights_in_use(self) -> list:
+  def weights_in_use(self) -> list[tf.Tensor]:
     """Returns kernel [2, 2, filters, filters], scale and offset [filters]."""
     return [
       self.reduce.kernel(),
@@ -172,25 +217,25 @@ class _Wiring:
     skips: for each layer, whether it reads tensor 0, 1, ..., scalars.
   """
 
-  def __init__(self, arc, num_layers: int):
+  def __init__(self, arc: tf.Tensor, num_layers: int):
     self.num_layers = num_layers
     self._arc = arc
     first = [layer * (layer + 1) // 2 for layer in range(num_layers)]
     self.ops = tf.gather(arc, first)
 
   @functools.cached_property
-  def op_of(self) -> list:
+  def op_of(self) -> list[tf.Tensor]:
     return tf.unstack(self.ops)
 
   @functools.cached_property
-  def skips(self) -> list[list]:
+  def skips(self) -> list[list[tf.Tensor]]:
     bits = tf.unstack(tf.cast(self._arc, tf.bool))
     return [
       bits[layer * (layer + 1) // 2 + 1 :][:layer]
       for layer in range(self.num_layers)
     ]
 
-  def is_read_after(self, layer: int, tensor: int):
+  def is_read_after(self, layer: int, tensor: int) -> tf.Tensor:
     """Returns whether a layer behind `layer` reads a tensor, a scalar."""
     if tensor == layer + 1:
       return tf.constant(True)  # The next layer's operation does.
@@ -209,21 +254,28 @@ class _Run:
   nothing backward either.
 
   Args:
-    words: the operations.
-    pool_layers: the layers behind which height and width are halved.
+    functions: the mixed operations.
+    pool_layers: the layers behind which is downsampled.
     wiring: of the arc.
     weights: "rows" of each layer, "norms" by layer, "reductions" by (layer,
       tensor).
   """
 
-  def __init__(self, words, pool_layers, wiring, weights):
-    self._words = words
+  def __init__(
+    self,
+    functions: mixed.Functions,
+    pool_layers: tuple[int, ...],
+    wiring: _Wiring,
+    weights: dict[str, Any],
+  ):
+    self._functions = functions
     self._pool_layers = pool_layers
     self._wiring = wiring
     self._weights = weights
     self._saved = {}
 
-  def forward(self, x):
+  def forward(self, x: tf.Tensor) -> tf.Tensor:
+    """Returns the output of the last layer."""
     tensors = [x]
     for layer in range(self._wiring.num_layers):
       tensors.append(self._layer(layer, tensors))
@@ -233,35 +285,30 @@ class _Run:
         ]
     return tensors[-1]
 
-  def _functions(self, x):
-    return mixed.functions_of(self._words, x.shape[1:])
-
-  def _layer(self, layer, tensors):
+  def _layer(self, layer: int, tensors: list[tf.Tensor]) -> tf.Tensor:
     x = tensors[-1]
     op, rows = self._wiring.op_of[layer], self._weights["rows"][layer]
-    y, *saved = self._functions(x).forward(x, op, rows)
+    y, *saved = self._functions.of(x.shape[1:]).forward(x, op, rows)
     y.set_shape(x.shape)
     saved_norm = None
     if layer:
       total = dataflow.Sum(y)
       for tensor, bit in zip(tensors, self._wiring.skips[layer], strict=False):
         total.add(tensor, bit)
-      y, saved_norm = _NORMALIZE.forward(
-        total.value, self._weights["norms"][layer]
-      )
+      y, saved_norm = _NORMALIZE.run(total.value, self._weights["norms"][layer])
     self._saved[layer] = saved, saved_norm, x.shape
     return y
 
-  def _reduce(self, layer, tensor, x):
+  def _reduce(self, layer: int, tensor: int, x: tf.Tensor) -> tf.Tensor:
     is_read = self._wiring.is_read_after(layer, tensor)
     x = dataflow.when(is_read, x)
     kernel, *scale = self._weights["reductions"][layer, tensor]
     y = tf.nn.conv2d(x, kernel, 2, "SAME")
-    y, saved = _NORMALIZE.forward(y, scale)
+    y, saved = _NORMALIZE.run(y, scale)
     self._saved[layer, tensor] = x, is_read, saved
     return y
 
-  def gradient(self, dy):
+  def gradient(self, dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns the gradients of the input and of all weights."""
     wiring, weights = self._wiring, self._weights
     grads = {"rows": list(weights["rows"]), "norms": {}, "reductions": {}}
@@ -284,7 +331,7 @@ class _Run:
         for total, bit in zip(sums, wiring.skips[layer], strict=False):
           total.add(d, bit)
       d.set_shape(shape)
-      functions = self._functions(d)
+      functions = self._functions.of(d.shape[1:])
       arguments = wiring.op_of[layer], weights["rows"][layer], saved
       dx, *saved_back = functions.input_gradient(d, *arguments)
       dx.set_shape(shape)
@@ -294,8 +341,14 @@ class _Run:
       sums[-1].add(dx)
     return sums[0].value, *tf.nest.flatten(grads)
 
-  def _gradient_of_reduce(self, layer, tensor, total, grads):
-    """Returns the sum that holds the gradient of a tensor before halving."""
+  def _gradient_of_reduce(
+    self,
+    layer: int,
+    tensor: int,
+    total: dataflow.Sum,
+    grads: dict[tuple[int, int], list[tf.Tensor]],
+  ) -> dataflow.Sum:
+    """Returns the sum with the gradient of a tensor before it is reduced."""
     x, is_read, saved = self._saved[layer, tensor]
     weights = self._weights["reductions"][layer, tensor]
     before = dataflow.Sum()

@@ -12,7 +12,11 @@ from enas_tf.layers import conv
 
 
 def parameters(model: keras.Model) -> int:
-  """Returns the number of trainable parameters."""
+  """Returns the number of trainable parameters.
+
+  Args:
+    model: any model.
+  """
   return sum(math.prod(v.shape) for v in model.trainable_variables)
 
 
@@ -26,7 +30,7 @@ def multiply_adds(model: keras.Model) -> int:
   return sum(_layer_multiply_adds(layer) for layer in model.layers)
 
 
-def _layer_multiply_adds(layer) -> int:
+def _layer_multiply_adds(layer: keras.Layer) -> int:
   if isinstance(layer, keras.layers.Dense):
     return math.prod(layer.kernel.shape)
   if not isinstance(

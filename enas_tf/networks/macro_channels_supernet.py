@@ -5,9 +5,10 @@ names, so that all weights but those of other channels are used at every step.
 """
 
 import keras
+import tensorflow as tf
 
 from enas_tf import seeds
-from enas_tf.layers import channel_ranges, heads, norm, regularize
+from enas_tf.layers import channel_ranges, heads, norm, regularize, shared
 from enas_tf.networks import macro_skeleton
 from enas_tf.spaces import macro_channels
 
@@ -19,6 +20,13 @@ class MacroChannelsSupernet(keras.Model):
   "arc": int32 [num_decisions]} that answers {"logits": [batch, num_classes]}.
   Normalization takes the statistics of the batch always; dropout works in
   training alone.
+
+  Args:
+    space: of the arcs.
+    image_shape: (height, width, channels) of an image, in pixels.
+    num_classes: logits per image.
+    keep_prob: fraction of the features that dropout keeps, in (0, 1].
+    seed: of the initial weights and the dropout.
 
   Attributes:
     space: the space of the arcs.
@@ -59,7 +67,7 @@ class MacroChannelsSupernet(keras.Model):
       tensors.append(y)
       if layer in macro_skeleton.pool_layers(space.num_layers):
         tensors = [
-          macro_skeleton.halve(
+          macro_skeleton.downsample(
             x, filters, f"{name}_pool_{i}", seed, moving_statistics=False
           )
           for i, x in enumerate(tensors)
@@ -74,10 +82,25 @@ class MacroChannelsSupernet(keras.Model):
     self.space = space
 
   @property
-  def banks(self) -> list:
+  def banks(self) -> list[shared.Bank]:
+    """No bank; see the class."""
     return []
 
-  def chosen(self, arc) -> list:
+  @property
+  def shared(self) -> dict[tuple[int, str], shared.SharedVariables]:
+    """The weights of each (layer, operation's word), for all its channels."""
+    ranges = [
+      layer
+      for layer in self.layers
+      if isinstance(layer, channel_ranges.ChannelRanges)
+    ]
+    return {
+      (number, word.removeprefix("macro/")): shared.SharedVariables(variables)
+      for number, layer in enumerate(ranges)
+      for word, variables in layer.shared.items()
+    }
+
+  def chosen(self, arc: tf.Tensor) -> list[tf.Tensor]:
     """Returns the blocks of each bank that an arc uses: there are none."""
     del arc
     return []

@@ -2,32 +2,48 @@
 
 ENAS, section 2.3, in the form of the original's general_child.py: ReLU first,
 skip connections concatenated and projected, twice the channels behind each
-halving. `--child_as_searched` builds the child as the supernet computes it.
+downsampling. `as_searched` builds the child as the supernet computes it.
 """
+
+import abc
+from collections.abc import Sequence
 
 import keras
 
-from enas_tf import config, errors, seeds
-from enas_tf.layers import heads, norm, operations, regularize
+from enas_tf import errors, seeds
+from enas_tf.layers import (
+  basic_stages,
+  heads,
+  norm,
+  operations,
+  regularize,
+  stages,
+)
 from enas_tf.networks import macro_skeleton
 from enas_tf.spaces import macro
 
 
 def build(
   arc: macro.MacroArc,
-  child: config.ChildConfig,
   *,
+  out_filters: int,
   image_shape: tuple[int, int, int],
   num_classes: int,
+  keep_prob: float = 1.0,
+  faithful: bool = False,
+  as_searched: bool = False,
   seed: int = 0,
 ) -> keras.Model:
   """Returns the child of an arc.
 
   Args:
     arc: the arc; it gives the number of layers.
-    child: the other sizes.
-    image_shape: (height, width, channels).
+    out_filters: channels of the first layers, even.
+    image_shape: (height, width, channels) of an image, in pixels.
     num_classes: logits per image.
+    keep_prob: fraction of the features that dropout keeps, in (0, 1].
+    faithful: bring back what the original's network computes.
+    as_searched: compute what the supernet computes.
     seed: of the initial weights and the dropout.
 
   Returns:
@@ -35,16 +51,17 @@ def build(
     that answers {"logits": [batch, num_classes]}.
 
   Raises:
-    ConfigError: if the original could not build the arc, and `child.faithful`.
+    ConfigError: if the original could not build the arc, and `faithful`.
   """
-  if child.as_searched:
-    body = SearchedLayers()
+  body: Layers
+  if as_searched:
+    body = SearchedLayers(out_filters, seed)
   else:
-    body = FinalLayers(child.faithful)
+    body = FinalLayers(out_filters, seed, faithful)
   return build_from(
     arc.layers,
     body,
-    child,
+    keep_prob=keep_prob,
     image_shape=image_shape,
     num_classes=num_classes,
     seed=seed,
@@ -52,11 +69,24 @@ def build(
 
 
 def build_from(
-  layers, body, child: config.ChildConfig, *, image_shape, num_classes, seed
+  layers: Sequence[macro.Layer],
+  body: "Layers",
+  *,
+  image_shape: tuple[int, int, int],
+  num_classes: int,
+  keep_prob: float,
+  seed: int,
 ) -> keras.Model:
-  """Returns a child of layers that `body` makes; see `build`."""
-  body.seed = seed
-  body.filters = child.out_filters * child.out_filters_scale
+  """Returns a child of layers that `body` makes.
+
+  Args:
+    layers: what each layer does, with its `skips`.
+    body: makes the layers.
+    image_shape: see `build`.
+    num_classes: see `build`.
+    keep_prob: see `build`.
+    seed: see `build`.
+  """
   images = keras.Input(image_shape, name="images")
   x = macro_skeleton.stem(images, body.filters, seed, moving_statistics=True)
   tensors = [x]
@@ -68,98 +98,74 @@ def build_from(
       x = body.join(number, x, read)
     tensors.append(x)
     if number in pool_layers:
-      tensors = body.halve(number, tensors)
+      tensors = body.downsample(number, tensors)
   dropout = regularize.Dropout(
-    child.keep_prob, seeds.derive(seed, "head_dropout"), name="head_dropout"
+    keep_prob, seeds.derive(seed, "head_dropout"), name="head_dropout"
   )
   logits = heads.classifier(tensors[-1], num_classes, dropout, seed, relu=False)
   return keras.Model(images, {"logits": logits}, name="macro_child")
 
 
 def inference(model: keras.Model) -> keras.Model:
-  """Returns the child on the same weights, images to logits alone."""
+  """Returns the child on the same weights, images to logits alone.
+
+  Args:
+    model: a child, as `build` makes it.
+  """
   return keras.Model(model.input, model.output["logits"], name=model.name)
 
 
-class SearchedLayers:
-  """Layers as the supernet computes them.
+class Layers(abc.ABC):
+  """How the layers of a macro child are made.
 
-  Attributes:
-    filters: channels, everywhere.
+  Args:
+    filters: channels of the first layers.
     seed: of the network.
-  """
-
-  filters: int
-  seed: int
-
-  def operate(self, number: int, layer: macro.Layer, x):
-    """Returns what a layer computes of the one before it."""
-    operation = operations.get(f"macro/{layer.op}")
-    name = f"layer_{number}_{layer.op}_"
-    for each in operation.layers(self.filters, 1, name, self.seed):
-      x = each(x)
-    return x
-
-  def join(self, number: int, x, read: list):
-    """Returns that, joined with the tensors of its skip connections."""
-    if read:
-      x = keras.layers.Add(name=f"layer_{number}_add")([x, *read])
-    return norm.BatchNorm(name=f"layer_{number}_skip_bn")(x)
-
-  def halve(self, number: int, tensors):
-    """Halves height and width of all tensors behind a layer."""
-    return [
-      macro_skeleton.halve(
-        x,
-        self.filters,
-        f"layer_{number}_pool_{i}",
-        self.seed,
-        moving_statistics=True,
-      )
-      for i, x in enumerate(tensors)
-    ]
-
-
-class FinalLayers:
-  """Layers of the original's final network.
-
-  Differs from the original in what a layer computes: what was searched, where
-  the original put plain convolutions for separable ones and had no pools.
 
   Attributes:
     filters: channels, here and now.
     seed: of the network.
   """
 
-  filters: int
-  seed: int
+  def __init__(self, filters: int, seed: int):
+    self.filters = filters
+    self.seed = seed
 
-  def __init__(self, faithful: bool = False):
-    self._faithful = faithful
+  @abc.abstractmethod
+  def operate(
+    self, number: int, layer: macro.Layer, x: keras.KerasTensor
+  ) -> keras.KerasTensor:
+    """Returns what a layer computes of the one before it.
 
-  def operate(self, number: int, layer: macro.Layer, x):
-    """Returns what a layer computes of the one before it."""
-    name = f"layer_{number}"
-    x = self._convolve(x, [operations.Conv(1)], f"{name}_conv_1x1")
-    stages = self._stages(layer.op)
-    if not stages:
-      return x
-    if isinstance(stages[0], operations.Pool):
-      return stages[0].layer(self.filters, 1, name, self.seed)(x)
-    size = stages[0].kernel_size
-    return self._convolve(x, stages, f"{name}_conv_{size}x{size}")
+    Args:
+      number: of the layer, from 0.
+      layer: what it does.
+      x: float32 [batch, height, width, channels].
+    """
 
-  def join(self, number: int, x, read: list):
-    """Returns that, joined with the tensors of its skip connections."""
-    if read:
-      x = keras.layers.Concatenate(name=f"layer_{number}_concat")([*read, x])
-    return self._convolve(x, [operations.Conv(1)], f"layer_{number}_skip")
+  @abc.abstractmethod
+  def join(
+    self, number: int, x: keras.KerasTensor, read: list[keras.KerasTensor]
+  ) -> keras.KerasTensor:
+    """Returns that, joined with the tensors of its skip connections.
 
-  def halve(self, number: int, tensors):
-    """Halves height and width of all tensors, and doubles the channels."""
-    self.filters *= 2
+    Args:
+      number: of the layer, from 1.
+      x: what the layer computes, float32 [batch, height, width, channels].
+      read: the tensors, likewise.
+    """
+
+  def downsample(
+    self, number: int, tensors: list[keras.KerasTensor]
+  ) -> list[keras.KerasTensor]:
+    """Halves height and width of all tensors behind a layer.
+
+    Args:
+      number: of the layer, from 0.
+      tensors: float32 [batch, height, width, channels] each.
+    """
     return [
-      macro_skeleton.halve(
+      macro_skeleton.downsample(
         x,
         self.filters,
         f"layer_{number}_pool_{i}",
@@ -169,25 +175,105 @@ class FinalLayers:
       for i, x in enumerate(tensors)
     ]
 
-  def _stages(self, op: str) -> list[operations.Stage]:
-    """Returns the stages of an operation behind its first convolution."""
-    stages = [
+
+class SearchedLayers(Layers):
+  """Layers as the supernet computes them; see `Layers`."""
+
+  def operate(
+    self, number: int, layer: macro.Layer, x: keras.KerasTensor
+  ) -> keras.KerasTensor:
+    """Returns what the operation computes; see `Layers`."""
+    operation = operations.get(f"macro/{layer.op}")
+    name = f"layer_{number}_{layer.op}_"
+    return operation.apply(x, self.filters, 1, name, self.seed)
+
+  def join(
+    self, number: int, x: keras.KerasTensor, read: list[keras.KerasTensor]
+  ) -> keras.KerasTensor:
+    """Returns the normalized sum; see `Layers`."""
+    if read:
+      x = keras.layers.Add(name=f"layer_{number}_add")([x, *read])
+    return norm.BatchNorm(name=f"layer_{number}_skip_bn")(x)
+
+
+class FinalLayers(Layers):
+  """Layers of the original's final network.
+
+  Differs from the original in what a layer computes: what was searched, where
+  the original put plain convolutions for separable ones and had no pools.
+
+  Args:
+    filters: see `Layers`.
+    seed: see `Layers`.
+    faithful: put those plain convolutions back.
+  """
+
+  def __init__(self, filters: int, seed: int, faithful: bool = False):
+    super().__init__(filters, seed)
+    self._faithful = faithful
+
+  def operate(
+    self, number: int, layer: macro.Layer, x: keras.KerasTensor
+  ) -> keras.KerasTensor:
+    """Returns convolutions, or a pool behind one; see `Layers`."""
+    name = f"layer_{number}"
+    x = self._convolve(x, [basic_stages.Conv(1)], f"{name}_conv_1x1")
+    found = self._stages(layer.op)
+    if found is None:  # A user's own operation, as it is.
+      operation = operations.get(f"macro/{layer.op}")
+      own_name = f"{name}_{layer.op}_"
+      return operation.apply(x, self.filters, 1, own_name, self.seed)
+    if not found:
+      return x
+    if isinstance(found[0], basic_stages.Pool):
+      return found[0].layer(self.filters, 1, name, self.seed)(x)
+    size = found[0].kernel_size
+    return self._convolve(x, found, f"{name}_conv_{size}x{size}")
+
+  def join(
+    self, number: int, x: keras.KerasTensor, read: list[keras.KerasTensor]
+  ) -> keras.KerasTensor:
+    """Returns the projected concatenation; see `Layers`."""
+    if read:
+      x = keras.layers.Concatenate(name=f"layer_{number}_concat")([*read, x])
+    return self._convolve(x, [basic_stages.Conv(1)], f"layer_{number}_skip")
+
+  def downsample(
+    self, number: int, tensors: list[keras.KerasTensor]
+  ) -> list[keras.KerasTensor]:
+    """Halves height and width, and doubles the channels; see `Layers`."""
+    self.filters *= 2
+    return super().downsample(number, tensors)
+
+  def _stages(self, op: str) -> list[stages.Stage] | None:
+    """Returns the stages of an operation behind its first convolution.
+
+    None if it does not begin with one, as a user's own.
+    """
+    operation = operations.get(f"macro/{op}")
+    if not self._faithful and not isinstance(
+      operation, operations.MacroOperation
+    ):
+      return None
+    found = [
       stage
-      for stage in operations.get(f"macro/{op}").stages[1:]
-      if not isinstance(stage, operations.Normalize | operations.Relu)
+      for stage in operation.stages[1:]
+      if not isinstance(stage, basic_stages.Normalize | basic_stages.Relu)
     ]
     if not self._faithful:
-      return stages
+      return found
     if op not in macro.PAPER_OPS[:4]:
       raise errors.ConfigError(
         "The original's final macro network has no pools: leave `faithful` "
         f"out, or give an arc of convolutions. Received: op={op}"
       )
-    return [operations.Conv(stages[0].kernel_size)]
+    return [basic_stages.Conv(found[0].kernel_size)]
 
-  def _convolve(self, x, stages, name: str):
+  def _convolve(
+    self, x: keras.KerasTensor, found: Sequence[stages.Stage], name: str
+  ) -> keras.KerasTensor:
     """Returns relu, convolution, normalization."""
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
-    for stage in stages:
+    for stage in found:
       x = stage.layer(self.filters, 1, name, self.seed)(x)
     return norm.BatchNorm(name=f"{name}_bn")(x)

@@ -1,4 +1,4 @@
-"""What all macro networks share: the stem, and where they are halved."""
+"""What all macro networks share: the stem, and where they downsample."""
 
 import keras
 
@@ -7,17 +7,37 @@ from enas_tf.layers import conv, initial, norm
 
 
 def pool_layers(num_layers: int) -> tuple[int, ...]:
-  """Returns the layers behind which height and width are halved, from 0.
+  """Returns the layers behind which height and width are halved.
 
   After a third and after two thirds; networks of fewer than three layers keep
   their size.
+
+  Args:
+    num_layers: layers of the network, at least 1.
+
+  Returns:
+    Indices of layers, from 0.
   """
   third = num_layers // 3
   return (third - 1, 2 * third - 1) if third else ()
 
 
-def stem(images, filters: int, seed: int, *, moving_statistics: bool):
-  """Returns a 3x3 convolution, normalized; `seed` is the network's."""
+def stem(
+  images: keras.KerasTensor,
+  filters: int,
+  seed: int,
+  *,
+  moving_statistics: bool,
+) -> keras.KerasTensor:
+  """Returns a 3x3 convolution, normalized.
+
+  Args:
+    images: float32 [batch, height, width, channels].
+    filters: channels of the output.
+    seed: of the network.
+    moving_statistics: whether the normalization keeps moving averages (a child)
+      or takes the statistics of the batch always (a supernet).
+  """
   x = keras.layers.Conv2D(
     filters,
     3,
@@ -31,8 +51,23 @@ def stem(images, filters: int, seed: int, *, moving_statistics: bool):
   )(x)
 
 
-def halve(x, filters: int, name: str, seed: int, *, moving_statistics: bool):
-  """Returns half the height and width: a factorized reduction, normalized."""
+def downsample(
+  x: keras.KerasTensor,
+  filters: int,
+  name: str,
+  seed: int,
+  *,
+  moving_statistics: bool,
+) -> keras.KerasTensor:
+  """Returns half the height and width: a factorized reduction, normalized.
+
+  Args:
+    x: float32 [batch, height, width, channels].
+    filters: channels of the output, even.
+    name: what the names of the layers begin with.
+    seed: of the network.
+    moving_statistics: see `stem`.
+  """
   reduction = f"{name}_reduce"
   x = conv.FactorizedReduction(
     filters, seeds.derive(seed, reduction), name=reduction

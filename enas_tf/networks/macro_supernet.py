@@ -4,6 +4,7 @@ ENAS, section 2.3; the sizes are those of the original's general_child.py.
 """
 
 import keras
+import tensorflow as tf
 
 from enas_tf import seeds
 from enas_tf.layers import heads, regularize, shared, shared_stack
@@ -19,8 +20,18 @@ class MacroSupernet(keras.Model):
   Only what the arc chooses is computed. Normalization takes the statistics of
   the batch always; dropout works in training alone.
 
+  Args:
+    space: of the arcs.
+    out_filters: channels, even.
+    image_shape: (height, width, channels) of an image, in pixels.
+    num_classes: logits per image.
+    keep_prob: fraction of the features that dropout keeps, in (0, 1].
+    seed: of the initial weights and the dropout.
+
   Attributes:
     space: the space of the arcs.
+    shared: a mapping from (layer, operation), the layer from 0 and the
+      operation by its word, to the `SharedWeights` of that choice.
   """
 
   def __init__(
@@ -55,6 +66,7 @@ class MacroSupernet(keras.Model):
 
   @property
   def stack(self) -> shared_stack.SharedStack:
+    """The layers of all arcs."""
     return self.get_layer("body")
 
   @property
@@ -62,6 +74,18 @@ class MacroSupernet(keras.Model):
     """All banks, in the order of `chosen`."""
     return self.stack.banks
 
-  def chosen(self, arc) -> list:
-    """Returns the blocks of each bank that an arc uses, int32 [n] each."""
+  def chosen(self, arc: tf.Tensor) -> list[tf.Tensor]:
+    """Returns the blocks of each bank that an arc uses, int32 [n] each.
+
+    Args:
+      arc: int32 [num_decisions].
+    """
     return self.stack.chosen(arc)
+
+  @property
+  def shared(self) -> dict[tuple[int, str], shared.SharedWeights]:
+    """The shared weights of each choice; see the class."""
+    return {
+      (layer, word.removeprefix("macro/")): weights
+      for (layer, word), weights in self.stack.shared.items()
+    }

@@ -1,12 +1,14 @@
 """The final micro child: one arc as an ordinary Keras model.
 
-ENAS, section 2.4, as the original's micro_child.py builds it; `--as_searched`
+ENAS, section 2.4, as the original's micro_child.py builds it; `as_searched`
 builds the child as the supernet computes it instead.
 """
 
+import dataclasses
+
 import keras
 
-from enas_tf import config, seeds
+from enas_tf import seeds
 from enas_tf.layers import heads, operations, regularize
 from enas_tf.networks import micro_skeleton
 from enas_tf.spaces import micro
@@ -16,10 +18,16 @@ LOGITS, AUX_LOGITS = "head_dense", "aux_dense"
 
 def build(
   arc: micro.MicroArc,
-  child: config.ChildConfig,
   *,
+  num_layers: int,
+  out_filters: int,
   image_shape: tuple[int, int, int],
   num_classes: int,
+  use_aux_heads: bool = False,
+  keep_prob: float = 1.0,
+  drop_path_keep_prob: float = 1.0,
+  faithful: bool = False,
+  as_searched: bool = False,
   total_steps: int = 1,
   seed: int = 0,
 ) -> keras.Model:
@@ -27,9 +35,16 @@ def build(
 
   Args:
     arc: the arc.
-    child: the sizes.
-    image_shape: (height, width, channels).
+    num_layers: normal cells, at least 1; two reduction cells come on top.
+    out_filters: channels of the first cells, even.
+    image_shape: (height, width, channels) of an image, in pixels.
     num_classes: logits per image.
+    use_aux_heads: whether there is an auxiliary classifier.
+    keep_prob: fraction of the features that dropout keeps, in (0, 1].
+    drop_path_keep_prob: fraction of the paths that the last cell keeps at the
+      end of the training, in (0, 1].
+    faithful: bring back the defects of the original that its numbers need.
+    as_searched: compute what the supernet computes.
     total_steps: of the whole training; drop path reaches its end there.
     seed: of the initial weights and the dropout.
 
@@ -39,25 +54,59 @@ def build(
     head, "aux_logits". `inference(model)` is the same network without that
     head.
   """
-  return _Builder(arc, child, image_shape, num_classes, total_steps, seed).model
+  settings = _Settings(
+    num_layers,
+    out_filters,
+    use_aux_heads,
+    keep_prob,
+    drop_path_keep_prob,
+    faithful,
+    as_searched,
+    total_steps,
+    seed,
+  )
+  return _Builder(arc, settings).build(image_shape, num_classes)
 
 
 def inference(model: keras.Model) -> keras.Model:
-  """Returns the child on the same weights, images to logits alone."""
+  """Returns the child on the same weights, images to logits alone.
+
+  Args:
+    model: a child, as `build` makes it.
+  """
   return keras.Model(
     model.input, model.get_layer(LOGITS).output, name=model.name
   )
 
 
+@dataclasses.dataclass(frozen=True)
+class _Settings:
+  """See `build`."""
+
+  num_layers: int
+  out_filters: int
+  use_aux_heads: bool
+  keep_prob: float
+  drop_path_keep_prob: float
+  faithful: bool
+  as_searched: bool
+  total_steps: int
+  seed: int
+
+
 class _Builder:
   """Holds what the parts of the network need of each other."""
 
-  def __init__(self, arc, child, image_shape, num_classes, total_steps, seed):
+  def __init__(self, arc: micro.MicroArc, settings: _Settings):
     self._arc = arc
-    self._child = child
-    self._total_steps = total_steps
-    self._seed = seed
-    self._glue = micro_skeleton.Glue(seed, moving_statistics=True)
+    self._child = settings
+    self._seed = settings.seed
+    self._glue = micro_skeleton.Glue(self._seed, moving_statistics=True)
+
+  def build(
+    self, image_shape: tuple[int, int, int], num_classes: int
+  ) -> keras.Model:
+    child, seed = self._child, self._seed
     images = keras.Input(image_shape, name="images")
     x = self._glue.stem(images, 3 * child.out_filters)
     previous = [x, x]
@@ -77,12 +126,14 @@ class _Builder:
       child.keep_prob, seeds.derive(seed, "head_dropout"), name="head_dropout"
     )
     outputs["logits"] = heads.classifier(x, num_classes, dropout, seed)
-    self.model = keras.Model(images, outputs, name="micro_child")
+    return keras.Model(images, outputs, name="micro_child")
 
-  def _nodes(self, cell) -> tuple[micro.Node, ...]:
+  def _nodes(self, cell: micro_skeleton.Cell) -> tuple[micro.Node, ...]:
     return self._arc.reduction if cell.is_reduction else self._arc.normal
 
-  def _final_cell(self, previous, cell):
+  def _final_cell(
+    self, previous: list[keras.KerasTensor], cell: micro_skeleton.Cell
+  ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Returns (the next cell's older input, the output of the cell)."""
     name = f"layer_{cell.index}"
     x0, x1 = self._glue.calibrate(*previous, cell.filters, name)
@@ -101,7 +152,9 @@ class _Builder:
       return previous[1], loose[0]
     return previous[1], keras.layers.Concatenate(name=f"{name}_join")(loose)
 
-  def _searched_cell(self, previous, cell):
+  def _searched_cell(
+    self, previous: list[keras.KerasTensor], cell: micro_skeleton.Cell
+  ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Returns the same, computed as the supernet does."""
     name = f"layer_{cell.index}"
     inputs, older = self._glue.search_inputs(
@@ -114,7 +167,12 @@ class _Builder:
       x = keras.layers.Concatenate(name=f"{name}_join")(loose)
     return older, self._glue.project(x, cell.filters, f"{name}_final_conv")
 
-  def _run_nodes(self, values, cell, stride):
+  def _run_nodes(
+    self,
+    values: list[keras.KerasTensor],
+    cell: micro_skeleton.Cell,
+    stride: int,
+  ) -> list[keras.KerasTensor]:
     """Returns the values of the inputs and of all nodes."""
     for i, node in enumerate(self._nodes(cell)):
       name = f"layer_{cell.index}_cell_{i}"
@@ -130,12 +188,17 @@ class _Builder:
       values.append(keras.layers.Add(name=f"{name}_add")(results))
     return values
 
-  def _apply(self, op, x, cell, name, stride):
-    layers = operations.get(op).layers(
-      cell.filters, stride, f"{name}_", self._seed
+  def _apply(
+    self,
+    op: str,
+    x: keras.KerasTensor,
+    cell: micro_skeleton.Cell,
+    name: str,
+    stride: int,
+  ) -> keras.KerasTensor:
+    x = operations.get(op).apply(
+      x, cell.filters, stride, f"{name}_", self._seed
     )
-    for layer in layers:
-      x = layer(x)
     keep_prob = self._child.drop_path_keep_prob
     if op == "identity" or keep_prob == 1 or self._child.as_searched:
       return x
@@ -144,7 +207,7 @@ class _Builder:
     return regularize.DropPath(
       keep_prob,
       ratio,
-      self._total_steps,
+      self._child.total_steps,
       seeds.derive(self._seed, name),
       name=name,
     )(x)

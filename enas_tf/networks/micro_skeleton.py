@@ -1,5 +1,6 @@
 """What all micro networks share: where the cells stand, and their glue."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -12,8 +13,8 @@ class Cell(NamedTuple):
   """One cell of the stack.
 
   Attributes:
-    index: its place, from 0.
-    is_reduction: whether it halves height and width.
+    index: its index, from 0.
+    is_reduction: whether it downsamples to half of height and width.
     filters: its channels, those after the doubling of a reduction.
     feeds_aux_head: whether the auxiliary head stands on its output.
   """
@@ -29,6 +30,10 @@ def cells(num_layers: int, out_filters: int) -> list[Cell]:
 
   The first reduction stands after a third of the layers, the second after two
   thirds, and the auxiliary head after the cell behind the second.
+
+  Args:
+    num_layers: normal cells, at least 1.
+    out_filters: channels of the first cells.
   """
   reductions = (num_layers // 3, 2 * (num_layers // 3) + 1)
   return [
@@ -55,13 +60,24 @@ class Glue:
     self._seed = seed
     self._moving_statistics = moving_statistics
 
-  def norm(self, x, name: str):
+  def norm(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Returns the normalized input.
+
+    Args:
+      x: float32 [batch, height, width, channels].
+      name: what the layer's name begins with.
+    """
     return norm.BatchNorm(
       moving_statistics=self._moving_statistics, name=f"{name}_bn"
     )(x)
 
-  def stem(self, images, filters: int):
-    """Returns a 3x3 convolution, normalized, without ReLU."""
+  def stem(self, images: keras.KerasTensor, filters: int) -> keras.KerasTensor:
+    """Returns a 3x3 convolution, normalized, without ReLU.
+
+    Args:
+      images: float32 [batch, height, width, channels].
+      filters: channels of the output.
+    """
     x = keras.layers.Conv2D(
       filters,
       3,
@@ -72,8 +88,16 @@ class Glue:
     )(images)
     return self.norm(x, "stem_conv")
 
-  def project(self, x, filters: int, name: str):
-    """Returns relu, 1x1 convolution, normalization."""
+  def project(
+    self, x: keras.KerasTensor, filters: int, name: str
+  ) -> keras.KerasTensor:
+    """Returns relu, 1x1 convolution, normalization.
+
+    Args:
+      x: float32 [batch, height, width, channels].
+      filters: channels of the output.
+      name: what the layers' names begin with.
+    """
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
     x = keras.layers.Conv2D(
       filters,
@@ -84,8 +108,17 @@ class Glue:
     )(x)
     return self.norm(x, name)
 
-  def reduce(self, x, filters: int, name: str, relu: bool = False):
-    """Returns [relu], factorized reduction, normalization."""
+  def reduce(
+    self, x: keras.KerasTensor, filters: int, name: str, relu: bool = False
+  ) -> keras.KerasTensor:
+    """Returns [relu], factorized reduction, normalization.
+
+    Args:
+      x: float32 [batch, height, width, channels].
+      filters: channels of the output, even.
+      name: what the layers' names begin with.
+      relu: whether a ReLU comes first.
+    """
     if relu:
       x = keras.layers.ReLU(name=f"{name}_relu")(x)
     reduction = f"{name}_reduce"
@@ -94,11 +127,23 @@ class Glue:
     )(x)
     return self.norm(x, name)
 
-  def calibrate(self, x0, x1, filters: int, name: str):
+  def calibrate(
+    self,
+    x0: keras.KerasTensor,
+    x1: keras.KerasTensor,
+    filters: int,
+    name: str,
+  ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Brings both inputs of a cell to one size and to `filters` channels.
 
-    x0, when larger, is halved until it is as large as x1 (once, but for two
-    reductions in a row).
+    x0, when larger, is downsampled until it is as large as x1 (once, but for
+    two reductions in a row).
+
+    Args:
+      x0: the older input, float32 [batch, height, width, channels].
+      x1: the newer input, likewise.
+      filters: channels of both outputs.
+      name: what the layers' names begin with.
     """
     steps = 0
     while x0.shape[1:3] != x1.shape[1:3]:
@@ -111,16 +156,21 @@ class Glue:
       x1 = self.project(x1, filters, f"{name}_pool_y")
     return x0, x1
 
-  def search_inputs(self, previous, cell: Cell, faithful: bool):
+  def search_inputs(
+    self,
+    previous: Sequence[keras.KerasTensor],
+    cell: Cell,
+    faithful: bool,
+  ) -> tuple[tuple[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]:
     """Returns the two inputs of a cell in a search, and what comes after.
 
-    A reduction cell has stride 1 there: its inputs are halved before it.
+    A reduction cell has stride 1 there: its inputs are downsampled before it.
 
     Args:
       previous: the outputs of the two cells before, the older one first.
       cell: the cell.
-      faithful: halve only the newer one and let the cell read it twice, as the
-        original does.
+      faithful: downsample only the newer one and let the cell read it twice, as
+        the original does.
 
     Returns:
       (x0, x1), and the tensor that is the next cell's older input.

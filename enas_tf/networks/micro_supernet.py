@@ -4,9 +4,10 @@ ENAS, section 2.3 and 2.4; the sizes are those of the original's micro_child.py.
 """
 
 import keras
+import tensorflow as tf
 
 from enas_tf import seeds
-from enas_tf.layers import heads, regularize, shared, shared_cell
+from enas_tf.layers import cell_wiring, heads, regularize, shared, shared_cell
 from enas_tf.networks import micro_skeleton
 from enas_tf.spaces import micro
 
@@ -19,6 +20,17 @@ class MicroSupernet(keras.Model):
   and, with an auxiliary head, {"aux_logits": ...} too. Only what the arc
   chooses is computed. Normalization takes the statistics of the batch always;
   dropout works in training alone, unless `faithful`.
+
+  Args:
+    space: of the arcs.
+    num_layers: normal cells, at least 1; two reduction cells come on top.
+    out_filters: channels of the first cells, even.
+    image_shape: (height, width, channels) of an image, in pixels.
+    num_classes: logits per image.
+    keep_prob: fraction of the features that dropout keeps, in (0, 1].
+    use_aux_heads: whether there is an auxiliary classifier.
+    seed: of the initial weights and the dropout.
+    faithful: bring back the defects of the original that its numbers need.
 
   Attributes:
     space: the space of the arcs.
@@ -47,6 +59,7 @@ class MicroSupernet(keras.Model):
     glue = micro_skeleton.Glue(seed, moving_statistics=False)
     x = glue.stem(images, 3 * out_filters)
     previous = [x, x]
+    parts = cell_wiring.CommonParts(space.num_cells, space.ops)
     outputs = {}
     for cell in micro_skeleton.cells(num_layers, out_filters):
       inputs, older = glue.search_inputs(previous, cell, faithful)
@@ -57,6 +70,7 @@ class MicroSupernet(keras.Model):
         cell.filters,
         first=4 * space.num_cells * cell.is_reduction,
         seed=seeds.derive(seed, name),
+        parts=parts,
         name=name,
       )(*inputs, arc=arc)
       previous = [older, x]
@@ -78,6 +92,7 @@ class MicroSupernet(keras.Model):
 
   @property
   def cells(self) -> list[shared_cell.SharedCell]:
+    """The cells, in order."""
     return [x for x in self.layers if isinstance(x, shared_cell.SharedCell)]
 
   @property
@@ -85,10 +100,21 @@ class MicroSupernet(keras.Model):
     """All banks, in the order of `chosen`."""
     return [bank for cell in self.cells for bank in cell.banks]
 
-  def chosen(self, arc) -> list:
-    """Returns the blocks of each bank that an arc uses, int32 [n] each."""
+  def chosen(self, arc: tf.Tensor) -> list[tf.Tensor]:
+    """Returns the blocks of each bank that an arc uses, int32 [n] each.
+
+    Args:
+      arc: int32 [num_decisions].
+    """
     return [blocks for cell in self.cells for blocks in cell.chosen(arc)]
 
   @property
-  def shared(self) -> shared.SharedDictionary:
-    return shared.SharedDictionary(self.cells)
+  def shared(
+    self,
+  ) -> dict[tuple[int, int, int, int, str], shared.SharedWeights]:
+    """The shared weights of each choice; see the class."""
+    return {
+      (layer, *key): weights
+      for layer, cell in enumerate(self.cells)
+      for key, weights in cell.shared.items()
+    }

@@ -27,7 +27,11 @@ def build(
     vocab_size: number of words.
     hidden_size: of the embedding and of the state.
     output: "all" or "loose", see `language.Language`.
-    drop_e, drop_i, drop_x, drop_l, drop_o: see `dropouts.Rates`.
+    drop_e: fraction of the words that dropout drops, in [0, 1).
+    drop_i: fraction of the numbers of embedded words, likewise.
+    drop_x: fraction of the numbers that go into the cell, likewise.
+    drop_l: fraction of the numbers of each state in the cell, likewise.
+    drop_o: fraction of the numbers before the softmax, likewise.
     seed: of the initial weights and the dropouts.
 
   Returns:

@@ -6,7 +6,7 @@ ENAS, section 2.1; what is computed is what google-research's enas_lm does.
 import keras
 
 from enas_tf import errors
-from enas_tf.layers import dropouts, language
+from enas_tf.layers import dropouts, language, shared
 from enas_tf.spaces import rnn
 
 
@@ -24,11 +24,18 @@ class RnnSupernet(keras.Model):
     vocab_size: number of words.
     hidden_size: of the embedding and of the state.
     output: "all" or "loose", see `language.Language`.
-    drop_e, drop_i, drop_x, drop_l, drop_o: see `dropouts.Rates`.
+    drop_e: fraction of the words that dropout drops, in [0, 1).
+    drop_i: fraction of the numbers of embedded words, likewise.
+    drop_x: fraction of the numbers that go into the cell, likewise.
+    drop_l: fraction of the numbers of each state in the cell, likewise.
+    drop_o: fraction of the numbers before the softmax, likewise.
     seed: of the initial weights and the dropouts.
 
   Attributes:
     space: the space of the arcs.
+    shared: a mapping from (node, function, previous node), nodes from 1 and
+      previous ones from 0, the function by its word, to the `SharedWeights` of
+      that choice: one kernel, float32 [hidden_size, 2 * hidden_size].
 
   Raises:
     ConfigError: if the function of node 0 is a decision of the space, or a
@@ -74,9 +81,15 @@ class RnnSupernet(keras.Model):
 
   @property
   def language(self) -> language.SharedLanguage:
+    """The layer between words and logits."""
     return self.get_layer("language")
 
   @property
   def bank(self) -> keras.Variable:
     """The weights of all nodes; `language.block` tells what lies where."""
     return self.language.bank
+
+  @property
+  def shared(self) -> dict[tuple[int, str, int], shared.SharedWeights]:
+    """The shared weights of each choice; see the class."""
+    return self.language.shared

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from enas_tf import checkpoints, errors
+from enas_tf.recipes import base
 from enas_tf.runs import (
   assembly,
   derive,
@@ -14,6 +15,7 @@ from enas_tf.runs import (
   search,
 )
 from enas_tf.runs import run as runs
+from enas_tf.settings import fields
 from enas_tf.spaces import base as spaces
 from enas_tf.training import averaging, measuring, schedules, trainer
 
@@ -36,14 +38,11 @@ def run(parts: assembly.Assembly, run: runs.Run) -> None:
 def _by_fit(parts: assembly.Assembly, arc: spaces.Arc, run: runs.Run) -> None:
   """Trains by Keras `fit`."""
   arguments, model, stream = _common(parts, arc, run)
-  settings, folder = parts.experiment.final, arguments["folder"]
-  is_new = not checkpoints.steps(folder / "checkpoints")
-  if settings.init == "supernet" and is_new:
-    _inherit(parts, model, arc, run)
   training = image_training.Training(model, stream, **arguments)
   epochs = training.run()
   trained = parts.parts.inference(model)
-  fit.finish(trained, arguments["description"], folder, epochs)
+  folder, description = arguments["folder"], arguments["description"]
+  fit.finish(trained, description, folder, epochs)
 
 
 def _by_steps(parts: assembly.Assembly, arc: spaces.Arc, run: runs.Run) -> None:
@@ -93,6 +92,9 @@ def _common(
   model = parts.parts.make_child(
     arc, parts.seed("final child"), steps * settings.num_epochs
   )
+  is_new = not checkpoints.steps(arguments["folder"] / "checkpoints")
+  if settings.init == "supernet" and is_new:
+    _inherit(parts, model, arc, run)
   return arguments, model, stream
 
 
@@ -100,14 +102,9 @@ def _inherit(
   parts: assembly.Assembly, model: keras.Model, arc: spaces.Arc, run: runs.Run
 ) -> None:
   """Copies the shared weights of the run's search into a child."""
-  ours, theirs = parts.experiment.final, parts.experiment.search
-  if theirs.ops != ours.ops:
-    raise errors.ConfigError(
-      "The child and the supernet must have the same operations, in the "
-      "same order: correct `child_ops`, or give `child_init=random`. "
-      f"Received: child_ops={','.join(ours.ops)}, the "
-      f"supernet's {','.join(theirs.ops)}"
-    )
+  for field in fields.each(parts.experiment.final):
+    if fields.of(field).of_arc:
+      _check_alike(parts.experiment, field.name)
   search.restore(parts, run.folder)
   child = parts.search.child
   if child is None:
@@ -125,3 +122,21 @@ def _inherit(
     f"The child starts with {copied} of {len(model.trainable_variables)} "
     "variables from the shared weights."
   )
+
+
+def _check_alike(experiment: base.Experiment, name: str) -> None:
+  """Raises ConfigError unless child and supernet agree in a setting."""
+  ours, theirs = (
+    getattr(x, name) for x in (experiment.final, experiment.search)
+  )
+  if ours != theirs:
+    raise errors.ConfigError(
+      "The child and the supernet must have the same operations, in the same "
+      f"order, and be of one size: correct `child_{name}`, or give "
+      f"`child_init=random`. Received: child_{name}={_shown(ours)}, the "
+      f"supernet's {_shown(theirs)}"
+    )
+
+
+def _shown(value: Any) -> str:
+  return ",".join(value) if isinstance(value, tuple) else str(value)

@@ -147,16 +147,22 @@ class Images(Training, Cosine, Clipping):
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageChild(fields.Settings):
+class Start(fields.Settings):
+  """What a final child begins with."""
+
+  init: str = fields.setting(
+    "random",
+    "random, or supernet: start from the shared weights",
+    choices=("random", "supernet"),
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageChild(Start):
   """What only a final child for images has."""
 
   as_searched: bool = fields.setting(
     False,
     "build the final child exactly as the supernet computes it, instead of as "
     "the original's final network",
-  )
-  init: str = fields.setting(
-    "random",
-    "random, or supernet: start from the shared weights",
-    choices=("random", "supernet"),
   )

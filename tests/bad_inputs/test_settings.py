@@ -167,7 +167,6 @@ CONTRADICTIONS = {
   "--search_for=rnn --valid_fraction=.2": "--valid_fraction has no use",
   "--search_for=rnn --augment=none": "--augment has no use",
   "--search_for=rnn --eval_batch_size=9": "--eval_batch_size has no use",
-  "--search_for=rnn --child_init=supernet": "--child_init has no use",
   "--search_for=rnn --final_out_filters=2": "--final_out_filters has no use",
   "--search_for=rnn --child_cutout_size=2": "--child_cutout_size has no use",
   "--no_such_flag=1": "no_such_flag",

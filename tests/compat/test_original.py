@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.compat import files, original
 from enas_tf.networks import micro_child, micro_supernet
 from enas_tf.spaces import micro
@@ -104,16 +104,15 @@ def test_child_is_the_originals(name, i):
 
 
 def build_child(arc, meta) -> keras.Model:
-  child = config.MicroFinalConfig(
+  return micro_child.build(
+    arc,
     num_layers=meta["num_layers"],
-    num_cells=meta["num_cells"],
     out_filters=meta["out_filters"],
     use_aux_heads=meta.get("use_aux_heads", False),
-    keep_prob=1.0,
-    drop_path_keep_prob=1.0,
     faithful=True,
+    image_shape=(32, 32, 3),
+    num_classes=10,
   )
-  return micro_child.build(arc, child, image_shape=(32, 32, 3), num_classes=10)
 
 
 @golden.no_ties

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import config
 from enas_tf.compat import files, original
-from enas_tf.networks import macro_child, macro_inherit, macro_supernet
+from enas_tf.networks import inherit, macro_child, macro_supernet
 from enas_tf.spaces import macro
 from enas_tf.training import optimizers
 from tests import golden
@@ -39,13 +38,13 @@ def build_supernet(meta):
 
 
 def build_child(arc, meta, **changed) -> keras.Model:
-  child = config.MacroFinalConfig(
-    num_layers=meta["num_layers"],
+  return macro_child.build(
+    arc,
     out_filters=meta["out_filters"],
-    keep_prob=1.0,
+    image_shape=(32, 32, 3),
+    num_classes=10,
     **changed,
   )
-  return macro_child.build(arc, child, image_shape=(32, 32, 3), num_classes=10)
 
 
 def decode(row, meta) -> macro.MacroArc:
@@ -111,7 +110,7 @@ def test_inherits_all_from_the_supernet():
   row = arrays["2/arc"]
   net = build_child(decode(row, meta), meta, as_searched=True)
   variables = {v.path: v.numpy() for v in supernet.variables}
-  copied = macro_inherit.from_supernet(net, decode(row, meta), variables)
+  copied = inherit.from_supernet(net, decode(row, meta), variables)
   assert copied == len(net.trainable_variables)
   outputs, *_ = compute(tf.constant(row, tf.int32))
   found = net(arrays["in/images"], training=True)

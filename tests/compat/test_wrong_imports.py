@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.compat import enas_lm, files, original
 from enas_tf.controllers import macro_policy
 from enas_tf.networks import (
@@ -26,22 +26,21 @@ SHAPE = dict(image_shape=(32, 32, 3), num_classes=10)
 def micro_net(num_layers=3, arc=None, **changed):
   _, meta = golden.load("ckpt_micro_final")
   options = dict(num_layers=num_layers, out_filters=4, use_aux_heads=False)
-  child = config.MicroFinalConfig(**(options | changed))
   arc = micro.MicroSpace().parse(arc or meta["fixed_arc"])
-  return micro_child.build(arc, child, **SHAPE)
+  return micro_child.build(arc, **(SHAPE | options | changed))
 
 
 def macro_net(**changed):
   arrays, meta = golden.load("macro_final")
   arc = macro.MacroSpace(6).decode(changed.pop("row", arrays["1/arc"]))
-  child = config.MacroFinalConfig(out_filters=meta["out_filters"], **changed)
-  return macro_child.build(arc, child, **SHAPE)
+  return macro_child.build(
+    arc, out_filters=meta["out_filters"], **(SHAPE | changed)
+  )
 
 
 def searched_net():
   arc = macro.MacroSpace(6).decode([0] * 21)
-  child = config.MacroFinalConfig(out_filters=8, as_searched=True)
-  return macro_child.build(arc, child, **SHAPE)
+  return macro_child.build(arc, out_filters=8, as_searched=True, **SHAPE)
 
 
 @functools.cache
@@ -57,8 +56,7 @@ def micro_search_net(**changed):
 def channels_net():
   space = macro_channels.MacroChannelsSpace(2, 4)
   arc = space.random(np.random.default_rng(0))
-  child = config.MacroFinalConfig(out_filters=4)
-  return macro_channels_child.build(arc, child, **SHAPE)
+  return macro_channels_child.build(arc, out_filters=4, **SHAPE)
 
 
 def rnn_net(nodes=8, output="all"):

@@ -1,10 +1,12 @@
 """A small shared cell that the tests of banks and of cells build."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
 from enas_tf.layers import mixed as mixed_functions
-from enas_tf.layers import operations, shared, shared_cell
+from enas_tf.layers import operations, shared_cell
 from enas_tf.spaces import micro
 
 FILTERS = 2
@@ -40,16 +42,16 @@ ARC = arc_of("0 0 1 2 2 3 2 0  1 1 1 3 0 0 1 1")
 
 def by_hand(cell, arc, x0, x1):
   """Computes a cell in the plain way, one node after the other."""
-  dictionary = shared.SharedDictionary([cell])
+  dictionary = cell.shared
   decoded = SPACE.decode(arc.numpy())
   description = decoded.reduction if cell.first else decoded.normal
   nodes = [x0, x1]
   for i, node in enumerate(description):
     results = []
     for side, (previous, word) in enumerate((node[:2], node[2:])):
-      entry = dictionary[0, i, side, previous, word]
+      entry = dictionary[i, side, previous, word]
       rows = cell.bank.rows.value[entry.rows]
-      y, _ = operations.get(word).forward(nodes[previous], rows)
+      y, _ = operations.get(word).run(nodes[previous], rows)
       results.append(y)
     nodes.append(results[0] + results[1])
   kernels = tf.reshape(cell.output_bank.rows.value, [-1, FILTERS, FILTERS])
@@ -59,9 +61,24 @@ def by_hand(cell, arc, x0, x1):
   return (x - mean) / tf.sqrt(variance + 1e-5)
 
 
+@functools.cache
+def functions_of(words):
+  """Returns functions that many tests can use, as they take time to trace."""
+  return mixed_functions.Functions(words)
+
+
+def dictionary(*cells):
+  """Returns the shared weights of several cells, as a supernet has them."""
+  return {
+    (layer, *key): weights
+    for layer, cell in enumerate(cells)
+    for key, weights in cell.shared.items()
+  }
+
+
 def mixed(x, op, rows, words: tuple[str, ...]):
   """Returns the operation number `op` of `words`, applied to x."""
-  functions = mixed_functions.functions_of(words, x.shape[1:])
+  functions = functions_of(words).of(x.shape[1:])
 
   @tf.custom_gradient
   def call(x, rows):

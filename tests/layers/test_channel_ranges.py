@@ -34,7 +34,7 @@ def by_hand(layer, x, arc):
       tf.reshape(getattr(layer, f"op_{i}_{j}"), [-1, FILTERS])
       for j in range(len(operation.weights(FILTERS)))
     ]
-    y, _ = operation.forward(x, tf.concat(weights, 0))
+    y, _ = operation.run(x, tf.concat(weights, 0))
     start, count = arc[1 + 2 * i], arc[2 + 2 * i] + 1
     parts.append(y[..., start : start + count])
     first = i * FILTERS + start

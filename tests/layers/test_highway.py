@@ -64,7 +64,7 @@ def expected(args, arc, mean):
 
 
 def static(args, arc, mean):
-  arc = highway.Arc(*arc, WORDS, mean)
+  arc = highway.Cell(*arc, WORDS, mean)
   return with_gradients(lambda *args: highway.run(*args, arc), args)
 
 
@@ -126,7 +126,7 @@ def test_one_trace_for_all():
 
 def test_a_longer_run_continues_a_shorter_one():
   inputs, state, *rest = arguments(steps=5)
-  arc = highway.Arc(*ARCS[2], WORDS, MEANS[0])
+  arc = highway.Cell(*ARCS[2], WORDS, MEANS[0])
   whole = highway.run(inputs, state, *rest, arc)
   first = highway.run(inputs[:2], state, *rest, arc)
   second = highway.run(inputs[2:], first[-1], *rest, arc)
@@ -141,8 +141,8 @@ def test_every_decision_counts(part, node):
   args = arguments()
   arc = [list(each) for each in ARCS[2]]
   arc[part][node] = (arc[part][node] + 1) % (node + 1 if part == 0 else 4)
-  changed = highway.run(*args, highway.Arc(*arc, WORDS, MEANS[0]))
-  found = highway.run(*args, highway.Arc(*ARCS[2], WORDS, MEANS[0]))
+  changed = highway.run(*args, highway.Cell(*arc, WORDS, MEANS[0]))
+  found = highway.run(*args, highway.Cell(*ARCS[2], WORDS, MEANS[0]))
   assert np.abs(found - changed).max() > 1e-3
 
 

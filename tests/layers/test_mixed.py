@@ -30,7 +30,7 @@ def test_runs_the_operation_of_the_number(op):
     lambda x, rows: cells.mixed(x, tf.constant(op), rows, cells.WORDS), x, rows
   )
   expected = results(
-    lambda x, rows: operations.get(word).forward(x, rows)[0], x, rows
+    lambda x, rows: operations.get(word).run(x, rows)[0], x, rows
   )
   for one, other in zip(found, expected, strict=True):
     np.testing.assert_allclose(one, other, 1e-4, 1e-5)
@@ -53,15 +53,10 @@ def test_takes_any_batch():
 
 
 def test_places_of_one_shape_share_their_functions():
-  functions = mixed.functions_of(cells.WORDS, tf.TensorShape([4, 4, 2]))
-  same = mixed.functions_of(cells.WORDS, cells.images().shape[1:])
-  assert same is functions
-  for words, shape in (
-    (cells.WORDS, [8, 8, 2]),
-    (cells.WORDS[::-1], [4, 4, 2]),
-  ):
-    other = mixed.functions_of(words, tf.TensorShape(shape))
-    assert other is not functions
+  functions = mixed.Functions(cells.WORDS)
+  found = functions.of(tf.TensorShape([4, 4, 2]))
+  assert functions.of(cells.images().shape[1:]) is found
+  assert functions.of(tf.TensorShape([8, 8, 2])) is not found
 
 
 def test_one_graph_serves_all_operations():
@@ -73,6 +68,6 @@ def test_one_graph_serves_all_operations():
     return cells.mixed(x, op, rows, cells.WORDS)
 
   for op in (1, 2, 3):
-    expected, _ = operations.get(cells.WORDS[op]).forward(x, rows)
+    expected, _ = operations.get(cells.WORDS[op]).run(x, rows)
     np.testing.assert_allclose(traced(tf.constant(op)), expected, 1e-4, 1e-5)
   assert traced.experimental_get_tracing_count() == 1

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.layers import operations
+from enas_tf.layers import basic_stages, operations
 from enas_tf.spaces import macro, micro
 from tests import golden
 from tests.layers import cells
@@ -60,7 +60,7 @@ def keras_results(word, x, rows):
 
 def by_hand(word, x, rows):
   operation = operations.get(word)
-  y, saved = operation.forward(x, rows)
+  y, saved = operation.run(x, rows)
   dx, saved_back = operation.input_gradient(images(seed=9), rows, saved)
   return y, dx, operation.weight_gradient(rows, saved, saved_back)
 
@@ -68,7 +68,7 @@ def by_hand(word, x, rows):
 def by_tape(word, x, rows):
   with tf.GradientTape() as tape:
     tape.watch([x, rows])
-    y, _ = operations.get(word).forward(x, rows)
+    y, _ = operations.get(word).run(x, rows)
     loss = weighted_sum(y)
   gradients = tape.gradient(
     loss, [x, rows], unconnected_gradients=tf.UnconnectedGradients.ZERO
@@ -102,7 +102,7 @@ def test_search_computes_what_the_final_child_computes(word, way):
 def test_saves_as_many_tensors_as_it_says(word):
   operation = operations.get(word)
   rows = random_rows(word)
-  _, saved = operation.forward(images(), rows)
+  _, saved = operation.run(images(), rows)
   _, saved_back = operation.input_gradient(images(), rows, saved)
   assert len(saved) == sum(s.num_saved for s in operation.stages)
   assert len(saved_back) == sum(s.num_saved_back for s in operation.stages)
@@ -169,7 +169,7 @@ def test_search_operations_as_the_original(op, previous):
         # A table has a row of weights for each previous node.
         parts.append(case[prefix + name][previous].reshape(-1, FILTERS))
   rows = np.concatenate(parts) if parts else np.zeros([0, FILTERS])
-  y, _ = operations.get(word).forward(
+  y, _ = operations.get(word).run(
     tf.constant(case["in/0"]), tf.constant(rows, tf.float32)
   )
   np.testing.assert_allclose(y, case["train/0"], golden.RTOL, golden.ATOL)
@@ -205,7 +205,7 @@ def test_macro_operations_as_the_original(word, case):
     moving += [own["bn/moving_mean"], own["bn/moving_variance"]]
   operation = operations.get(f"macro/{word}")
   rows = np.concatenate([value.reshape(-1, filters) for value in values])
-  y, _ = operation.forward(tf.constant(x), tf.constant(rows))
+  y, _ = operation.run(tf.constant(x), tf.constant(rows))
   np.testing.assert_allclose(y, case["train/0"], golden.RTOL, golden.ATOL)
   model = keras.Sequential(
     [keras.Input(x.shape[1:]), *operation.layers(filters)]
@@ -258,8 +258,8 @@ def test_number_of_weights_by_hand(word, expected):
 
 def test_pools_by_hand():
   x = tf.reshape(tf.range(9.0), [1, 3, 3, 1])
-  average = operations.get("avg_pool_3x3").forward(x, tf.zeros([0, 1]))[0]
-  largest = operations.get("max_pool_3x3").forward(-x, tf.zeros([0, 1]))[0]
+  average = operations.get("avg_pool_3x3").run(x, tf.zeros([0, 1]))[0]
+  largest = operations.get("max_pool_3x3").run(-x, tf.zeros([0, 1]))[0]
   # The corner sees 0, 1, 3, 4; padding counts for neither pool.
   assert float(average[0, 0, 0, 0]) == 2
   assert float(average[0, 1, 1, 0]) == 4
@@ -269,10 +269,10 @@ def test_pools_by_hand():
 
 def test_dilation_reaches_farther():
   """A dilated 3x3 convolution sees every second pixel of a 5x5 window."""
-  depthwise = operations.Depthwise(3, dilation=2)
+  depthwise = basic_stages.Depthwise(3, dilation=2)
   x = np.zeros((1, 7, 7, 1), np.float32)
   x[0, 3, 3] = 1
-  y, _ = depthwise.forward(tf.constant(x), [tf.ones([3, 3, 1, 1])])
+  y = depthwise.forward(tf.constant(x), [tf.ones([3, 3, 1, 1])])
   assert sorted(np.argwhere(y.numpy()[0, ..., 0]).tolist()) == [
     [i, j] for i in (1, 3, 5) for j in (1, 3, 5)
   ]
@@ -319,7 +319,7 @@ def test_macro_operations_normalize_by_two_epsilons():
   """The second, behind the k x k convolution, is the original's 1e-3."""
   for word in MACRO_WORDS:
     stages = operations.get(word).stages
-    found = [s.epsilon for s in stages if isinstance(s, operations.Normalize)]
+    found = [s.epsilon for s in stages if isinstance(s, basic_stages.Normalize)]
     assert found == [1e-5, 1e-3][: len(found)], word
 
 
@@ -329,6 +329,6 @@ def test_an_unknown_word_lists_the_known_ones():
 
 
 def test_a_word_is_registered_once():
-  with pytest.raises(ValueError, match="registered already: identity"):
-    operations.register("identity")(operations.Operation)
+  with pytest.raises(errors.ConfigError, match="registered already.*identity"):
+    operations.register("identity", operations.Operation())
   assert isinstance(operations.get("identity"), operations.Identity)

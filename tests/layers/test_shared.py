@@ -23,7 +23,7 @@ def test_bank_by_hand():
 
 @pytest.fixture
 def dictionary():
-  return shared.SharedDictionary([cells.build(0), cells.build(8, seed=1)])
+  return cells.dictionary(cells.build(0), cells.build(8, seed=1))
 
 
 def test_keys_of_the_dictionary(dictionary):
@@ -71,7 +71,6 @@ def test_entries_cover_the_banks_without_overlap(dictionary):
 
 def test_read_has_the_shapes_of_the_operation(dictionary):
   entry = dictionary[0, 1, 0, 2, "sep_conv_3x3"]
-  assert entry.word == "sep_conv_3x3"
   stage = [(3, 3, 2, 1), (1, 1, 2, 2), (2,), (2,)]
   assert [each.shape for each in entry.read()] == 2 * stage
   assert dictionary[0, 1, 0, 2, "identity"].read() == []
@@ -104,7 +103,7 @@ def test_assign_of_the_wrong_size(dictionary):
 def test_assigned_weights_are_what_the_cell_computes_with():
   cell, (x0, x1) = cells.build(), (cells.images(1), cells.images(2))
   before = cell(x0, x1, arc=cells.ARC)
-  dictionary = shared.SharedDictionary([cell])
+  dictionary = cells.dictionary(cell)
   unused = dictionary[0, 0, 0, 1, "conv_1x1"]
   unused.assign([2 * each for each in unused.read()])
   np.testing.assert_array_equal(cell(x0, x1, arc=cells.ARC), before)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf.layers import shared, shared_cell
+from enas_tf.layers import shared_cell
 from tests.layers import cells
 
 
@@ -129,10 +129,9 @@ def test_initial_weights_are_seeded_and_differ():
 
   np.testing.assert_array_equal(rows(3), rows(3))
   assert np.any(rows(3) != rows(4))
-  dictionary = shared.SharedDictionary([new(0)])
   kernels = [
     entry.read()[1].tobytes()
-    for entry in dictionary.values()
-    if entry.word == "sep_conv_3x3"
+    for (*_, word), entry in new(0).shared.items()
+    if word == "sep_conv_3x3"
   ]
   assert len(set(kernels)) == 10  # No two edges begin alike.

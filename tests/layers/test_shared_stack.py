@@ -80,7 +80,7 @@ def by_hand(stack, arc, x):
     op = OPS.index(layer.op)
     start = number * sum(SIZES) + sum(SIZES[:op])
     rows = stack.bank.rows.value[start : start + SIZES[op]]
-    y, _ = operations.get(WORDS[op]).forward(tensors[-1], rows)
+    y, _ = operations.get(WORDS[op]).run(tensors[-1], rows)
     if number:
       y += sum(tensors[i] for i, bit in enumerate(layer.skips) if bit)
       y = normalized(y, getattr(stack, f"layer_{number}_skip_bn"))

@@ -3,7 +3,6 @@ import json
 import keras
 import pytest
 
-from enas_tf import config
 from enas_tf.layers import conv
 from enas_tf.networks import counts, micro_child
 from enas_tf.spaces import micro
@@ -23,11 +22,15 @@ CASES = [
   "case", CASES, ids=lambda c: f"{c['arc']}-{c['num_layers']}-{c['F']}"
 )
 def test_counts_as_the_original(case):
-  child = config.MicroFinalConfig(
-    num_layers=case["num_layers"], out_filters=case["F"]
-  )
   arc = micro.MicroSpace().decode(case["normal"] + case["reduce"])
-  model = micro_child.build(arc, child, image_shape=(32, 32, 3), num_classes=10)
+  model = micro_child.build(
+    arc,
+    num_layers=case["num_layers"],
+    out_filters=case["F"],
+    use_aux_heads=True,
+    image_shape=(32, 32, 3),
+    num_classes=10,
+  )
   inference = micro_child.inference(model)
   assert counts.parameters(inference) == case["params_no_aux"]
   auxiliary = counts.parameters(model) - counts.parameters(inference)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.networks import inherit, micro_child, micro_supernet
 from enas_tf.spaces import micro
 
@@ -44,15 +44,13 @@ def variables_of(supernet):
 def build_child(arc, **changed):
   settings = dict(
     num_layers=3,
-    num_cells=2,
     out_filters=4,
-    keep_prob=1.0,
-    drop_path_keep_prob=1.0,
+    use_aux_heads=True,
     as_searched=True,
   )
   return micro_child.build(
     arc,
-    config.MicroFinalConfig(**(settings | changed)),
+    **(settings | changed),
     image_shape=IMAGES.shape[1:],
     num_classes=5,
     seed=7,
@@ -160,7 +158,7 @@ def test_other_sizes_name_the_flags(changed):
 )
 def test_another_space_names_the_flags(space):
   arc = space.decode([0] * space.num_decisions)
-  child = build_child(arc, num_cells=space.num_cells, ops=space.ops)
+  child = build_child(arc)
   with pytest.raises(
     errors.ConfigError, match="`child_num_cells` and `child_ops`"
   ):

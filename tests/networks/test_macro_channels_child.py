@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from enas_tf import config
 from enas_tf.networks import counts, macro_channels_child, macro_child
 from enas_tf.spaces import macro_channels
 
@@ -10,19 +9,16 @@ ARC = SPACE.parse("0 3 2 1  1 2 0 4 1")
 
 
 def build(**changed):
-  child = config.MacroFinalConfig(
-    **{"num_layers": 2, "out_filters": 4} | changed
-  )
   return macro_channels_child.build(
-    ARC, child, image_shape=(8, 8, 3), num_classes=5
+    ARC, image_shape=(8, 8, 3), num_classes=5, **{"out_filters": 4} | changed
   )
 
 
 def by_hand(filters, last):
   """Parameters of the child; `last` is those of the end of its 2nd layer."""
-  share = filters // 4
+  fraction = filters // 4
   total = 27 * filters + 2 * filters + 5 * filters  # Stem and classifier.
-  for conv, pool in ((3 * share, share), (2 * share, 4 * share)):
+  for conv, pool in ((3 * fraction, fraction), (2 * fraction, 4 * fraction)):
     total += filters**2 + 2 * filters + 9 * filters * conv + 2 * conv
     total += filters * pool + 2 * pool
     total += (conv + pool) * filters + 2 * filters
@@ -31,7 +27,7 @@ def by_hand(filters, last):
 
 @pytest.mark.parametrize(
   ("changed", "filters"),
-  [({}, 4), ({"out_filters": 8}, 8), ({"out_filters_scale": 3}, 12)],
+  [({}, 4), ({"out_filters": 8}, 8), ({"out_filters": 12}, 12)],
 )
 def test_parameters_by_hand(changed, filters):
   # The second layer joins the stem to itself and projects.

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.layers import operations
 from enas_tf.networks import counts, macro_child
 from enas_tf.spaces import macro
@@ -15,10 +15,10 @@ OPS = tuple(w.removeprefix("macro/") for w in operations.words("macro"))
 
 
 def build(arc=ARC, image_shape=(8, 8, 3), num_classes=5, seed=0, **changed):
-  settings = dict(num_layers=3, out_filters=2, keep_prob=1.0)
+  settings = dict(out_filters=2)
   return macro_child.build(
     arc,
-    config.MacroFinalConfig(**(settings | changed)),
+    **(settings | changed),
     image_shape=image_shape,
     num_classes=num_classes,
     seed=seed,
@@ -48,7 +48,6 @@ def test_counts_of_the_published_child(faithful, parameters, multiply_adds):
     macro.PUBLISHED["enas_macro"],
     (32, 32, 3),
     num_classes=10,
-    num_layers=24,
     out_filters=96,
     faithful=faithful,
   )
@@ -66,9 +65,7 @@ def test_counts_of_the_published_child(faithful, parameters, multiply_adds):
 def test_any_image_and_depth(num_layers, image_shape, as_searched):
   space = macro.MacroSpace(num_layers)
   arc = space.random(np.random.default_rng(num_layers))
-  model = build(
-    arc, image_shape, num_layers=num_layers, as_searched=as_searched
-  )
+  model = build(arc, image_shape, as_searched=as_searched)
   for training in (False, True):
     outputs = model(random_images(image_shape), training=training)
     assert {key: x.shape for key, x in outputs.items()} == {"logits": (4, 5)}
@@ -170,7 +167,7 @@ def test_final_child_by_hand(text, image_shape):
 def test_every_operation_in_its_final_form(op, faithful):
   space = macro.MacroSpace(2, OPS)
   arc = space.decode([OPS.index(op), OPS.index(op), 1])
-  options = dict(num_layers=2, ops=OPS, faithful=faithful)
+  options = dict(faithful=faithful)
   if faithful and op not in macro.PAPER_OPS[:4]:
     with pytest.raises(errors.ConfigError, match=f"`faithful`.*op={op}$"):
       build(arc, **options)
@@ -189,7 +186,7 @@ def test_every_operation_in_its_final_form(op, faithful):
 def test_every_operation_as_it_was_searched(op):
   space = macro.MacroSpace(1, OPS)
   arc = space.decode([OPS.index(op)])
-  options = dict(num_layers=1, ops=OPS, as_searched=True)
+  options = dict(as_searched=True)
   model = randomize(build(arc, **options))
   images = random_images()
   by_hand = ByHand(model)
@@ -197,7 +194,7 @@ def test_every_operation_as_it_was_searched(op):
   x = by_hand.normalized(x, "stem_conv_bn")
   # Behind the stem and before the head there are the operation's weights.
   rows = [tf.reshape(v.value, [-1, 2]) for v in model.trainable_variables[3:-1]]
-  x, _ = operations.get(f"macro/{op}").forward(x, tf.concat(rows, 0))
+  x, _ = operations.get(f"macro/{op}").run(x, tf.concat(rows, 0))
   expected = tf.reduce_mean(x, [1, 2]) @ by_hand.weight("head_dense/kernel")
   found = model(images, training=True)["logits"]
   np.testing.assert_allclose(found, expected, 1e-3, 1e-3)
@@ -213,16 +210,6 @@ def test_channels_double_in_the_final_form_alone():
     shapes.append(model.get_layer("head_pool").input.shape[1:])
     sizes = (8, 4, 2)
     assert shapes == [(s, s, f) for s, f in zip(sizes, filters, strict=True)]
-
-
-@pytest.mark.parametrize("as_searched", [False, True])
-def test_out_filters_are_scaled(as_searched):
-  scaled = build(out_filters_scale=3, as_searched=as_searched)
-  wide = build(out_filters=6, as_searched=as_searched)
-  assert [v.shape for v in scaled.variables] == [
-    v.shape for v in wide.variables
-  ]
-  assert scaled.get_layer("stem_conv").filters == 6
 
 
 @pytest.mark.parametrize("as_searched", [False, True])

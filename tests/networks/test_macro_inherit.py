@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.layers import operations
-from enas_tf.networks import macro_child, macro_inherit, macro_supernet
+from enas_tf.networks import inherit, macro_child, macro_supernet
 from enas_tf.spaces import macro
 
 OPS = tuple(w.removeprefix("macro/") for w in operations.words("macro"))
@@ -51,15 +51,12 @@ def compute():
 
 def build_child(arc, **changed):
   settings = dict(
-    num_layers=len(arc.layers),
     out_filters=4,
-    keep_prob=1.0,
     as_searched=True,
-    ops=arc.ops,
   )
   return macro_child.build(
     arc,
-    config.MacroFinalConfig(**(settings | changed)),
+    **(settings | changed),
     image_shape=IMAGES.shape[1:],
     num_classes=5,
     seed=7,
@@ -70,9 +67,7 @@ def build_child(arc, **changed):
 def test_child_as_searched_is_the_supernet(name):
   arc = SPACE.parse(ARCS[name])
   child = build_child(arc)
-  copied = macro_inherit.from_supernet(
-    child, arc, variables_of(build_supernet())
-  )
+  copied = inherit.from_supernet(child, arc, variables_of(build_supernet()))
   assert copied == len(child.trainable_variables)
   found = child(IMAGES, training=True)["logits"]
   expected = compute()(tf.constant(SPACE.encode(arc)))
@@ -93,7 +88,7 @@ def test_smallest_networks_inherit_too(num_layers):
   supernet = build_supernet(space)
   arc = space.random(np.random.default_rng(0))
   child = build_child(arc)
-  copied = macro_inherit.from_supernet(child, arc, variables_of(supernet))
+  copied = inherit.from_supernet(child, arc, variables_of(supernet))
   assert copied == len(child.trainable_variables)
   expected = supernet({"images": IMAGES, "arc": space.encode(arc)})["logits"]
   found = child(IMAGES, training=True)["logits"]
@@ -107,7 +102,7 @@ def test_more_than_ten_layers_are_not_mixed_up():
   arc = space.decode([0] * space.num_decisions)
   child = build_child(arc, out_filters=2)
   variables = variables_of(supernet)
-  macro_inherit.from_supernet(child, arc, variables)
+  inherit.from_supernet(child, arc, variables)
   # Of both operations 4 rows, 2 of them the kernel's.
   for layer in range(12):
     rows = variables["body/bank/rows"][8 * layer :][:2]
@@ -125,7 +120,7 @@ def test_final_child_inherits_what_fits(space, has_head):
   child = build_child(arc, as_searched=False)
   before = {v.path: v.numpy() for v in child.variables}
   variables = variables_of(supernet)
-  copied = macro_inherit.from_supernet(child, arc, variables)
+  copied = inherit.from_supernet(child, arc, variables)
   changed = {
     v.path: v.numpy()
     for v in child.variables
@@ -144,7 +139,7 @@ def test_final_child_inherits_what_fits(space, has_head):
 def test_moving_averages_are_left_alone():
   arc = SPACE.parse(ARCS["all skips"])
   child = build_child(arc)
-  macro_inherit.from_supernet(child, arc, variables_of(build_supernet()))
+  inherit.from_supernet(child, arc, variables_of(build_supernet()))
   moving = [v for v in child.variables if v.path.endswith("moving_mean")]
   assert moving
   assert not any(np.any(v.numpy()) for v in moving)
@@ -158,7 +153,7 @@ def test_other_filters_name_the_flags():
     errors.ConfigError,
     match="`child_out_filters=4`.*`child_init=random`.*child_out_filters=6$",
   ):
-    macro_inherit.from_supernet(child, arc, variables_of(build_supernet()))
+    inherit.from_supernet(child, arc, variables_of(build_supernet()))
   for value, variable in zip(before, child.variables, strict=True):
     np.testing.assert_array_equal(variable, value)
 
@@ -172,9 +167,7 @@ def test_other_layers_or_operations_name_the_flags(space):
     errors.ConfigError,
     match=f"`child_num_layers`.*child_num_layers={space.num_layers}, ",
   ):
-    macro_inherit.from_supernet(
-      build_child(arc), arc, variables_of(build_supernet())
-    )
+    inherit.from_supernet(build_child(arc), arc, variables_of(build_supernet()))
 
 
 @pytest.mark.parametrize(
@@ -184,4 +177,4 @@ def test_other_layers_or_operations_name_the_flags(space):
 def test_other_variables_are_refused(variables):
   arc = SPACE.parse(ARCS["pools"])
   with pytest.raises(errors.CheckpointError, match="`search_for=macro`"):
-    macro_inherit.from_supernet(build_child(arc), arc, variables)
+    inherit.from_supernet(build_child(arc), arc, variables)

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import config
 from enas_tf.layers import operations
 from enas_tf.networks import micro_child
 from enas_tf.spaces import micro
@@ -15,7 +14,6 @@ ARC = SPACE.parse("0 0 1 2 0 3 2 4  0 4 1 1 1 3 2 0")
 def build(arc=ARC, image_shape=(8, 8, 3), total_steps=1, seed=0, **changed):
   settings = dict(
     num_layers=1,
-    num_cells=2,
     out_filters=4,
     keep_prob=1.0,
     drop_path_keep_prob=1.0,
@@ -23,7 +21,7 @@ def build(arc=ARC, image_shape=(8, 8, 3), total_steps=1, seed=0, **changed):
   )
   return micro_child.build(
     arc,
-    config.MicroFinalConfig(**(settings | changed)),
+    **(settings | changed),
     image_shape=image_shape,
     num_classes=5,
     total_steps=total_steps,
@@ -88,7 +86,7 @@ def test_builds_every_operation(op, as_searched):
   space = micro.MicroSpace(1, operations.words())
   i = space.ops.index(op)
   arc = space.decode([0, i, 1, i] * 2)
-  model = build(arc, num_cells=1, ops=space.ops, as_searched=as_searched)
+  model = build(arc, as_searched=as_searched)
   assert np.isfinite(model(random_images(), training=True)["logits"]).all()
 
 

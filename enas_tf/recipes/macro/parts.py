@@ -9,7 +9,7 @@ import numpy as np
 from enas_tf.controllers import macro_policy
 from enas_tf.controllers import policy as policies
 from enas_tf.layers import operations
-from enas_tf.networks import macro_child, macro_inherit, macro_supernet
+from enas_tf.networks import inherit, macro_child, macro_supernet
 from enas_tf.recipes import base, images
 from enas_tf.spaces import macro
 
@@ -22,7 +22,6 @@ class Macro(images.ImageParts):
   """
 
   policy: Any = macro_policy.MacroPolicy
-  child: Any = macro_child
 
   def __init__(self, experiment: base.Experiment, task: Any):
     super().__init__(experiment, task)
@@ -56,13 +55,25 @@ class Macro(images.ImageParts):
 
   def make_child(self, arc: Any, seed: int, total_steps: int) -> keras.Model:
     del total_steps  # Nothing in it follows the training.
-    return self.child.build(
-      arc,
-      self.experiment.final,
-      image_shape=self.task.image_shape,
-      num_classes=self.task.num_classes,
-      seed=seed,
+    return macro_child.build(
+      arc, faithful=self.experiment.final.faithful, **self.child_sizes(seed)
     )
+
+  def child_sizes(self, seed: int) -> dict[str, Any]:
+    """Returns the arguments of a final child, but for its arc.
+
+    Args:
+      seed: of its initial weights and dropouts.
+    """
+    child = self.experiment.final
+    return {
+      "out_filters": child.out_filters * child.out_filters_scale,
+      "keep_prob": child.keep_prob,
+      "as_searched": child.as_searched,
+      "image_shape": self.task.image_shape,
+      "num_classes": self.task.num_classes,
+      "seed": seed,
+    }
 
   def inference(self, child: keras.Model) -> keras.Model:
     return macro_child.inference(child)
@@ -70,7 +81,7 @@ class Macro(images.ImageParts):
   def inherit(
     self, child: keras.Model, arc: Any, variables: Mapping[str, np.ndarray]
   ) -> int:
-    return macro_inherit.from_supernet(child, arc, variables)
+    return inherit.from_supernet(child, arc, variables)
 
   def least_weights(self, settings: Any, is_shared: bool) -> int:
     filters = settings.out_filters

@@ -17,7 +17,6 @@ class MacroChannels(macro.Macro):
   """Networks whose layers join a range of channels of every operation."""
 
   policy = macro_channels_policy.MacroChannelsPolicy
-  child = macro_channels_child
 
   def make_space(self, settings: Any) -> macro_channels.MacroChannelsSpace:
     # The ranges are those of the search, however large the child becomes.
@@ -34,6 +33,15 @@ class MacroChannels(macro.Macro):
       keep_prob=self.experiment.search.keep_prob,
       seed=seed,
     )
+
+  def make_child(
+    self,
+    arc: macro_channels.MacroChannelsArc,
+    seed: int,
+    total_steps: int,
+  ) -> keras.Model:
+    del total_steps
+    return macro_channels_child.build(arc, **self.child_sizes(seed))
 
   def inherit(
     self, child: keras.Model, arc: Any, variables: Mapping[str, np.ndarray]

@@ -55,9 +55,16 @@ class Micro(images.ImageParts):
   def make_child(
     self, arc: micro.MicroArc, seed: int, total_steps: int
   ) -> keras.Model:
+    child = self.experiment.final
     return micro_child.build(
       arc,
-      self.experiment.final,
+      num_layers=child.num_layers,
+      out_filters=child.out_filters,
+      use_aux_heads=child.use_aux_heads,
+      keep_prob=child.keep_prob,
+      drop_path_keep_prob=child.drop_path_keep_prob,
+      faithful=child.faithful,
+      as_searched=child.as_searched,
       image_shape=self.task.image_shape,
       num_classes=self.task.num_classes,
       total_steps=total_steps,

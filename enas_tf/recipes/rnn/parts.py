@@ -1,12 +1,14 @@
 """The RNN space: its policy and networks, by its settings."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from enas_tf.controllers import policy as policies
 from enas_tf.controllers import rnn_policy
-from enas_tf.networks import rnn_child, rnn_supernet
+from enas_tf.networks import inherit, rnn_child, rnn_supernet
 from enas_tf.recipes import base
 from enas_tf.spaces import rnn
 from enas_tf.training import optimizers
@@ -51,6 +53,14 @@ class Rnn(base.Parts):
   ) -> keras.Model:
     del total_steps  # Nothing in it follows the training.
     return rnn_child.build(arc, seed=seed, **self._sizes(self.experiment.final))
+
+  def inherit(
+    self,
+    child: keras.Model,
+    arc: rnn.RnnArc,
+    variables: Mapping[str, np.ndarray],
+  ) -> int:
+    return inherit.from_supernet(child, arc, variables)
 
   def make_optimizer(
     self, network: keras.Model, settings: Any, schedule: Any

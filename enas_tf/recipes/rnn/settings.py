@@ -91,7 +91,7 @@ class Supernet(Cell, Text):
 
 
 @dataclasses.dataclass(frozen=True)
-class Child(Cell, Text):
+class Child(Cell, Text, training.Start):
   """The final language model and its training."""
 
   average_after: int = fields.setting(
