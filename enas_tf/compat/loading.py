@@ -2,12 +2,13 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.compat import enas_lm, files, matching, original, reading
 from enas_tf.controllers import macro_policy, micro_policy, rnn_policy
 from enas_tf.controllers import policy as policies
@@ -21,8 +22,78 @@ from enas_tf.networks import (
 )
 from enas_tf.spaces import macro, micro, rnn
 
-_ARCS = {"micro": micro.MicroArc, "macro": macro.MacroArc, "rnn": rnn.RnnArc}
+AnyArc = micro.MicroArc | macro.MacroArc | rnn.RnnArc
+_ARCS: dict[str, Any] = {
+  "micro": micro.MicroArc,
+  "macro": macro.MacroArc,
+  "rnn": rnn.RnnArc,
+}
 _SHOWN = 8
+# What no weight shows of a network.
+_UNSEEN = ("keep_prob", "drop_path_keep_prob") + tuple(
+  f"drop_{kind}" for kind in "eixlo"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageNetwork:
+  """What an image network was built with.
+
+  Attributes:
+    num_layers: normal cells of a micro network, layers of a macro network.
+    out_filters: channels of the first layers.
+    num_cells: nodes of a cell of a micro network.
+    ops: the names of the operations.
+    use_aux_heads: whether there is an auxiliary head.
+    faithful: whether it computes what the original's does, defects and all.
+    keep_prob: fraction of the features that dropout keeps, in (0, 1].
+    drop_path_keep_prob: fraction of the paths that the last cell of a micro
+      child keeps, in (0, 1].
+    out_filters_scale: `out_filters` of the child, over those of the search.
+    as_searched: whether a child computes what the supernet does.
+  """
+
+  num_layers: int
+  out_filters: int
+  num_cells: int = 0
+  ops: tuple[str, ...] = ()
+  use_aux_heads: bool = False
+  faithful: bool = False
+  keep_prob: float = 1.0
+  drop_path_keep_prob: float = 1.0
+  out_filters_scale: int = 1
+  as_searched: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class LanguageNetwork:
+  """What a language model was built with.
+
+  Attributes:
+    num_nodes: nodes of the cell after node 0.
+    hidden_size: units of the state and of an embedded word.
+    functions: the names of the functions.
+    output: "all" or "loose", see `language.Language`.
+    drop_e: fraction of the words that dropout of the embedding takes, in
+      [0, 1), as are the others.
+    drop_i: of the embedded inputs.
+    drop_x: of the input of the cell.
+    drop_l: of the state of every node.
+    drop_o: before the softmax.
+  """
+
+  num_nodes: int
+  hidden_size: int
+  functions: tuple[str, ...] = rnn.ENAS_LM_FUNCTIONS
+  output: str = "all"
+  drop_e: float = 0.0
+  drop_i: float = 0.0
+  drop_x: float = 0.0
+  drop_l: float = 0.0
+  drop_o: float = 0.0
+
+
+Network = ImageNetwork | LanguageNetwork
 
 
 class Loaded(NamedTuple):
@@ -30,25 +101,26 @@ class Loaded(NamedTuple):
 
   Attributes:
     model: the supernet of a search, or a final child, on its weights.
-    child: the settings that it was built with.
+    child: what it was built with.
     arc: of the final child; None of a search.
     policy: of a search, on its weights, if the checkpoint has a controller.
   """
 
   model: keras.Model
-  child: config.ChildConfig
-  arc: Any = None
+  child: Network
+  arc: AnyArc | None = None
   policy: policies.Policy | None = None
 
 
 def load_model(
   path: str | os.PathLike,
   *,
-  arc: micro.MicroArc | macro.MacroArc | rnn.RnnArc | None = None,
+  arc: AnyArc | None = None,
   image_size: int | tuple[int, int] | None = None,
   output: str | None = None,
   words: Sequence[str] | None = None,
-  settings: config.ExperimentConfig | None = None,
+  settings: Any = None,
+  controller: Any = None,
   allow_unused: bool = False,
 ) -> Loaded:
   """Returns the network, and the policy, that a TF1 checkpoint is of.
@@ -62,14 +134,18 @@ def load_model(
   Args:
     path: see `files.read_checkpoint`.
     arc: of a final child; a search has none.
-    image_size: height and width of the images, or both as one.
+    image_size: height and width of the images in pixels, or both as one.
     output: of a fixed cell of enas_lm, "all" (its code for GPUs) or "loose"
       (that for TPUs).
     words: of the text in the order of their ids, for a language model; None
       leaves the embedding in enas_lm's order, the alphabet's.
-    settings: what no weight shows, as dropout and what bounds the policy's
-      logits; default: the recipe of the space.
-    allow_unused: leave weights aside that have no place in the network.
+    settings: of the network's training; has what no weight shows, its dropouts,
+      as attributes by their names in `ImageNetwork` or `LanguageNetwork`. What
+      it lacks is not dropped.
+    controller: settings of the policy; has what no weight shows as attributes:
+      tanh_constant, temperature and what the policy of the space takes beside.
+      What it lacks is as the policy has it by default.
+    allow_unused: leave weights aside that have no use in the network.
 
   Raises:
     CheckpointError: if the checkpoint cannot be read, is of no known network
@@ -81,9 +157,7 @@ def load_model(
   shapes = {k: v.shape for k, v in matching.weights(variables).items()}
   kind, sizes, told = _read(path, shapes)
   _check_arguments(kind, told, arc, image_size, output)
-  settings = settings or config.RECIPES[kind.space]
-  child = settings.search if kind.is_search else settings.final
-  child = _with_sizes(child, kind, sizes, arc, output)
+  child = _network(kind, sizes, arc, output, settings)
   model = _build(kind, arc, child, sizes, image_size)
   assign = original.assign
   if kind.space == "rnn":
@@ -94,12 +168,14 @@ def load_model(
   weights = matching.weights(variables, matching.CONTROLLER)
   policy = None
   if kind.is_search and "attention/v" in weights:
-    policy = _policy(kind, model.space, weights, settings.controller)
+    policy = _policy(kind, model.space, weights, controller)
     original.assign(policy, weights, allow_unused=allow_unused)
   return Loaded(model, child, arc, policy)
 
 
-def _read(path, shapes):
+def _read(
+  path: str | os.PathLike, shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[reading.Kind, dict[str, Any], dict[str, str]]:
   """Returns the kind of a network, its sizes and what is told of its arc."""
   kind = reading.kind(shapes)
   if kind is None:
@@ -116,7 +192,13 @@ def _read(path, shapes):
     ) from error
 
 
-def _check_arguments(kind, told, arc, image_size, output) -> None:
+def _check_arguments(
+  kind: reading.Kind,
+  told: Mapping[str, str],
+  arc: AnyArc | None,
+  image_size: int | tuple[int, int] | None,
+  output: str | None,
+) -> None:
   """Raises an error unless the arguments are those that the kind needs."""
   wanted = {
     "arc": not kind.is_search,
@@ -144,7 +226,7 @@ def _check_arguments(kind, told, arc, image_size, output) -> None:
     _check_arc(kind, arc, told)
 
 
-def _check_arc(kind: reading.Kind, arc, told: dict[str, str]) -> None:
+def _check_arc(kind: reading.Kind, arc: Any, told: Mapping[str, str]) -> None:
   """Raises CheckpointError if the weights are of another arc."""
   if not isinstance(arc, _ARCS[kind.space]):
     raise errors.CheckpointError(
@@ -169,27 +251,44 @@ def _check_arc(kind: reading.Kind, arc, told: dict[str, str]) -> None:
     )
 
 
-def _with_sizes(
-  child, kind: reading.Kind, sizes, arc, output
-) -> config.ChildConfig:
-  """Returns the settings with what the weights tell."""
-  fields = {field.name for field in dataclasses.fields(child)}
-  sizes = {k: v for k, v in sizes.items() if k in fields}
+def _network(
+  kind: reading.Kind,
+  sizes: Mapping[str, Any],
+  arc: Any,
+  output: str | None,
+  settings: Any,
+) -> Network:
+  """Returns what to build the network with."""
+  made_of = LanguageNetwork if kind.space == "rnn" else ImageNetwork
+  names = [field.name for field in dataclasses.fields(made_of)]
+  values = {k: v for k, v in sizes.items() if k in names}
+  values |= _attributes(settings, [k for k in names if k in _UNSEEN])
+  if kind == reading.MICRO_SEARCH:
+    values |= {"ops": micro.PAPER_OPS}
   if kind == reading.MICRO_FINAL:
-    sizes |= {"num_cells": len(arc.normal)}
+    values |= {"num_cells": len(arc.normal)}
   if not kind.is_search and kind.space != "rnn":
-    sizes |= {"ops": arc.ops, "out_filters_scale": 1, "as_searched": False}
+    values |= {"ops": arc.ops}
   if kind in (reading.MICRO_SEARCH, reading.MACRO_FINAL):
     # The one's reduction cells and the other's convolutions need it.
-    sizes |= {"faithful": True}
-  if kind == reading.RNN_SEARCH:
-    sizes |= {"functions": rnn.ENAS_LM_FUNCTIONS}
+    values |= {"faithful": True}
   if kind == reading.RNN_FINAL:
-    sizes |= {"output": output, "functions": arc.functions}
-  return dataclasses.replace(child, **sizes)
+    values |= {"output": output, "functions": arc.functions}
+  return made_of(**values)
 
 
-def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
+def _attributes(settings: Any, names: Sequence[str]) -> dict[str, Any]:
+  """Returns those attributes that some settings have."""
+  return {k: getattr(settings, k) for k in names if hasattr(settings, k)}
+
+
+def _build(
+  kind: reading.Kind,
+  arc: Any,
+  child: Any,
+  sizes: Mapping[str, Any],
+  image_size: int | tuple[int, int] | None,
+) -> keras.Model:
   """Returns the network, with random weights."""
   if kind.space == "rnn":
     options = {
@@ -208,10 +307,9 @@ def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
       return rnn_child.build(arc, **options)
     space = rnn.RnnSpace(child.num_nodes, child.functions)
     return rnn_supernet.RnnSupernet(space, **options)
-  if not isinstance(image_size, tuple):
-    image_size = (image_size, image_size)
+  size = image_size if isinstance(image_size, tuple) else (image_size,) * 2
   shape = {
-    "image_shape": (*image_size, sizes["channels"]),
+    "image_shape": (*size, sizes["channels"]),
     "num_classes": sizes["num_classes"],
   }
   if kind == reading.MICRO_FINAL:
@@ -224,8 +322,9 @@ def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
     "seed": 0,
   }
   if kind == reading.MACRO_SEARCH:
-    space = macro.MacroSpace(child.num_layers, child.ops)
-    return macro_supernet.MacroSupernet(space, **shape)
+    return macro_supernet.MacroSupernet(
+      macro.MacroSpace(child.num_layers, child.ops), **shape
+    )
   return micro_supernet.MicroSupernet(
     micro.MicroSpace(child.num_cells, child.ops),
     num_layers=child.num_layers,
@@ -235,18 +334,25 @@ def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
   )
 
 
-def _policy(kind: reading.Kind, space, weights, controller) -> policies.Policy:
+def _policy(
+  kind: reading.Kind,
+  space: Any,
+  weights: Mapping[str, np.ndarray],
+  controller: Any,
+) -> policies.Policy:
   """Returns the policy of a search, with random weights."""
-  settings = policies.PolicySettings(
-    lstm_size=weights["attention/v"].shape[0],
-    num_layers=max(1, reading.count(weights, r"lstm/layer_(\d+)/w")),
-    tanh_constant=controller.tanh_constant,
-    temperature=controller.temperature,
-  )
+  shared = _attributes(controller, ("tanh_constant", "temperature"))
+  shared |= {
+    "lstm_size": weights["attention/v"].shape[0],
+    "num_layers": max(1, reading.count(weights, r"lstm/layer_(\d+)/w")),
+  }
   if kind == reading.MICRO_SEARCH:
-    reduce = controller.op_tanh_reduce
-    return micro_policy.MicroPolicy(space, settings, op_tanh_reduce=reduce)
+    settings = micro_policy.DEFAULTS._replace(**shared)
+    own = _attributes(controller, ("op_tanh_reduce",))
+    return micro_policy.MicroPolicy(space, settings, **own)
   if kind == reading.MACRO_SEARCH:
-    target = controller.skip_target
-    return macro_policy.MacroPolicy(space, settings, skip_target=target)
+    settings = macro_policy.DEFAULTS._replace(**shared)
+    own = _attributes(controller, ("skip_target",))
+    return macro_policy.MacroPolicy(space, settings, **own)
+  settings = rnn_policy.DEFAULTS._replace(**shared)
   return rnn_policy.RnnPolicy(space, settings)

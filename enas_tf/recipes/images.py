@@ -27,8 +27,10 @@ class ImageParts(base.Parts):
 
   def import_child(self, arc: spaces.Arc, checkpoint: str) -> keras.Model:
     size = self.task.image_shape[:2]
-    model = compat.load_model(checkpoint, arc=arc, image_size=size).model
-    model = self.inference(model)
+    loaded = compat.load_model(
+      checkpoint, arc=arc, image_size=size, settings=self.experiment.final
+    )
+    model = self.inference(loaded.model)
     # The original normalizes by the mean and std of the training images, too.
     self.task.check_suits(model)
     return model

@@ -28,16 +28,38 @@ class Logger:
   """
 
   def scalars(self, step: int, values: Mapping[str, float]) -> None:
-    """Logs numbers by metric path."""
+    """Logs numbers.
+
+    Args:
+      step: of the run.
+      values: numbers by metric path.
+    """
 
   def text(self, step: int, name: str, text: str) -> None:
-    """Logs lines of text."""
+    """Logs lines of text.
+
+    Args:
+      step: of the run.
+      name: the metric path.
+      text: the lines.
+    """
 
   def arc(self, step: int, name: str, arc: base.Arc, note: str = "") -> None:
-    """Logs an architecture, with a remark such as its reward."""
+    """Logs an architecture.
+
+    Args:
+      step: of the run.
+      name: the metric path.
+      arc: of any space.
+      note: a remark, such as its reward.
+    """
 
   def hparams(self, values: Mapping[str, Any]) -> None:
-    """Logs the settings of the run, by name."""
+    """Logs the settings of the run.
+
+    Args:
+      values: settings by name.
+    """
 
   def close(self) -> None:
     """Writes out what is pending."""
@@ -194,8 +216,13 @@ def open_loggers(
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
-  """Returns the fields of nested dataclasses by path: "search/lr_max"."""
-  flat = {}
+  """Returns the fields of nested dataclasses by path: "search/lr_max".
+
+  Args:
+    settings: a dataclass.
+    prefix: of the paths.
+  """
+  flat: dict[str, Any] = {}
   for field in dataclasses.fields(settings):
     value, name = getattr(settings, field.name), f"{prefix}{field.name}"
     if dataclasses.is_dataclass(value):

@@ -69,6 +69,7 @@ class Rnn(base.Parts):
       arc=arc,
       output=self.experiment.final.output,
       words=self.task.text.vocabulary,
+      settings=self.experiment.final,
     ).model
 
   def child_size(self, arc: rnn.RnnArc) -> base.Size:
