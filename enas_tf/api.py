@@ -225,7 +225,7 @@ class Search:
         file; None is the best one.
     """
     parts = self._parts()
-    return parts.build_child(self._arc(arc))
+    return parts.compiled_child(self._arc(arc))
 
   def train(self, arc: Any = None) -> "keras.Model":
     """Trains the final child of an arc, or goes on with its training.
@@ -261,9 +261,7 @@ class Search:
     from enas_tf.runs import evaluate as verb
 
     with self._at_work("evaluate", arc) as (parts, run):
-      if test is not None:
-        parts.task.set_test(test)
-      return verb.run(parts, run)
+      return verb.run(parts, run, test)
 
   def export(
     self, folder: str | os.PathLike[str] | None = None, arc: Any = None

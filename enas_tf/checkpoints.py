@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from enas_tf import errors, files
+from enas_tf import errors, files, states
+
+Stateful, Variables = states.Stateful, states.Variables
 
 _META = "__meta__"  # JSON of step, fingerprint and notes, as bytes.
 _NEWEST = 2  # Checkpoints that are never thinned out.
@@ -42,14 +43,15 @@ class Checkpoint(NamedTuple):
 
 
 class Checkpoints:
-  """Saves and restores variables by name.
+  """Saves and restores the parts of a run.
 
   Attributes:
     folder: of the checkpoints.
 
   Args:
     folder: of the checkpoints.
-    state: the variables, by name.
+    parts: by name, what the names of its arrays begin with; one part may have
+      the name "", and its arrays are as it names them.
     fingerprint: the settings that give the state its shape and meaning; a
       checkpoint of others is refused.
     max_to_keep: files that are kept, at least 2: see `save`.
@@ -59,13 +61,13 @@ class Checkpoints:
   def __init__(
     self,
     folder: pathlib.Path,
-    state: Mapping[str, tf.Variable],
+    parts: Mapping[str, states.Stateful],
     fingerprint: Mapping[str, Any],
     max_to_keep: int = 4,
     may_be_infinite: Sequence[str] = (),
   ):
     self.folder = folder
-    self._state = dict(state)
+    self._parts = dict(parts)
     self._fingerprint = json.loads(json.dumps(dict(fingerprint)))
     self._max_to_keep = max(max_to_keep, _NEWEST)
     self._may_be_infinite = set(may_be_infinite)
@@ -106,7 +108,11 @@ class Checkpoints:
       "fingerprint": self._fingerprint,
       "notes": dict(notes or {}),
     }
-    arrays = {name: v.numpy() for name, v in self._state.items()}
+    arrays = {
+      _joined(part, name): np.asarray(array)
+      for part, stateful in self._parts.items()
+      for name, array in stateful.state().items()
+    }
     self._check_finite(arrays, step)
     arrays[_META] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     path = _path(self.folder, step)
@@ -168,8 +174,7 @@ class Checkpoints:
       return None
     checkpoint = load(self.folder, step)
     self._check(checkpoint)
-    for name, variable in self._state.items():
-      variable.assign(checkpoint.arrays[name])
+    self._restore(checkpoint.arrays)
     self._saved_at = time.monotonic()
     self._restored = checkpoint.step
     return checkpoint
@@ -181,17 +186,31 @@ class Checkpoints:
       for name in sorted({*then, *self._fingerprint})
       if then.get(name) != self._fingerprint.get(name)
     ]
-    if not differences:
-      now = {n: _kind(v.shape, v.dtype.name) for n, v in self._state.items()}
-      stored = {
-        name: _kind(array.shape, array.dtype.name)
-        for name, array in checkpoint.arrays.items()
-      }
-      differences = [
-        f"{name}: checkpoint {stored.get(name)}, now {now.get(name)}"
-        for name in sorted({*stored, *now})
-        if stored.get(name) != now.get(name)
-      ]
+    self._refuse(differences)
+
+  def _restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+    given: dict[str, dict[str, np.ndarray]] = {part: {} for part in self._parts}
+    unknown = []
+    for name, array in arrays.items():
+      part, _, rest = name.partition("/")
+      if rest and part in given:
+        given[part][rest] = array
+      elif "" in given:
+        given[""][name] = array
+      else:
+        unknown.append(name)
+    differences = [f"{name}: checkpoint has it, now not" for name in unknown]
+    for part, stateful in self._parts.items():
+      try:
+        stateful.restore(given[part])
+      except states.Mismatch as error:
+        differences += [
+          f"{_joined(part, name)}: checkpoint {then}, now {now}"
+          for name, then, now in error.differences
+        ]
+    self._refuse(differences)
+
+  def _refuse(self, differences: Sequence[str]) -> None:
     if differences:
       raise errors.CheckpointError(
         f"The checkpoint in {self.folder} is of a run with other settings: "
@@ -267,8 +286,8 @@ _DAMAGE = (
 )
 
 
-def _kind(shape: Sequence[int], dtype: str) -> str:
-  return f"{dtype}{list(shape)}"
+def _joined(part: str, name: str) -> str:
+  return f"{part}/{name}" if part else name
 
 
 def _path(folder: pathlib.Path, step: int) -> pathlib.Path:

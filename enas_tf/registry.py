@@ -45,6 +45,14 @@ class Registry:
       )
     self._things[name] = thing
 
+  def remove(self, name: str) -> None:
+    """Forgets a thing.
+
+    Args:
+      name: of the thing; it may be registered again.
+    """
+    del self._things[name]
+
   def __getitem__(self, name: str) -> Any:
     if name not in self._things:
       raise errors.ConfigError(

@@ -32,6 +32,7 @@ _WRITTEN = (
   "error-*.txt",
   "leaderboard.json",
   "metrics.jsonl",
+  "trials.jsonl",
   "checkpoints/checkpoint-*.npz",
   "tensorboard/events.out.tfevents.*",
   "final/*/child.json",

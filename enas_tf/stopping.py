@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
@@ -78,3 +79,34 @@ class Stop:
   def _say(self, message: str) -> None:
     with contextlib.suppress(OSError):  # The terminal may be gone.
       os.write(self._screen, f"\n{message}\n".encode())
+
+
+class Interrupt(Stop):
+  """The same for a program: an interrupt ends a call, not the process.
+
+  The first Ctrl-C ends a loop of steps at the next whole step, saved, by a
+  KeyboardInterrupt; a second one, or one outside of such a loop, is what it
+  always is in Python.
+  """
+
+  @contextlib.contextmanager
+  def installed(self) -> Iterator[None]:
+    """Within it, the interrupts of the process are taken over."""
+    if threading.current_thread() is not threading.main_thread():
+      yield  # Signals go elsewhere.
+      return
+    before = signal.signal(signal.SIGINT, self._receive)
+    try:
+      yield
+    finally:
+      signal.signal(signal.SIGINT, before)
+
+  def end(self) -> NoReturn:
+    """Ends the call."""
+    raise KeyboardInterrupt
+
+  def _receive(self, number: int, frame: FrameType | None) -> None:
+    if self._in_steps and self._signal is None:
+      self._signal = number
+      return
+    signal.default_int_handler(number, frame)

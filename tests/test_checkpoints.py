@@ -10,7 +10,9 @@ def build(folder, fingerprint=None, shape=(2, 3)):
     "a/w": tf.Variable(tf.zeros(shape)),
     "n": tf.Variable(0, dtype="int64"),
   }
-  saver = checkpoints.Checkpoints(folder, state, fingerprint or {"seed": 1})
+  saver = checkpoints.Checkpoints(
+    folder, {"": checkpoints.Variables(state)}, fingerprint or {"seed": 1}
+  )
   return saver, state
 
 
@@ -46,7 +48,8 @@ def test_keeps_the_newest_two_and_one_from_far_back(tmp_path):
 @pytest.mark.parametrize("most", [2, 3, 9])
 def test_keeps_as_many_as_it_is_told(tmp_path, most):
   state = {"n": tf.Variable(0)}
-  saver = checkpoints.Checkpoints(tmp_path, state, {}, most)
+  parts = {"": checkpoints.Variables(state)}
+  saver = checkpoints.Checkpoints(tmp_path, parts, {}, most)
   for step in range(30):
     saver.save(10 * step)
   assert len(saver.steps()) == most
@@ -100,7 +103,8 @@ def test_other_settings_are_refused(tmp_path):
     "n": tf.Variable(0, dtype="int64"),
   }
   with pytest.raises(errors.CheckpointError, match="float32.*float64"):
-    checkpoints.Checkpoints(tmp_path, state, {"seed": 1}).restore()
+    parts = {"": checkpoints.Variables(state)}
+    checkpoints.Checkpoints(tmp_path, parts, {"seed": 1}).restore()
 
 
 def test_full_disk_keeps_the_last(tmp_path, monkeypatch):
@@ -132,9 +136,51 @@ def test_full_disk_at_the_first_checkpoint(tmp_path, monkeypatch):
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_what_is_not_finite_is_not_saved(tmp_path, broken):
   state = {"w": tf.Variable([1.0, 2.0]), "best": tf.Variable(np.inf)}
-  saver = checkpoints.Checkpoints(tmp_path, state, {}, may_be_infinite=["best"])
+  parts = {"": checkpoints.Variables(state)}
+  saver = checkpoints.Checkpoints(tmp_path, parts, {}, may_be_infinite=["best"])
   saver.save(1)
   state["w"].assign([1.0, broken])
   with pytest.raises(errors.DivergenceError, match="w is not finite at step 2"):
     saver.save(2)
   assert saver.steps() == [1]
+
+
+class Growing:
+  """A part whose arrays have another shape each time."""
+
+  def __init__(self, values=()):
+    self.values = list(values)
+
+  def state(self):
+    arrays = {f"{i}/value": np.array(x) for i, x in enumerate(self.values)}
+    return arrays | {"all": np.array(self.values)}
+
+  def restore(self, arrays):
+    self.values = arrays["all"].tolist()
+    assert len(arrays) == 1 + len(self.values)
+
+
+def test_parts_get_their_own_arrays_back(tmp_path):
+  one, two = Growing([1, 2]), Growing([3.5])
+  rest = checkpoints.Variables({"w/b": tf.Variable([7.0])})
+  parts = {"one": one, "two": two, "": rest}
+  path = checkpoints.Checkpoints(tmp_path, parts, {}).save(1)
+  with np.load(path) as file:
+    assert set(file.files) == {
+      *("one/all", "one/0/value", "one/1/value", "two/all", "two/0/value"),
+      *("w/b", "__meta__"),
+    }
+  kept = tf.Variable([0.0])
+  others = {"": checkpoints.Variables({"w/b": kept})}
+  others |= {"one": Growing([0] * 5), "two": Growing()}
+  checkpoints.Checkpoints(tmp_path, others, {}).restore()
+  assert (others["one"].values, others["two"].values) == ([1, 2], [3.5])
+  assert kept.numpy() == 7.0
+
+
+def test_arrays_of_no_part_are_refused(tmp_path):
+  parts = {"one": Growing([1]), "two": Growing([2])}
+  checkpoints.Checkpoints(tmp_path, parts, {}).save(1)
+  del parts["two"]
+  with pytest.raises(errors.CheckpointError, match="two/all: checkpoint has"):
+    checkpoints.Checkpoints(tmp_path, parts, {}).restore()

@@ -5,14 +5,14 @@ import itertools
 import time
 
 import numpy as np
-import tensorflow as tf
 
-from enas_tf import config
+from enas_tf import config, trials
 from enas_tf.data import images, pipeline
 from enas_tf.evaluators import shared_weights
 from enas_tf.layers import norm, operations
 from enas_tf.runs import families
-from enas_tf.training import schedules, supernet
+from enas_tf.tasks import image_steps
+from enas_tf.training import optimizers, schedules, trainer
 
 GOALS = {"micro": 1.15, "macro": 1.07}  # Of a step, against the bound.
 BATCH_SIZES = {"micro": 32, "macro": 64}
@@ -72,7 +72,7 @@ class Subjects:
     self._batch = next(iter(self._batches()))
     rng = np.random.default_rng(options.seed)
     arcs = [family.space.random(rng) for _ in range(options.arcs)]
-    rows = [tf.constant([family.space.encode(arc)]) for arc in arcs]
+    rows = [family.space.encode(arc)[None] for arc in arcs]
     network = family.make_supernet(self._dataset)
     larger = families.get(_with_ten_operations(settings)).make_supernet(
       self._dataset
@@ -87,7 +87,7 @@ class Subjects:
 
     def update(i):
       controller.propose(n)
-      controller.update(tf.tile(rows[i], [n, 1]), tf.zeros([n]))
+      controller.update(_trials(rows[i], n))
 
     self.functions = {
       "supernet step": lambda i: step(rows[i]),
@@ -111,18 +111,26 @@ class Subjects:
     return itertools.repeat(self._batch)
 
   def _trainer(self, network):
-    trainer = supernet.SupernetTrainer(
+    optimizer = optimizers.for_supernet(
       network,
-      self._same_batch,
       schedules.from_config(self._search, _NUM_IMAGES),
       l2_reg=self._search.l2_reg,
       clip_mode=self._search.clip_mode,
       grad_bound=self._search.grad_bound,
     )
-    return trainer.run
+    return trainer.Trainer(
+      network,
+      image_steps.ImageSteps(),
+      self._same_batch,
+      optimizer,
+      batch_size=self._search.batch_size,
+    ).run
 
   def _evaluator(self, network):
-    return shared_weights.SharedWeights(network, self._same_batch).evaluate
+    evaluator = shared_weights.SharedWeights(
+      network, image_steps.ImageSteps(), self._same_batch
+    )
+    return lambda row: evaluator.score_on(row, [self._batch])
 
   def seconds_per_batch(self) -> float:
     """Returns how long the input pipeline takes, when nothing else runs."""
@@ -132,6 +140,12 @@ class Subjects:
     for _ in range(_NUM_FOR_PIPELINE):
       next(batches)
     return (time.perf_counter() - started) / _NUM_FOR_PIPELINE
+
+
+def _trials(row, n):
+  """Returns trials of one arc [1, num_decisions], as a controller is told."""
+  arc = tuple(row[0].tolist())
+  return [trials.Trial(i, arc, scores={"reward": 0.0}) for i in range(n)]
 
 
 class _Static:

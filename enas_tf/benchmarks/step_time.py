@@ -110,11 +110,11 @@ def _report_start(options, data) -> None:
 def _print_start(options) -> None:
   """Runs in a process of its own, for `_report_start`."""
   parts = families.get(_experiment(options, options.data_path)).search_parts()
-  parts.child.run(parts.controller.propose(1))
+  parts.child.run(parts.controller.sample(1))
   result = {"seconds": time.time() - options.started}
   for name in ("half", "all"):
     if options.steps:
-      parts.child.run(parts.controller.propose(options.steps // 2))
+      parts.child.run(parts.controller.sample(options.steps // 2))
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     result[name] = kilobytes / 1024
   result["traces"] = parts.child.num_traces

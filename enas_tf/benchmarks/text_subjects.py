@@ -7,12 +7,12 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import config
+from enas_tf import config, trials
 from enas_tf.data import text, text_windows
-from enas_tf.evaluators import perplexity
 from enas_tf.networks import rnn_child, rnn_supernet
 from enas_tf.runs import families
 from enas_tf.spaces import rnn
+from enas_tf.training import trainer
 
 GOALS = {"rnn": 1.10}  # Of a step, against the bound.
 BATCH_SIZES = {"rnn": 20}
@@ -79,7 +79,8 @@ class Subjects:
     self._window = next(text_windows.windows(self._rows, child.bptt_steps))
     rng = np.random.default_rng(options.seed)
     arcs = [space.random(rng) for _ in range(options.arcs)]
-    rows = [tf.constant([space.encode(arc)]) for arc in arcs]
+    rows = [space.encode(arc)[None] for arc in arcs]
+    row_tensors = [tf.constant(row[0]) for row in rows]
     sizes = self._family.sizes(child) | {"seed": options.seed}
     network = rnn_supernet.RnnSupernet(space, **sizes)
     larger = rnn_supernet.RnnSupernet(
@@ -95,13 +96,15 @@ class Subjects:
 
     def update(i):
       controller.propose(n)
-      controller.update(tf.tile(rows[i], [n, 1]), tf.zeros([n]))
+      controller.update(_trials(rows[i], n))
 
     self.functions = {
       "supernet step": lambda i: step.run(rows[i]),
-      "static step": lambda i: static_steps[i].run_steps(1),
+      "static step": lambda i: static_steps[i].run_steps(
+        [None], trainer.Means()
+      ),
       f"supernet step, {LARGER}": lambda i: step_of_larger.run(rows[i]),
-      "supernet forward": lambda i: forward(self._windows(), rows[i][0]),
+      "supernet forward": lambda i: forward(self._windows(), row_tensors[i]),
       "static forward": lambda i: static_forward[i](self._windows()),
       "controller sample and update": update,
     }
@@ -117,7 +120,7 @@ class Subjects:
     return self._family.trainer(network, self._same_window, self._child, 1)
 
   def _evaluator(self, network):
-    return perplexity.Perplexity(network, self._same_window).perplexity
+    return self._family.measurement(network).score
 
   def seconds_per_batch(self) -> float:
     """Returns how long the input pipeline takes, when nothing else runs."""
@@ -126,3 +129,9 @@ class Subjects:
     for _ in range(_NUM_FOR_PIPELINE):
       tf.constant(next(windows).inputs)
     return (time.perf_counter() - started) / _NUM_FOR_PIPELINE
+
+
+def _trials(row, n):
+  """Returns trials of one arc [1, num_decisions], as a controller is told."""
+  arc = tuple(row[0].tolist())
+  return [trials.Trial(i, arc, scores={"reward": 0.0}) for i in range(n)]

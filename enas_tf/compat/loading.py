@@ -20,6 +20,7 @@ from enas_tf.networks import (
   rnn_child,
   rnn_supernet,
 )
+from enas_tf.recipes import base as recipes
 from enas_tf.spaces import macro, micro, rnn
 
 AnyArc = micro.MicroArc | macro.MacroArc | rnn.RnnArc
@@ -29,71 +30,6 @@ _ARCS: dict[str, Any] = {
   "rnn": rnn.RnnArc,
 }
 _SHOWN = 8
-# What no weight shows of a network.
-_UNSEEN = ("keep_prob", "drop_path_keep_prob") + tuple(
-  f"drop_{kind}" for kind in "eixlo"
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageNetwork:
-  """What an image network was built with.
-
-  Attributes:
-    num_layers: normal cells of a micro network, layers of a macro network.
-    out_filters: channels of the first layers.
-    num_cells: nodes of a cell of a micro network.
-    ops: the names of the operations.
-    use_aux_heads: whether there is an auxiliary head.
-    faithful: whether it computes what the original's does, defects and all.
-    keep_prob: fraction of the features that dropout keeps, in (0, 1].
-    drop_path_keep_prob: fraction of the paths that the last cell of a micro
-      child keeps, in (0, 1].
-    out_filters_scale: `out_filters` of the child, over those of the search.
-    as_searched: whether a child computes what the supernet does.
-  """
-
-  num_layers: int
-  out_filters: int
-  num_cells: int = 0
-  ops: tuple[str, ...] = ()
-  use_aux_heads: bool = False
-  faithful: bool = False
-  keep_prob: float = 1.0
-  drop_path_keep_prob: float = 1.0
-  out_filters_scale: int = 1
-  as_searched: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class LanguageNetwork:
-  """What a language model was built with.
-
-  Attributes:
-    num_nodes: nodes of the cell after node 0.
-    hidden_size: units of the state and of an embedded word.
-    functions: the names of the functions.
-    output: "all" or "loose", see `language.Language`.
-    drop_e: fraction of the words that dropout of the embedding takes, in
-      [0, 1), as are the others.
-    drop_i: of the embedded inputs.
-    drop_x: of the input of the cell.
-    drop_l: of the state of every node.
-    drop_o: before the softmax.
-  """
-
-  num_nodes: int
-  hidden_size: int
-  functions: tuple[str, ...] = rnn.ENAS_LM_FUNCTIONS
-  output: str = "all"
-  drop_e: float = 0.0
-  drop_i: float = 0.0
-  drop_x: float = 0.0
-  drop_l: float = 0.0
-  drop_o: float = 0.0
-
-
-Network = ImageNetwork | LanguageNetwork
 
 
 class Loaded(NamedTuple):
@@ -101,13 +37,13 @@ class Loaded(NamedTuple):
 
   Attributes:
     model: the supernet of a search, or a final child, on its weights.
-    child: what it was built with.
+    child: the settings that it was built with.
     arc: of the final child; None of a search.
     policy: of a search, on its weights, if the checkpoint has a controller.
   """
 
   model: keras.Model
-  child: Network
+  child: Any
   arc: AnyArc | None = None
   policy: policies.Policy | None = None
 
@@ -119,8 +55,7 @@ def load_model(
   image_size: int | tuple[int, int] | None = None,
   output: str | None = None,
   words: Sequence[str] | None = None,
-  settings: Any = None,
-  controller: Any = None,
+  settings: recipes.Experiment | None = None,
   allow_unused: bool = False,
 ) -> Loaded:
   """Returns the network, and the policy, that a TF1 checkpoint is of.
@@ -139,12 +74,8 @@ def load_model(
       (that for TPUs).
     words: of the text in the order of their ids, for a language model; None
       leaves the embedding in enas_lm's order, the alphabet's.
-    settings: of the network's training; has what no weight shows, its dropouts,
-      as attributes by their names in `ImageNetwork` or `LanguageNetwork`. What
-      it lacks is not dropped.
-    controller: settings of the policy; has what no weight shows as attributes:
-      tanh_constant, temperature and what the policy of the space takes beside.
-      What it lacks is as the policy has it by default.
+    settings: what no weight shows, as dropout and what bounds the policy's
+      logits; default: the recipe of the space.
     allow_unused: leave weights aside that have no use in the network.
 
   Raises:
@@ -157,7 +88,9 @@ def load_model(
   shapes = {k: v.shape for k, v in matching.weights(variables).items()}
   kind, sizes, told = _read(path, shapes)
   _check_arguments(kind, told, arc, image_size, output)
-  child = _network(kind, sizes, arc, output, settings)
+  settings = settings or recipes.get(kind.space).experiment
+  child = settings.search if kind.is_search else settings.final
+  child = _with_sizes(child, kind, sizes, arc, output)
   model = _build(kind, arc, child, sizes, image_size)
   assign = original.assign
   if kind.space == "rnn":
@@ -168,7 +101,7 @@ def load_model(
   weights = matching.weights(variables, matching.CONTROLLER)
   policy = None
   if kind.is_search and "attention/v" in weights:
-    policy = _policy(kind, model.space, weights, controller)
+    policy = _policy(kind, model.space, weights, settings.controller)
     original.assign(policy, weights, allow_unused=allow_unused)
   return Loaded(model, child, arc, policy)
 
@@ -251,35 +184,33 @@ def _check_arc(kind: reading.Kind, arc: Any, told: Mapping[str, str]) -> None:
     )
 
 
-def _network(
+def _with_sizes(
+  child: Any,
   kind: reading.Kind,
   sizes: Mapping[str, Any],
   arc: Any,
   output: str | None,
-  settings: Any,
-) -> Network:
-  """Returns what to build the network with."""
-  made_of = LanguageNetwork if kind.space == "rnn" else ImageNetwork
-  names = [field.name for field in dataclasses.fields(made_of)]
-  values = {k: v for k, v in sizes.items() if k in names}
-  values |= _attributes(settings, [k for k in names if k in _UNSEEN])
-  if kind == reading.MICRO_SEARCH:
-    values |= {"ops": micro.PAPER_OPS}
+) -> Any:
+  """Returns the settings with what the weights tell."""
+  values = dict(sizes)
   if kind == reading.MICRO_FINAL:
     values |= {"num_cells": len(arc.normal)}
   if not kind.is_search and kind.space != "rnn":
-    values |= {"ops": arc.ops}
+    values |= {
+      "ops": arc.ops,
+      "out_filters_scale": 1,
+      "as_searched": False,
+    }
   if kind in (reading.MICRO_SEARCH, reading.MACRO_FINAL):
     # The one's reduction cells and the other's convolutions need it.
     values |= {"faithful": True}
+  if kind == reading.RNN_SEARCH:
+    values |= {"functions": rnn.ENAS_LM_FUNCTIONS}
   if kind == reading.RNN_FINAL:
     values |= {"output": output, "functions": arc.functions}
-  return made_of(**values)
-
-
-def _attributes(settings: Any, names: Sequence[str]) -> dict[str, Any]:
-  """Returns those attributes that some settings have."""
-  return {k: getattr(settings, k) for k in names if hasattr(settings, k)}
+  fields = {field.name for field in dataclasses.fields(child)}
+  known = {name: value for name, value in values.items() if name in fields}
+  return dataclasses.replace(child, **known)
 
 
 def _build(
@@ -341,18 +272,16 @@ def _policy(
   controller: Any,
 ) -> policies.Policy:
   """Returns the policy of a search, with random weights."""
-  shared = _attributes(controller, ("tanh_constant", "temperature"))
-  shared |= {
-    "lstm_size": weights["attention/v"].shape[0],
-    "num_layers": max(1, reading.count(weights, r"lstm/layer_(\d+)/w")),
-  }
+  settings = policies.PolicySettings(
+    lstm_size=weights["attention/v"].shape[0],
+    num_layers=max(1, reading.count(weights, r"lstm/layer_(\d+)/w")),
+    tanh_constant=controller.tanh_constant,
+    temperature=controller.temperature,
+  )
   if kind == reading.MICRO_SEARCH:
-    settings = micro_policy.DEFAULTS._replace(**shared)
-    own = _attributes(controller, ("op_tanh_reduce",))
-    return micro_policy.MicroPolicy(space, settings, **own)
+    reduce = controller.op_tanh_reduce
+    return micro_policy.MicroPolicy(space, settings, op_tanh_reduce=reduce)
   if kind == reading.MACRO_SEARCH:
-    settings = macro_policy.DEFAULTS._replace(**shared)
-    own = _attributes(controller, ("skip_target",))
-    return macro_policy.MacroPolicy(space, settings, **own)
-  settings = rnn_policy.DEFAULTS._replace(**shared)
+    target = controller.skip_target
+    return macro_policy.MacroPolicy(space, settings, skip_target=target)
   return rnn_policy.RnnPolicy(space, settings)

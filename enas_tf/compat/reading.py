@@ -75,8 +75,8 @@ def sizes(shapes: Mapping[str, tuple]) -> dict[str, int | tuple[str, ...]]:
     shapes: of the weights, by their names in their scope, of a `kind`.
 
   Returns:
-    Attributes of `loading.ImageNetwork` or of `loading.LanguageNetwork`;
-    "num_classes" and "channels" of images, "vocab_size" of a text.
+    Settings of a network; "num_classes" and "channels" of images;
+    "vocab_size" of a text.
 
   Raises:
     KeyError, ValueError, IndexError: if what tells them is missing, or has a

@@ -1,12 +1,16 @@
 """The interface of whatever proposes architectures."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
+from enas_tf import states, trials
 from enas_tf.spaces import base
+
+_TRIES = 10  # Batches of samples in which different arcs are looked for.
 
 
 class Score(NamedTuple):
@@ -24,39 +28,126 @@ class Score(NamedTuple):
 
 
 class Controller(abc.ABC):
-  """Proposes arcs and learns from their rewards.
+  """Proposes arcs and learns from their trials.
+
+  Every arc that it gives out has a number; the random numbers of an arc belong
+  to its number, so that it matters not how many are asked for at once.
+
+  Args:
+    space: the space of the arcs.
 
   Attributes:
     space: the space of the arcs.
+    num_arcs: how many it has given out: the number of the next one.
   """
 
   def __init__(self, space: base.Space):
     self.space = space
+    self.num_arcs = 0
 
   @abc.abstractmethod
-  def propose(self, n: int) -> tf.Tensor:
-    """Returns n arcs, int32 [n, num_decisions].
+  def draw(self, first: int, n: int) -> np.ndarray:
+    """Returns arcs by their numbers, int32 [n, num_decisions].
 
-    As long as nothing is learnt in between, the arcs of several calls are
-    those of one call for all of them.
+    As long as nothing is learnt in between, the same number has the same arc.
+
+    Args:
+      first: number of the first.
+      n: how many.
     """
 
   @abc.abstractmethod
-  def take_back(self, n: int) -> None:
-    """Takes the last n proposals back: they will come again."""
-
-  @abc.abstractmethod
-  def update(self, arcs: tf.Tensor, rewards: tf.Tensor) -> dict[str, float]:
-    """Learns from the rewards of arcs that it proposed.
+  def update(self, trials: Sequence[trials.Trial]) -> dict[str, float]:
+    """Learns from what came of arcs that it proposed.
 
     Args:
-      arcs: int32 [n, num_decisions].
-      rewards: float32 [n], higher is better.
+      trials: by number; failed and pruned ones are among them.
 
     Returns:
       What to log, by path.
     """
 
-  @abc.abstractmethod
-  def state(self) -> Mapping[str, tf.Variable]:
+  def sample(self, n: int) -> np.ndarray:
+    """Returns n arcs to train shared weights on; no trial will follow.
+
+    Args:
+      n: how many.
+
+    Returns:
+      int32 [n, num_decisions].
+    """
+    arcs = self.draw(self.num_arcs, n)
+    self.num_arcs += n
+    return arcs
+
+  def propose(self, n: int) -> np.ndarray:
+    """Returns n arcs whose trials `update` will be told.
+
+    Args:
+      n: how many.
+
+    Returns:
+      int32 [n, num_decisions]; the last has the number `num_arcs - 1`.
+    """
+    return self.sample(n)
+
+  def take_back(self, n: int) -> None:
+    """Takes the last n samples back: they will come again.
+
+    Args:
+      n: how many were not used.
+    """
+    self.num_arcs -= n
+
+  def recommend(self, n: int) -> np.ndarray:
+    """Returns the arcs that it thinks best of, all different, best first.
+
+    It leaves the samples that are to come as they are.
+
+    Args:
+      n: how many at most.
+
+    Returns:
+      int32 [m, num_decisions], m <= n.
+    """
+    before = self.num_arcs
+    arcs = different(self.sample, n)
+    self.num_arcs = before
+    return arcs
+
+  def state(self) -> Mapping[str, np.ndarray]:
     """Returns everything that a resumed controller needs, by name."""
+    return {"num_proposals": np.array(self.num_arcs, np.int32)}
+
+  def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+    """Takes an earlier state back.
+
+    A controller whose state changes its shape has a method of its own.
+
+    Args:
+      arrays: what `state` returned.
+    """
+    states.check(self.state(), arrays)
+    self.num_arcs = int(arrays["num_proposals"])
+
+
+def different(draw: Callable[[int], np.ndarray], n: int) -> np.ndarray:
+  """Returns up to n different arcs, in the order in which they were drawn.
+
+  Args:
+    draw: returns so many arcs, int32 [n, num_decisions]; asked ten times at
+      most.
+    n: how many arcs.
+  """
+  arcs = _distinct(draw(n))
+  for _ in range(_TRIES - 1):
+    if len(arcs) >= n:
+      break
+    arcs = _distinct(np.concatenate([arcs, draw(n)]))
+  return arcs[:n]
+
+
+def _distinct(arcs: np.ndarray) -> np.ndarray:
+  """Returns arcs [n, num_decisions] without those that were there before."""
+  _, first = np.unique(arcs, axis=0, return_index=True)
+  return arcs[np.sort(first)]

@@ -1,9 +1,13 @@
 """Random search: the baseline that every controller has to beat."""
 
-import numpy as np
-import tensorflow as tf
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
+
+from enas_tf import trials
 from enas_tf.controllers import base
+from enas_tf.spaces import base as spaces
 
 
 class RandomSearch(base.Controller):
@@ -11,29 +15,40 @@ class RandomSearch(base.Controller):
 
   Args:
     space: the space of the arcs.
-    seed: of the proposals.
+    seed: of the arcs.
   """
 
-  def __init__(self, space, *, seed: int):
+  def __init__(self, space: spaces.Space, *, seed: int):
     super().__init__(space)
     self._seed = seed
-    self._num_proposals = tf.Variable(0, trainable=False)
 
-  def propose(self, n):
-    first = int(self._num_proposals)
-    self._num_proposals.assign_add(n)
+  @classmethod
+  def from_settings(
+    cls,
+    settings: Any,
+    space: spaces.Space,
+    make_policy: Callable[[], Any],
+    seed: int,
+  ) -> "RandomSearch":
+    """Returns the controller of a run.
+
+    Args:
+      settings: of the controller; it needs none.
+      space: the space of the arcs.
+      make_policy: returns a policy; it needs none.
+      seed: of the arcs.
+    """
+    del settings, make_policy
+    return cls(space, seed=seed)
+
+  def draw(self, first: int, n: int) -> np.ndarray:
     # A stream for each arc, so that it matters not how many are asked for.
     arcs = [
       self.space.random(np.random.default_rng([self._seed, number]))
       for number in range(first, first + n)
     ]
-    return tf.constant([self.space.encode(arc) for arc in arcs], tf.int32)
+    rows = [self.space.encode(arc) for arc in arcs]
+    return np.array(rows, np.int32).reshape(n, self.space.num_decisions)
 
-  def take_back(self, n):
-    self._num_proposals.assign_sub(n)
-
-  def update(self, arcs, rewards):
+  def update(self, trials: Sequence[trials.Trial]) -> dict[str, float]:
     return {}
-
-  def state(self):
-    return {"num_proposals": self._num_proposals}

@@ -2,6 +2,7 @@
 
 import abc
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import unicodedata
@@ -79,6 +80,10 @@ class Split(abc.ABC):
   def digest(self) -> str:
     """Returns a text that other images or labels would not give."""
 
+  def damage(self) -> errors.DataError | None:
+    """Returns what is wrong with the images that were fetched last, if any."""
+    return None
+
 
 @dataclasses.dataclass(frozen=True)
 class ArraySplit(Split):
@@ -153,6 +158,26 @@ class ImageDataset:
   def num_classes(self) -> int:
     """How many classes there are."""
     return len(self.class_names)
+
+
+@contextlib.contextmanager
+def reading(*splits: Split | None) -> Iterator[None]:
+  """Within it, an image that cannot be read on the way is one clear error.
+
+  Args:
+    *splits: that batches are fetched from; None is passed over.
+
+  Raises:
+    DataError: in the place of TensorFlow's error, which names no file.
+  """
+  try:
+    yield
+  except tf.errors.OpError as error:
+    for split in splits:
+      damage = None if split is None else split.damage()
+      if damage is not None:
+        raise damage from error
+    raise
 
 
 def check_names(class_names: tuple[str, ...], where: str) -> None:

@@ -102,6 +102,7 @@ def load(
   *,
   hold_out: bool,
   source: arrays.ImageSource | None = None,
+  most_bytes: int | None = None,
 ) -> base.ImageDataset:
   """Returns the data set.
 
@@ -110,22 +111,26 @@ def load(
     hold_out: split the last `valid_fraction` of the training images off as the
       validation split (a search); else all of them are for training.
     source: takes the place of what the settings name.
+    most_bytes: see `folder.read`.
 
   Raises:
     DataError: if it cannot be had, or is damaged.
   """
-  images = read(settings, source)
+  images = read(settings, source, most_bytes)
   return split(images, settings.valid_fraction if hold_out else None)
 
 
 def read(
-  settings: Settings, source: arrays.ImageSource | None = None
+  settings: Settings,
+  source: arrays.ImageSource | None = None,
+  most_bytes: int | None = None,
 ) -> Images:
   """Returns all images of a data set.
 
   Args:
     settings: which one, and where it lies.
     source: takes the place of what the settings name.
+    most_bytes: see `folder.read`.
 
   Raises:
     DataError: if it cannot be had, or is damaged.
@@ -133,7 +138,7 @@ def read(
   name, augment = settings.data, settings.augment
   where = errors.shorten(settings.data_path or name)
   if source is None:
-    parts = _read(settings)
+    parts = _read(settings, most_bytes)
   else:
     name = where = "arrays"
     parts = arrays.read(source)
@@ -152,7 +157,9 @@ def read(
     **splits,
     class_names=names,
     augment=augment,
-    needs_digest=source is not None or parts.valid is not None,
+    needs_digest=source is not None
+    or parts.valid is not None
+    or not isinstance(splits["train"], base.ArraySplit),
   )
 
 
@@ -162,7 +169,10 @@ def _checked(
   where: str,
 ) -> base.Split | None:
   """Returns a split that comes from outside."""
-  if part is None or isinstance(part, base.Split):
+  if part is None:
+    return None
+  if isinstance(part, base.Split):
+    base.check_shape((len(part), *part.image_shape), where)
     return part
   return base.checked(*part, class_names, where)
 
@@ -218,7 +228,7 @@ def split(images: Images, valid_fraction: float | None) -> base.ImageDataset:
   )
 
 
-def _read(data: Settings) -> base.Parts:
+def _read(data: Settings, most_bytes: int | None) -> base.Parts:
   path = None if data.data_path is None else files.existing(data.data_path)
   if data.data == "digits":
     return _digits()
@@ -228,7 +238,7 @@ def _read(data: Settings) -> base.Parts:
         "`data=folder` needs a folder with a subfolder for each class: correct "
         f"`data_path`. Received: data_path={errors.shorten(path)}"
       )
-    return folder.read(path, data.image_size)
+    return folder.read(path, data.image_size, most_bytes)
   if path is None:
     train, test = _download(data.data)
     return base.Parts(train, None, test, None)

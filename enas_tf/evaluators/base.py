@@ -1,18 +1,44 @@
 """The interface of whatever scores architectures."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-import tensorflow as tf
+import numpy as np
+
+from enas_tf import states, trials
 
 
 class Evaluator(abc.ABC):
   """Scores arcs; it is not told who proposed them, nor what for."""
 
   @abc.abstractmethod
-  def evaluate(self, arcs: tf.Tensor) -> tf.Tensor:
-    """Returns the rewards of arcs int32 [n, num_decisions], float32 [n]."""
+  def evaluate(
+    self, proposals: Sequence[trials.Proposal]
+  ) -> Iterator[trials.Trial]:
+    """Yields a trial for each arc, as soon as it is known, in any order.
 
-  @abc.abstractmethod
-  def state(self) -> Mapping[str, tf.Variable]:
+    What goes wrong with an arc is a failed trial, not an exception.
+
+    Args:
+      proposals: the arcs.
+    """
+
+  def skip(self, n: int) -> None:
+    """Goes on as if arcs had been evaluated, whose trials are known.
+
+    Args:
+      n: how many arcs.
+    """
+    del n
+
+  def state(self) -> Mapping[str, np.ndarray]:
     """Returns everything that a resumed evaluator needs, by name."""
+    return {}
+
+  def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+    """Takes an earlier state back.
+
+    Args:
+      arrays: what `state` returned.
+    """
+    states.check({}, arrays)

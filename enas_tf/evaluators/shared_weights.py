@@ -1,56 +1,77 @@
 """Scores an arc by the shared weights that it selects (ENAS, section 2.2)."""
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from enas_tf import states, trials
 from enas_tf.evaluators import base
+from enas_tf.training import measuring, steps
 
 
 class SharedWeights(base.Evaluator):
-  """The reward is the accuracy on one validation batch.
+  """The reward of an arc comes from one validation batch, of its own.
 
-  Normalization takes the statistics of the batch. Dropout is off, but in a
-  faithful micro supernet.
+  Each arc has the next batch, and none depends on the arcs before it.
 
   Args:
-    supernet: answers {"logits"} to {"images", "arc"}.
-    batches: a function from a step to the endless validation batches (images,
-      labels) that begin there.
+    supernet: of the task.
+    steps: what one step of the task is.
+    stream: a function from a step to the endless validation batches that begin
+      there.
+    reward: of the task's metric; a controller maximises it.
   """
 
-  def __init__(self, supernet, batches: Callable[[int], Iterable]):
-    self._supernet = supernet
-    self._make_batches = batches
-    self._batches = None
-    self._num_batches = tf.Variable(0, trainable=False, dtype=tf.int64)
-    self._correct = tf.function(self._count_correct, autograph=False)
+  def __init__(
+    self,
+    supernet: Any,
+    steps: steps.Steps,
+    stream: Callable[[int], Iterable],
+    reward: Callable[[float], float] = float,
+  ):
+    self._metric = steps.metric
+    self._count_name = f"num_{steps.parts}"
+    self._measurement = measuring.Measurement(supernet, steps)
+    self._stream = stream
+    self._batches: Iterator | None = None
+    self._reward = reward
+    self._num_batches = 0
 
-  def evaluate(self, arcs):
-    """Returns accuracies, each on the next validation batch, [n]."""
+  def evaluate(
+    self, proposals: Sequence[trials.Proposal]
+  ) -> Iterator[trials.Trial]:
     if self._batches is None:  # Not before a checkpoint was restored.
-      self._batches = iter(self._make_batches(int(self._num_batches)))
-    rewards = [
-      self._accuracy([next(self._batches)], arc) for arc in tf.unstack(arcs)
-    ]
-    self._num_batches.assign_add(len(rewards))
-    return tf.constant(rewards)
+      self._batches = iter(self._stream(self._num_batches))
+    for proposal in proposals:
+      started = time.monotonic()
+      self._num_batches += 1
+      batch, arc = next(self._batches), tf.constant(proposal.row)
+      metric = self._measurement.score([batch], arc)
+      scores = {trials.REWARD: self._reward(metric), self._metric: metric}
+      yield trials.answer(proposal, scores, time.monotonic() - started)
 
-  def evaluate_on(self, arcs, batches) -> list[float]:
-    """Returns the accuracy of each arc on the same batches, [n]."""
-    return [self._accuracy(batches, arc) for arc in tf.unstack(arcs)]
+  def score_on(self, arcs: np.ndarray, batches: Iterable) -> list[float]:
+    """Returns the metric of each arc on the same batches.
 
-  def _accuracy(self, batches, arc) -> float:
-    correct, total = 0, 0
-    for images, labels in batches:
-      correct += int(self._correct(images, labels, arc))
-      total += len(labels)
-    return correct / total
+    Args:
+      arcs: int32 [n, num_decisions].
+      batches: can be gone through again and again.
+    """
+    rows = tf.unstack(tf.constant(arcs))
+    return [self._measurement.score(batches, arc) for arc in rows]
 
-  def _count_correct(self, images, labels, arc):
-    outputs = self._supernet({"images": images, "arc": arc}, training=False)
-    hits = tf.argmax(outputs["logits"], 1, labels.dtype) == labels
-    return tf.math.count_nonzero(hits)
+  def skip(self, n: int) -> None:
+    if n:
+      self._num_batches += n
+      self._batches = None
 
-  def state(self):
-    return {"num_batches": self._num_batches}
+  def state(self) -> dict[str, np.ndarray]:
+    return {self._count_name: np.array(self._num_batches, np.int64)}
+
+  def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+    states.check(self.state(), arrays)
+    self._num_batches = int(arrays[self._count_name])
+    self._batches = None

@@ -190,21 +190,6 @@ class Parts(abc.ABC):
       "out. Received: child_init=supernet"
     )
 
-  def import_child(self, arc: spaces.Arc, checkpoint: str) -> keras.Model:
-    """Returns a final child that the original, or enas_lm, trained.
-
-    Args:
-      arc: its arc.
-      checkpoint: the path of its TF1 checkpoint.
-
-    Raises:
-      ConfigError: if there is no original of this space.
-    """
-    raise errors.ConfigError(
-      "No other code trains children of this space: train one here, by "
-      f"`mode=train`. Received: import_checkpoint={checkpoint}"
-    )
-
   @abc.abstractmethod
   def child_size(self, arc: spaces.Arc) -> Size:
     """Returns how large the final child of an arc is."""

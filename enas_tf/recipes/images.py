@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 
-from enas_tf import compat
 from enas_tf.networks import counts
 from enas_tf.recipes import base
 from enas_tf.spaces import base as spaces
@@ -24,16 +23,6 @@ class ImageParts(base.Parts):
       clip_mode=settings.clip_mode,
       grad_bound=settings.grad_bound,
     )
-
-  def import_child(self, arc: spaces.Arc, checkpoint: str) -> keras.Model:
-    size = self.task.image_shape[:2]
-    loaded = compat.load_model(
-      checkpoint, arc=arc, image_size=size, settings=self.experiment.final
-    )
-    model = self.inference(loaded.model)
-    # The original normalizes by the mean and std of the training images, too.
-    self.task.check_suits(model)
-    return model
 
   def child_size(self, arc: spaces.Arc) -> base.Size:
     child = self.inference(self.make_child(arc, seed=0, total_steps=1))

@@ -4,7 +4,6 @@ Metric names are paths: child/loss, controller/entropy_nats, reward/mean.
 """
 
 import contextlib
-import dataclasses
 import importlib.util
 import json
 import math
@@ -213,23 +212,6 @@ def open_loggers(
       TensorBoardLogger(run_dir / TENSORBOARD),
     ]
   )
-
-
-def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
-  """Returns the fields of nested dataclasses by path: "search/lr_max".
-
-  Args:
-    settings: a dataclass.
-    prefix: of the paths.
-  """
-  flat: dict[str, Any] = {}
-  for field in dataclasses.fields(settings):
-    value, name = getattr(settings, field.name), f"{prefix}{field.name}"
-    if dataclasses.is_dataclass(value):
-      flat |= flatten(value, f"{name}/")
-    else:
-      flat[name] = value
-  return flat
 
 
 def _number(value: float) -> float | None:

@@ -15,6 +15,7 @@ _COLUMNS = (
   ("batch_accuracy", "accuracy on a batch", ".4f"),
   ("valid_perplexity", "validation perplexity", ".2f"),
   ("window_perplexity", "perplexity of a window", ".2f"),
+  ("reward", "reward", ".4g"),
   ("parameters", "parameters", ",d"),
   ("multiply_adds", "multiply-adds", ",d"),
   ("arc", "arc", ""),

@@ -7,6 +7,8 @@ import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import keras
+
 from enas_tf import errors, seeds
 from enas_tf.controllers import base as controllers
 from enas_tf.controllers import generic_policy, registry
@@ -60,7 +62,8 @@ class Assembly:
 
   Args:
     experiment: the settings.
-    source: data that a program hands over, for `data=arrays`.
+    source: the data that a program hands over, by the arguments of
+      `Task.source`; None for those that the settings name.
     score: a function from an arc to its score, which then takes the place of
       shared weights; None for shared weights.
 
@@ -79,8 +82,10 @@ class Assembly:
     self.experiment = experiment
     self._score = score
     recipe = base.get(experiment.run.search_for)
-    make_task = _imported(recipe.task or _TASKS[type(recipe.data)])
-    self.task: tasks.Task = make_task(experiment.data, source)
+    task = _imported(recipe.task or _TASKS[type(recipe.data)])
+    if source is not None:
+      source = task.source(**source)
+    self.task: tasks.Task = task(experiment.data, source)
     self.parts: base.Parts = _imported(recipe.parts)(experiment, self.task)
 
   @property
@@ -187,6 +192,20 @@ class Assembly:
       **experiments.fixed("child_", experiment.search),
       **experiments.fixed("controller_", experiment.controller),
     }
+
+  def compiled_child(self, arc: spaces.Arc) -> keras.Model:
+    """Returns the final child of an arc, for a program to train.
+
+    Args:
+      arc: of `final_space`.
+    """
+    settings = self.experiment.final
+    steps = self.task.steps_per_epoch(settings, final=True)
+    child = self.parts.make_child(
+      arc, self.seed("final child"), steps * settings.num_epochs
+    )
+    schedule = schedules.from_settings(settings, steps)
+    return self.task.compiled(self.parts.inference(child), settings, schedule)
 
   def check_final(self) -> None:
     """Raises ConfigError if the final child would not fit into the memory."""

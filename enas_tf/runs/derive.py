@@ -4,42 +4,90 @@ import pathlib
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from enas_tf import checkpoints, errors, files
+from enas_tf import checkpoints, errors, files, trials
 from enas_tf.report import draw, loggers, tables
-from enas_tf.runs import family as family_lib
+from enas_tf.runs import assembly, search
 from enas_tf.runs import run as runs
-from enas_tf.runs import search
 from enas_tf.spaces import base
 
 LEADERBOARD, BEST_ARC = "leaderboard.json", "best_arc.json"
-_TRIES = 10  # Batches of samples in which different arcs are looked for.
 
 
-def run(family: family_lib.Family, run: runs.Run) -> None:
-  """Samples arcs, ranks them, and writes the leaderboard and the best arc.
+def run(built: assembly.Assembly, run: runs.Run) -> None:
+  """Ranks arcs, and writes the leaderboard and the best arc.
 
-  The policy samples; one validation batch ranks all, the whole validation
-  split the best of them. The test images are never looked at.
+  With shared weights, the controller recommends arcs; one validation batch
+  ranks all, the whole validation split the best of them. The test split is
+  never looked at. Where a function scores arcs, those that it scored best are
+  ranked: asking it again would cost and tell nothing.
   """
-  family.check_final()  # Its size is told.
-  position = search.restore(family, run.folder)
+  built.check_final()  # Its size is told.
+  position = search.restore(built, run.folder)
   run.record()
-  controller = family.parts.controller
-  arcs = _sample(controller, family.experiment.run.derive_samples)
-  run.terminal.say(
-    f"Deriving: ranking {len(arcs)} different sampled arcs, after "
-    f"{position.epoch} epochs of search."
-  )
-  rows = []
-  for rank, row in enumerate(family.rank(family.parts, arcs), start=1):
-    size = family.child_size(row["arc"])
-    rows.append({"rank": rank, **row, **size._asdict()})
+  rank = _rank_trials if built.search.child is None else _rank_recommended
+  rows = [
+    {"rank": i, **row, **built.parts.child_size(row["arc"])._asdict()}
+    for i, row in enumerate(rank(built, position, run), start=1)
+  ]
   _say_outdated(run, str(rows[0]["arc"]))
   _write(run.folder, rows, position.tick)
   _log(run.folder, position.tick, rows[0])
   run.terminal.table(*tables.leaderboard([_printable(row) for row in rows]))
+
+
+def _rank_recommended(
+  built: assembly.Assembly, position: search.Position, run: runs.Run
+) -> list[dict[str, Any]]:
+  """Returns the best of the arcs that the controller recommends, best first."""
+  settings, task = built.experiment.run, built.task
+  arcs = built.search.controller.recommend(settings.derive_samples)
+  run.terminal.say(
+    f"Deriving: ranking {len(arcs)} different sampled arcs, after "
+    f"{position.epoch} epochs of search."
+  )
+  evaluator = built.search.evaluator
+  seed = built.seed("reward batches")
+  training, metric = built.experiment.search, task.metric
+  few = list(task.ranking_batches(training, seed))
+  scores = evaluator.score_on(arcs, few)
+  sign = -1 if metric.is_higher_better else 1
+  best = np.argsort(sign * np.array(scores), kind="stable")
+  best = best[: settings.derive_top]
+  full = evaluator.score_on(arcs[best], list(task.valid_batches(training)))
+  rows = [
+    {
+      "arc": built.space.decode(arcs[i]),
+      f"valid_{metric.name}": score,
+      f"{task.part}_{metric.name}": float(scores[i]),
+    }
+    for i, score in zip(best, full, strict=True)
+  ]
+  return sorted(rows, key=lambda row: sign * row[f"valid_{metric.name}"])
+
+
+def _rank_trials(
+  built: assembly.Assembly, position: search.Position, run: runs.Run
+) -> list[dict[str, Any]]:
+  """Returns the arcs that were scored best, best first."""
+  found: dict[tuple[int, ...], trials.Trial] = {}
+  for trial in trials.read(run.folder):
+    if trial.is_done:
+      found.setdefault(trial.arc, trial)
+  if not found:
+    raise errors.ConfigError(
+      "No arc was scored, so there is nothing to rank: search on by a higher "
+      f"`num_epochs`. Received: epochs={position.epoch}"
+    )
+  run.terminal.say(
+    f"Deriving: ranking {len(found)} different arcs that were scored, after "
+    f"{position.epoch} epochs of search."
+  )
+  best = sorted(found.values(), key=lambda trial: -trial.reward)
+  return [
+    {"arc": built.space.decode(trial.arc), **trial.scores}
+    for trial in best[: built.experiment.run.derive_top]
+  ]
 
 
 def _say_outdated(run: runs.Run, arc: str) -> None:
@@ -55,14 +103,14 @@ def _say_outdated(run: runs.Run, arc: str) -> None:
     )
 
 
-def best_arc(family: family_lib.Family, folder: pathlib.Path) -> base.Arc:
+def best_arc(built: assembly.Assembly, folder: pathlib.Path) -> base.Arc:
   """Returns the arc to train: `child_fixed_arc`, or the one that was derived.
 
   Raises:
     ArcError: if `child_fixed_arc` is not an arc of the space.
     ConfigError: if there is neither.
   """
-  space, fixed = family.final_space, family.experiment.fixed_arc
+  space, fixed = built.final_space, built.experiment.fixed_arc
   if fixed is not None:
     return space.parse(fixed)
   path = folder / BEST_ARC
@@ -88,18 +136,6 @@ def say_if_outdated(run: runs.Run) -> None:
       )
 
 
-def _sample(controller, count: int) -> tf.Tensor:
-  """Returns up to `count` different arcs, in the order of their sampling."""
-  arcs = np.zeros((0, controller.space.num_decisions), np.int32)
-  for _ in range(_TRIES):
-    arcs = np.concatenate([arcs, controller.propose(count).numpy()])
-    _, first = np.unique(arcs, axis=0, return_index=True)
-    arcs = arcs[np.sort(first)][:count]
-    if len(arcs) == count:
-      break
-  return tf.constant(arcs)
-
-
 def _log(folder: pathlib.Path, step: int, best: dict[str, Any]) -> None:
   """Shows TensorBoard the best arc's score, beside the hyper-parameters."""
   logger = loggers.TensorBoardLogger(folder / loggers.TENSORBOARD)
@@ -108,7 +144,7 @@ def _log(folder: pathlib.Path, step: int, best: dict[str, Any]) -> None:
     {
       f"derived/{name}": value
       for name, value in best.items()
-      if name.startswith("valid_")
+      if name.startswith("valid_") or name == trials.REWARD
     },
   )
   logger.close()
@@ -118,7 +154,7 @@ def _printable(row: dict[str, Any]) -> dict[str, Any]:
   return row | {"arc": str(row["arc"])}
 
 
-def _write(folder: pathlib.Path, rows, tick: int) -> None:
+def _write(folder: pathlib.Path, rows: list[dict[str, Any]], tick: int) -> None:
   written = [
     row
     | {

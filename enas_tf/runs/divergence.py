@@ -2,16 +2,19 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
-from enas_tf import checkpoints, config, errors, stopping
+from enas_tf import checkpoints, errors, stopping
+from enas_tf.recipes import base
+from enas_tf.settings import fields
 from enas_tf.training import optimizers
 
 
 @contextlib.contextmanager
 def explained(
-  child: config.ChildConfig,
+  child: Any,
   saver: checkpoints.Checkpoints,
-  controller: config.ControllerConfig | None = None,
+  controller: Any | None = None,
 ) -> Iterator[None]:
   """Within it, a divergence says which setting to change, and where to go on.
 
@@ -57,12 +60,12 @@ def _where(saver: checkpoints.Checkpoints, is_final: bool) -> str:
   )
 
 
-def _of_controller(controller: config.ControllerConfig) -> str:
+def _of_controller(controller: Any) -> str:
   name = _furthest(controller, "lr", "entropy_weight", "skip_weight")
   return f"Lower `controller_{name}` ({getattr(controller, name)})"
 
 
-def _of_child(child: config.ChildConfig) -> str:
+def _of_child(child: Any) -> str:
   rate = "lr_max" if child.lr_cosine else "lr"
   growth = 2 * child.l2_reg * getattr(child, rate) * (1 + optimizers.MOMENTUM)
   # L2 alone makes weights grow from step to step, whatever is clipped.
@@ -75,11 +78,14 @@ def _of_child(child: config.ChildConfig) -> str:
   return f"{lower} or `child_grad_bound` ({child.grad_bound})"
 
 
-def _furthest(
-  settings: config.ChildConfig | config.ControllerConfig, *names: str
-) -> str:
+def _furthest(settings: fields.Settings, *names: str) -> str:
   """Returns the name of the setting that lies furthest above its default."""
-  usual = type(settings)()
+  usual = next(
+    section
+    for recipe in base.every()
+    for section in (recipe.search, recipe.final, recipe.controller)
+    if type(section) is type(settings)
+  )
 
   def excess(name: str) -> float:
     default = getattr(usual, name)

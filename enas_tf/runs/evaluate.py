@@ -10,11 +10,22 @@ from enas_tf.runs import assembly, derive, fit
 from enas_tf.runs import run as runs
 
 
-def run(parts: assembly.Assembly, run: runs.Run) -> dict[str, Any]:
-  """Writes evaluation.json beside the child and says what is in it."""
+def run(
+  parts: assembly.Assembly, run: runs.Run, test: Any = None
+) -> dict[str, Any]:
+  """Writes evaluation.json beside the child and says what is in it.
+
+  Args:
+    parts: of the experiment.
+    run: the command.
+    test: what a program tests on; None is the test split of the data.
+
+  Returns:
+    The results.
+  """
   model, description, folder = load(parts, run.folder)
   final = parts.experiment.final
-  results = parts.task.evaluate(model, description, final)
+  results = parts.task.evaluate(model, description, final, test)
   run.record()
   files.write_json(folder / "evaluation.json", results)
   run.terminal.say(parts.task.summary(results))

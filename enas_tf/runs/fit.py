@@ -10,9 +10,7 @@ from typing import Any
 import keras
 
 from enas_tf import errors, files
-
-# Loading a child needs the classes of all of its layers.
-from enas_tf.layers import conv, heads, language, norm, regularize  # noqa: F401
+from enas_tf.layers import serializable  # noqa: F401 It registers our layers.
 from enas_tf.runs import run as runs
 
 MODEL, METRICS = "child.keras", "metrics.csv"
@@ -44,6 +42,14 @@ def saved_epoch(folder: pathlib.Path) -> int:
     return int(files.read_json(folder / _DESCRIPTION).get("epoch", 0))
   except (errors.OutputDirError, TypeError, ValueError):
     return 0
+
+
+def arc_of(folder: pathlib.Path) -> str:
+  """Returns the arc of a trained child, as text; "" if it is not known."""
+  try:
+    return str(files.read_json(folder / _DESCRIPTION).get("arc_string", ""))
+  except errors.OutputDirError:
+    return ""
 
 
 def load(

@@ -8,9 +8,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from enas_tf import checkpoints, config, errors, files
+from enas_tf import checkpoints, errors, files
 from enas_tf.layers import heads
-from enas_tf.runs import divergence, family, fit
+from enas_tf.recipes import experiments
+from enas_tf.runs import divergence, fit
 from enas_tf.runs import run as runs
 from enas_tf.training import optimizers, schedules
 
@@ -35,7 +36,7 @@ class Training:
     *,
     steps_per_epoch: int,
     description: dict[str, Any],
-    settings: config.ChildConfig,
+    settings: Any,
     folder: pathlib.Path,
     run: runs.Run,
   ):
@@ -48,9 +49,9 @@ class Training:
     _compile(model, settings, steps_per_epoch)
     self._saver = checkpoints.Checkpoints(
       folder / "checkpoints",
-      _state(model),
+      _parts(model),
       description
-      | family.fixed_settings("child_", settings)
+      | experiments.fixed("child_", settings)
       | {"seed": run.experiment.run.seed},
       run.experiment.run.max_checkpoints_to_keep,
     )
@@ -107,21 +108,11 @@ class Training:
       )
 
 
-def _compile(
-  model: keras.Model, child: config.ChildConfig, steps_per_epoch: int
-) -> None:
-  clipping = {"norm": "clipnorm", "global": "global_clipnorm"}
-  clip = {
-    keyword: child.grad_bound
-    for mode, keyword in clipping.items()
-    if mode == child.clip_mode
-  }
+def _compile(model: keras.Model, child: Any, steps_per_epoch: int) -> None:
   loss_weights = {"logits": 1.0, "aux_logits": heads.AUX_WEIGHT}
   model.compile(
-    optimizer=optimizers.NesterovMomentum(
-      schedules.from_config(child, steps_per_epoch),
-      l2_reg=child.l2_reg,
-      **clip,
+    optimizer=optimizers.for_fit(
+      child, schedules.from_settings(child, steps_per_epoch)
     ),
     loss={
       name: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -134,10 +125,11 @@ def _compile(
   model.optimizer.build(model.trainable_variables)
 
 
-def _state(model: keras.Model) -> dict[str, tf.Variable]:
-  weights = {f"model/{v.path}": v.value for v in model.variables}
-  return weights | {
-    f"optimizer/{i}": v.value for i, v in enumerate(model.optimizer.variables)
+def _parts(model: keras.Model) -> dict[str, checkpoints.Stateful]:
+  optimizer = {str(i): v.value for i, v in enumerate(model.optimizer.variables)}
+  return {
+    "model": checkpoints.Variables({v.path: v.value for v in model.variables}),
+    "optimizer": checkpoints.Variables(optimizer),
   }
 
 

@@ -1,6 +1,6 @@
 """Takes in a final child that the original, or enas_lm, trained."""
 
-from enas_tf import checkpoints, errors
+from enas_tf import checkpoints, compat, errors
 from enas_tf.runs import assembly, derive, fit
 from enas_tf.runs import run as runs
 
@@ -17,7 +17,10 @@ def run(parts: assembly.Assembly, run: runs.Run) -> None:
     )
   checkpoint = run.experiment.run.import_checkpoint
   assert checkpoint is not None  # The settings say so.
-  model = parts.parts.import_child(arc, checkpoint)
+  untold = parts.task.untold(parts.experiment.final)
+  loaded = compat.load_model(checkpoint, arc=arc, **untold).model
+  model = parts.parts.inference(loaded)
+  parts.task.check_suits(model)
   run.record()
   epochs = parts.experiment.final.num_epochs
   description = parts.task.description(arc)

@@ -1,8 +1,16 @@
 """Turns the events of a search into what the user sees."""
 
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
-from enas_tf.report import loggers, tables
+from enas_tf import trials
+from enas_tf.report import callbacks, loggers, tables
+from enas_tf.report import terminal as terminals
+from enas_tf.spaces import base
+from enas_tf.tasks import base as tasks
 
 
 class SearchReport:
@@ -11,43 +19,69 @@ class SearchReport:
   Args:
     folder: of the run.
     terminal: shows the progress.
-    experiment: the settings, logged as hyper-parameters.
+    settings: by name, logged as hyper-parameters.
     space: decodes arcs.
+    metric: of the task.
     plan: how long the search is.
     resume_tick: the position that was restored, or None.
+    callbacks: are told of it, too.
   """
 
-  def __init__(self, folder, terminal, experiment, space, plan, resume_tick):
+  def __init__(
+    self,
+    folder: pathlib.Path,
+    terminal: terminals.Terminal,
+    settings: Mapping[str, Any],
+    space: base.Space,
+    metric: tasks.Metric,
+    plan: Any,
+    resume_tick: int | None,
+    callbacks: Sequence[callbacks.Callback] = (),
+  ):
+    self._callbacks = callbacks
     self._terminal = terminal
     self._space = space
+    self._metric = metric
     self._plan = plan
     self._loggers = loggers.open_loggers(folder, resume_tick)
-    self._shown = {}
+    self._shown: dict[str, float] = {}
     self._seconds = {"child": 0.0, "controller": 0.0}
     self._steps = {"child": 0, "controller": 0}
-    self._arcs = None  # The last that were proposed, [n, num_decisions].
-    self._best = None  # (reward, arc) of the epoch.
+    # The last that were given out, [n, num_decisions].
+    self._arcs: np.ndarray | None = None
+    # (reward, arc) of the epoch.
+    self._best: tuple[float, base.Arc] | None = None
     if resume_tick is None:
-      self._loggers.hparams(loggers.flatten(experiment))
+      self._loggers.hparams(settings)
 
-  def __enter__(self):
+  def __enter__(self) -> "SearchReport":
     return self
 
-  def __exit__(self, *_):
+  def __exit__(self, *_: object) -> None:
     self._terminal.end_progress()
     self._loggers.close()
 
-  def on_event(self, event, position, seconds: float) -> None:
-    """Takes one event in; `seconds` is how long it took."""
+  def on_event(self, event: Any, position: Any, seconds: float) -> None:
+    """Takes one event in.
+
+    Args:
+      event: of the search.
+      position: of the search behind it.
+      seconds: that it took.
+    """
     if event.kind == "epoch":
       self._on_epoch(position)
       return
     self._arcs = event.arcs
     metrics = dict(event.metrics)
-    if event.rewards is not None:
-      metrics["reward/mean"] = float(np.mean(event.rewards))
-      metrics["reward/max"] = float(np.max(event.rewards))
-      self._remember(event)
+    done = [each for each in event.trials or () if each.is_done]
+    if done:
+      rewards = np.array([each.reward for each in done], np.float32)
+      metrics["reward/mean"] = float(np.mean(rewards))
+      metrics["reward/max"] = float(np.max(rewards))
+      self._remember(done)
+    if event.trials is not None and len(done) < len(event.trials):
+      metrics["trials/failed"] = len(event.trials) - len(done)
     metrics |= tables.op_frequencies(event.arcs, self._space)
     metrics["arcs/distinct"] = tables.distinct_fraction(event.arcs)
     self._loggers.scalars(
@@ -57,14 +91,15 @@ class SearchReport:
     self._steps[event.kind] += len(event.arcs) if event.kind == "child" else 1
     self._shown |= metrics
     self._show(position)
+    for callback in self._callbacks:
+      callback.on_step(position.tick, metrics)
 
-  def _remember(self, event) -> None:
-    best = int(np.argmax(event.rewards))
-    reward = float(event.rewards[best])
-    if self._best is None or reward > self._best[0]:
-      self._best = reward, self._space.decode(event.arcs[best])
+  def _remember(self, done: Sequence[trials.Trial]) -> None:
+    best = max(done, key=lambda trial: trial.reward)
+    if self._best is None or best.reward > self._best[0]:
+      self._best = best.reward, self._space.decode(best.arc)
 
-  def _on_epoch(self, position) -> None:
+  def _on_epoch(self, position: Any) -> None:
     if self._arcs is not None:  # Else the search was resumed just now.
       arcs = [self._space.decode(row) for row in self._arcs[-10:]]
       sampled = "\n".join(map(str, arcs))
@@ -74,12 +109,13 @@ class SearchReport:
       reward, arc = self._best
       self._loggers.arc(position.tick, "arcs/best", arc, f"reward {reward:.4f}")
       self._best = None
+    for callback in self._callbacks:
+      callback.on_epoch(position.epoch, dict(self._shown))
 
-  def _show(self, position) -> None:
+  def _show(self, position: Any) -> None:
     names = {
       "loss": "child/loss",
-      "acc": "child/accuracy",
-      "ppl": "child/perplexity",
+      self._metric.short: f"child/{self._metric.name}",
       "reward": "reward/mean",
       "entropy": "controller/entropy_nats",
     }
@@ -95,7 +131,7 @@ class SearchReport:
       seconds_left=self._seconds_left(position),
     )
 
-  def _seconds_left(self, position) -> float | None:
+  def _seconds_left(self, position: Any) -> float | None:
     plan = self._plan
     epochs = plan.num_epochs - position.epoch
     phases = epochs / plan.controller_every if plan.controller_every else 0

@@ -2,18 +2,20 @@
 
 import csv
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from enas_tf import checkpoints, config, files
+from enas_tf import checkpoints, files, states
+from enas_tf.recipes import experiments
 from enas_tf.report import loggers
-from enas_tf.runs import divergence, family, fit
+from enas_tf.report import terminal as terminals
+from enas_tf.runs import divergence, fit
 from enas_tf.runs import run as runs
-from enas_tf.training import averaging, recurrent, supernet
+from enas_tf.training import averaging
+from enas_tf.training import trainer as trainers
 
 
 class Training:
@@ -33,12 +35,12 @@ class Training:
   def __init__(
     self,
     model: keras.Model,
-    trainer: recurrent.LanguageTrainer,
+    trainer: trainers.Trainer,
     average: averaging.AveragedWeights,
     *,
     steps_per_epoch: int,
     description: dict[str, Any],
-    settings: config.ChildConfig,
+    settings: Any,
     folder: pathlib.Path,
     run: runs.Run,
   ):
@@ -51,20 +53,37 @@ class Training:
     self._settings = settings
     self._folder = folder
     self._run = run
-    self._best = tf.Variable(np.inf, trainable=False, dtype=tf.float64)
-    self._best_epoch = tf.Variable(0, trainable=False, dtype=tf.int64)
-    averages = {f"average/{k}": v for k, v in average.state().items()}
+    self._best, self._best_epoch = np.inf, 0
     self._saver = checkpoints.Checkpoints(
       folder / "checkpoints",
-      trainer.state()
-      | averages
-      | {"best": self._best, "best_epoch": self._best_epoch},
+      {"": self, "average": average},
       description
       | {"seed": run.experiment.run.seed}
-      | family.fixed_settings("child_", settings),
+      | experiments.fixed("child_", settings),
       run.experiment.run.max_checkpoints_to_keep,
       may_be_infinite=("best", "average/past"),  # Before the first epochs.
     )
+
+  def state(self) -> dict[str, np.ndarray]:
+    """Returns what the training goes on with, by name."""
+    return self._trainer.state() | self._bests()
+
+  def _bests(self) -> dict[str, np.ndarray]:
+    return {
+      "best": np.array(self._best, np.float64),
+      "best_epoch": np.array(self._best_epoch, np.int64),
+    }
+
+  def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+    """Takes an earlier state back.
+
+    Args:
+      arrays: what `state` returned.
+    """
+    own = {k: v for k, v in arrays.items() if k in ("best", "best_epoch")}
+    states.check(self._bests(), own)
+    self._trainer.restore({k: v for k, v in arrays.items() if k not in own})
+    self._best, self._best_epoch = float(own["best"]), int(own["best_epoch"])
 
   def run(self, validate: Callable[[], float]) -> None:
     """Trains to the end, or until the user stops it.
@@ -76,12 +95,12 @@ class Training:
     self._run.say_damaged(found)
     steps = self._steps_per_epoch
     epoch, done = divmod(self._trainer.num_steps, steps)
-    if fit.saved_epoch(self._folder) != int(self._best_epoch):
+    if fit.saved_epoch(self._folder) != self._best_epoch:
       # The child on disk comes from what this checkpoint went back behind, or
       # is damaged: the best of what follows takes its place.
-      self._best.assign(np.inf)
+      self._best = np.inf
     fit.begin(self._folder, epoch, done, steps, self._num_epochs, self._run)
-    means = supernet.Means(found.notes.get("totals") if found else None, done)
+    means = trainers.Means(found.notes.get("totals") if found else None, done)
     report = _Report(self._folder, self._run.terminal, self._num_epochs)
     with (
       self._run.stop.steps(),
@@ -91,17 +110,17 @@ class Training:
         self._train_epoch(means)
         epoch += 1
         self._end_epoch(epoch, means, validate, report)
-        means = supernet.Means()
-    if np.isinf(float(self._best)):  # Nothing followed.
+        means = trainers.Means()
+    if np.isinf(self._best):  # Nothing followed.
       fit.save(self._model, self._description | {"epoch": epoch}, self._folder)
     report.close()
     fit.note_progress(self._folder, epoch, epoch)
 
-  def _train_epoch(self, means: supernet.Means) -> None:
+  def _train_epoch(self, means: trainers.Means) -> None:
     """Takes the steps that are left of an epoch."""
     while means.count < self._steps_per_epoch:
       left = self._steps_per_epoch - means.count
-      self._trainer.run_steps(left, means, self._is_due)
+      self._trainer.run_steps([None] * left, means, self._is_due)
       if means.count < self._steps_per_epoch:
         self._saver.save(self._trainer.num_steps, {"totals": means.totals})
         self._end_if_asked(f"step {means.count} of {self._steps_per_epoch}")
@@ -109,19 +128,18 @@ class Training:
   def _end_epoch(
     self,
     epoch: int,
-    means: supernet.Means,
+    means: trainers.Means,
     validate: Callable[[], float],
     report: "_Report",
   ) -> None:
     with self._average.applied():
       valid = validate()
       # Differs from enas_lm: the best weights are kept, not the last.
-      if valid < float(self._best):
-        self._best.assign(valid)
-        self._best_epoch.assign(epoch)
+      if valid < self._best:
+        self._best, self._best_epoch = valid, epoch
         saved = self._description | {"epoch": epoch}
         fit.save(self._model, saved, self._folder)
-    metrics = recurrent.with_perplexity(means.result())
+    metrics = self._trainer.summary(means)
     scores = {"valid_perplexity": valid, "averaged_steps": self._average.count}
     report.on_epoch(epoch, scores | metrics)
     self._average.observe(valid)
@@ -144,7 +162,9 @@ class Training:
 class _Report:
   """Shows and logs the training of a child, epoch by epoch."""
 
-  def __init__(self, folder, terminal, num_epochs):
+  def __init__(
+    self, folder: pathlib.Path, terminal: terminals.Terminal, num_epochs: int
+  ):
     self._table = folder / "metrics.csv"
     self._logger = loggers.TensorBoardLogger(folder / loggers.TENSORBOARD)
     self._terminal = terminal

@@ -2,9 +2,12 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Sequence
 from typing import NoReturn
 
-from enas_tf import checkpoints, config, run_folder, stopping
+from enas_tf import checkpoints, run_folder, stopping
+from enas_tf.recipes import base
+from enas_tf.report import callbacks as listeners
 from enas_tf.report import terminal as terminals
 
 
@@ -17,12 +20,14 @@ class Run:
     experiment: the settings, as they were asked for.
     terminal: says what happens.
     stop: whether the user asks the run to end.
+    callbacks: are told what a search does.
   """
 
   folder: pathlib.Path
-  experiment: config.ExperimentConfig
+  experiment: base.Experiment
   terminal: terminals.Terminal
   stop: stopping.Stop
+  callbacks: Sequence[listeners.Callback] = ()
   _is_recorded: bool = False
 
   def end(self, where: str) -> NoReturn:

@@ -1,6 +1,7 @@
 """The interface of what is to be learned; it knows no arc and no space."""
 
 import abc
+import contextlib
 import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
@@ -62,6 +63,13 @@ class Task(abc.ABC):
 
     A search goes on with the same data alone.
     """
+
+  def reading(self) -> contextlib.AbstractContextManager[None]:
+    """Returns what makes clear errors of data that cannot be read on the way.
+
+    Whoever takes batches from a stream does so within it.
+    """
+    return contextlib.nullcontext()
 
   @property
   @abc.abstractmethod
@@ -205,6 +213,25 @@ class Task(abc.ABC):
       class_names: the names of the classes, where there are some, or None.
     """
 
+  def untold(self, training: Any) -> dict[str, Any]:
+    """Returns what a checkpoint of the original's does not tell of a child.
+
+    They are arguments of `compat.load_model`.
+
+    Args:
+      training: settings of the child and its training.
+    """
+    del training
+    return {}
+
+  def check_suits(self, model: keras.Model) -> None:
+    """Raises DataError if a child of elsewhere is one for other data.
+
+    Args:
+      model: the child.
+    """
+    del model
+
   def served(
     self, model: keras.Model, description: dict[str, Any]
   ) -> keras.Model:
@@ -219,13 +246,14 @@ class Task(abc.ABC):
 
   @abc.abstractmethod
   def compiled(
-    self, model: keras.Model, optimizer: keras.Optimizer
+    self, model: keras.Model, training: Any, schedule: Any
   ) -> keras.Model:
     """Returns a child that a program can train by `fit`.
 
     Args:
       model: the child, without what only our training needs.
-      optimizer: what it is trained by.
+      training: settings of its training.
+      schedule: its learning rate, a Keras schedule.
     """
 
   @abc.abstractmethod

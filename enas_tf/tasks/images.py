@@ -1,9 +1,10 @@
 """Images that are to be classified."""
 
+import contextlib
 import functools
 import math
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import keras
@@ -14,6 +15,7 @@ from enas_tf import errors
 from enas_tf.data import arrays, images, pipeline
 from enas_tf.data import base as data
 from enas_tf.tasks import base, image_steps, saved_images
+from enas_tf.training import optimizers
 
 
 class DataSettings(images.Settings, Protocol):
@@ -85,6 +87,18 @@ class ImageClassification(base.Task):
   @property
   def sizes(self) -> dict[str, Any]:
     return {"image_shape": self.image_shape, "num_classes": self.num_classes}
+
+  @contextlib.contextmanager
+  def reading(self) -> Iterator[None]:
+    # What was held out, or not, are splits of their own.
+    parts = [
+      getattr(dataset, name)
+      for dataset in (self.__dict__.get(x) for x in ("searched", "trained"))
+      if dataset is not None
+      for name in data.PARTS
+    ]
+    with data.reading(*parts):
+      yield
 
   def fingerprint(self) -> dict[str, Any]:
     return {
@@ -198,6 +212,10 @@ class ImageClassification(base.Task):
       and all(isinstance(x, str) for x in (*names, description["arc_string"]))
     )
 
+  def untold(self, training: Any) -> dict[str, Any]:
+    del training
+    return {"image_size": self.image_shape[:2]}
+
   def check_suits(self, model: keras.Model) -> None:
     """Raises DataError if a child of elsewhere is one for other images.
 
@@ -279,11 +297,11 @@ class ImageClassification(base.Task):
     return saved_images.probabilities_of_pixels(model, description)
 
   def compiled(
-    self, model: keras.Model, optimizer: keras.Optimizer
+    self, model: keras.Model, training: Any, schedule: Any
   ) -> keras.Model:
     model = saved_images.of_pixels(model, self.described())
     model.compile(
-      optimizer,
+      optimizers.for_fit(training, schedule),
       keras.losses.SparseCategoricalCrossentropy(from_logits=True),
       ["accuracy"],
       jit_compile=False,

@@ -191,6 +191,9 @@ class LanguageModelling(base.Task):
       )
     )
 
+  def untold(self, training: Any) -> dict[str, Any]:
+    return {"output": training.output, "words": self.text.vocabulary}
+
   def evaluate(
     self,
     model: keras.Model,
@@ -235,8 +238,11 @@ class LanguageModelling(base.Task):
     return text_source.TextSource(train, valid, test, class_names)
 
   def compiled(
-    self, model: keras.Model, optimizer: keras.Optimizer
+    self, model: keras.Model, training: Any, schedule: Any
   ) -> keras.Model:
+    optimizer = keras.optimizers.SGD(
+      schedule, global_clipnorm=training.grad_bound
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, {"logits": loss}, jit_compile=False)
     return model

@@ -1,10 +1,12 @@
 """Averaged stochastic gradient descent (Polyak and Juditsky 1992)."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
+
+from enas_tf import states
 
 
 class AveragedWeights:
@@ -73,11 +75,25 @@ class AveragedWeights:
     finally:
       _assign(self._weights, trained)
 
-  def state(self) -> dict[str, tf.Variable]:
+  def _state(self) -> states.Variables:
     means = {f"mean/{i}": mean for i, mean in enumerate(self._means)}
-    return means | {"count": self._count, "past": self._past}
+    return states.Variables(means | {"count": self._count, "past": self._past})
+
+  def state(self) -> dict[str, np.ndarray]:
+    """Returns the means and what the beginning depends on, by name."""
+    return self._state().state()
+
+  def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+    """Takes an earlier state back.
+
+    Args:
+      arrays: what `state` returned.
+    """
+    self._state().restore(arrays)
 
 
-def _assign(variables, values) -> None:
+def _assign(
+  variables: Sequence[tf.Variable], values: Sequence[tf.Tensor]
+) -> None:
   for variable, value in zip(variables, values, strict=True):
     variable.assign(value)

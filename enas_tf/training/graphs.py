@@ -1,6 +1,7 @@
 """How TensorFlow prepares the graphs of a run."""
 
 import contextlib
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -26,11 +27,17 @@ def prepare() -> None:
 
 
 @contextlib.contextmanager
-def as_traced():
+def as_traced(is_wanted: bool = True) -> Iterator[None]:
   """Within it, new graphs are run as they were traced.
 
-  The step of a supernet starts a second earlier, and takes as long.
+  The step of an image supernet starts a second earlier, and takes as long.
+
+  Args:
+    is_wanted: whether that is so; else nothing changes.
   """
+  if not is_wanted:
+    yield
+    return
   before = tf.config.optimizer.get_experimental_options().get(_ALL_OFF, False)
   tf.config.optimizer.set_experimental_options({_ALL_OFF: True})
   try:

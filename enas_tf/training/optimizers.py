@@ -7,7 +7,8 @@ differs when the rate jumps at a restart). L2 is coupled: the loss has
 l2 * sum(w^2), so g has 2 l2 w.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -29,11 +30,11 @@ class NesterovMomentum(keras.optimizers.Optimizer):
       clips before L2 is added; the original, after.
   """
 
-  def __init__(self, learning_rate, l2_reg: float = 0.0, **kwargs):
+  def __init__(self, learning_rate: Any, l2_reg: float = 0.0, **kwargs: Any):
     super().__init__(learning_rate=learning_rate, **kwargs)
     self.l2_reg = l2_reg
 
-  def build(self, variables):
+  def build(self, variables: Sequence[keras.Variable]) -> None:
     if self.built:
       return
     super().build(variables)
@@ -42,13 +43,15 @@ class NesterovMomentum(keras.optimizers.Optimizer):
       for each in variables
     ]
 
-  def update_step(self, gradient, variable, learning_rate):
+  def update_step(
+    self, gradient: Any, variable: keras.Variable, learning_rate: tf.Tensor
+  ) -> None:
     momentum = self._momenta[self._get_variable_index(variable)]
     gradient = tf.convert_to_tensor(gradient) + 2 * self.l2_reg * variable
     momentum.assign(MOMENTUM * momentum + gradient)
     variable.assign_sub(learning_rate * (gradient + MOMENTUM * momentum))
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
     return super().get_config() | {"l2_reg": self.l2_reg}
 
 
@@ -79,7 +82,7 @@ class SupernetMomentum:
     self,
     dense: Sequence[tf.Variable],
     banks: Sequence[shared.Bank],
-    schedule,
+    schedule: Callable[[tf.Tensor], tf.Tensor],
     *,
     l2_reg: float,
     clip_mode: str = "none",
@@ -101,15 +104,21 @@ class SupernetMomentum:
     ]
 
   @property
+  def banks(self) -> list[shared.Bank]:
+    """The shared variables, of whose blocks a step uses some."""
+    return self._banks
+
+  @property
   def variables(self) -> list[tf.Variable]:
     """What gradients are taken with respect to, the dense ones first."""
     return self._dense + [bank.rows.value for bank in self._banks]
 
   @property
-  def learning_rate(self):
+  def learning_rate(self) -> tf.Tensor:
+    """The rate of the next step, a scalar."""
     return self._schedule(self.step)
 
-  def refresh(self, chosen) -> None:
+  def refresh(self, chosen: Sequence[tf.Tensor]) -> None:
     """Brings the blocks up to date that this step will use.
 
     Args:
@@ -127,7 +136,7 @@ class SupernetMomentum:
       self._catch_up(i, places, bank.block_of_row)
       self._pending[i].assign(_identity(len(bank.starts) - 1))
 
-  def _catch_up(self, i, places, blocks) -> None:
+  def _catch_up(self, i: int, places: tf.Tensor, blocks: tf.Tensor) -> None:
     weights, momenta = self._banks[i].rows.value, self._bank_momenta[i]
     w, m = tf.gather(weights, places), tf.gather(momenta, places)
     product = tf.gather(self._pending[i], blocks)
@@ -135,18 +144,24 @@ class SupernetMomentum:
     _write(weights, places, ww * w + wm * m)
     _write(momenta, places, mw * w + mm * m)
 
-  def apply(self, gradients, chosen):
+  def apply(
+    self,
+    gradients: Sequence[Any],
+    chosen: Sequence[tf.Tensor],
+    rate: tf.Tensor | None = None,
+  ) -> tf.Tensor:
     """Takes one step.
 
     Args:
       gradients: of `variables`; those of the banks are IndexedSlices without
         repeated indices.
       chosen: as `refresh` got it.
+      rate: of this step; None is the schedule's.
 
     Returns:
       The norm of all gradients before clipping, a scalar.
     """
-    rate = self.learning_rate
+    rate = self.learning_rate if rate is None else rate
     factor, mu = tf.constant(2 * self._l2_reg), tf.constant(MOMENTUM)
     gradients, norm = self._clip(
       with_l2(gradient, variable, factor)
@@ -161,7 +176,7 @@ class SupernetMomentum:
     self.step.assign_add(1)
     return norm
 
-  def _clip(self, gradients):
+  def _clip(self, gradients: Iterable[Any]) -> tuple[list[Any], tf.Tensor]:
     gradients = list(gradients)
     norm = tf.linalg.global_norm(gradients)
     if self._clip_mode == "global":
@@ -170,7 +185,7 @@ class SupernetMomentum:
       gradients = [tf.clip_by_norm(g, self._grad_bound) for g in gradients]
     return gradients, norm
 
-  def _postpone(self, chosen, rate) -> None:
+  def _postpone(self, chosen: Sequence[tf.Tensor], rate: tf.Tensor) -> None:
     """Remembers this step's A for the blocks that it did not choose."""
     l2 = 2 * self._l2_reg
     step = tf.stack(
@@ -182,31 +197,146 @@ class SupernetMomentum:
       pending.assign(tf.reshape(columns @ step, [-1, 4]))
       _write(pending, blocks, kept)
 
-  def state(self) -> dict[str, tf.Variable]:
-    named = {"step": self.step}
+  def slots(self) -> dict[str, tf.Variable]:
+    """Returns everything that a resumed training needs, by name."""
+    named = {"momentum/step": self.step}
     for name, variables in (
       ("momentum", self._momenta),
       ("bank_momentum", self._bank_momenta),
       ("pending", self._pending),
     ):
-      named |= {f"{name}/{i}": each for i, each in enumerate(variables)}
+      named |= {f"momentum/{name}/{i}": x for i, x in enumerate(variables)}
     return named
 
 
-def _zeros_like(variable) -> tf.Variable:
+class ClippedDescent:
+  """Plain gradient descent, clipped, as language models are trained.
+
+  Of the shared weights of a supernet a step moves those that have a gradient
+  alone, L2 included: all of them are far more than a step computes with.
+
+  Args:
+    variables: that are trained.
+    schedule: learning rate as a function of the step.
+    l2_reg: weight of the sum of the squares of all weights that a step uses.
+    grad_bound: the norm of all gradients that clipping allows.
+  """
+
+  banks = ()  # All its variables are updated alike.
+
+  def __init__(
+    self,
+    variables: Sequence[tf.Variable],
+    schedule: Callable[[tf.Tensor], tf.Tensor],
+    *,
+    l2_reg: float,
+    grad_bound: float,
+  ):
+    self.variables = list(variables)
+    self._schedule = schedule
+    self._l2_reg = l2_reg
+    self._grad_bound = grad_bound
+    self.step = tf.Variable(0, trainable=False, dtype=tf.int64)
+
+  @property
+  def learning_rate(self) -> tf.Tensor:
+    """The rate of the next step, a scalar."""
+    return self._schedule(self.step)
+
+  def refresh(self, chosen: Sequence[tf.Tensor]) -> None:
+    """Does nothing: no move is postponed."""
+
+  def flush(self) -> None:
+    """Does nothing: no move is postponed."""
+
+  def apply(
+    self,
+    gradients: Sequence[Any],
+    chosen: Sequence[tf.Tensor],
+    rate: tf.Tensor | None = None,
+  ) -> tf.Tensor:
+    """Takes one step.
+
+    Differs from enas_lm, whose L2 leaves the embedding and the first node out
+    in its search, and takes fourth powers there.
+
+    Args:
+      gradients: of `variables`.
+      chosen: nothing; there are no banks.
+      rate: of this step; None is the schedule's.
+
+    Returns:
+      The norm of all gradients before clipping, a scalar.
+    """
+    del chosen
+    rate = self.learning_rate if rate is None else rate
+    factor = tf.constant(2 * self._l2_reg)
+    gradients = [
+      with_l2(gradient, variable, factor)
+      for gradient, variable in zip(gradients, self.variables, strict=True)
+    ]
+    gradients, norm = tf.clip_by_global_norm(gradients, self._grad_bound)
+    for gradient, variable in zip(gradients, self.variables, strict=True):
+      if isinstance(gradient, tf.IndexedSlices):
+        variable.scatter_sub(
+          tf.IndexedSlices(rate * gradient.values, gradient.indices)
+        )
+      else:
+        variable.assign_sub(rate * gradient)
+    self.step.assign_add(1)
+    return norm
+
+  def slots(self) -> dict[str, tf.Variable]:
+    """Returns everything that a resumed training needs, by name."""
+    return {"num_steps": self.step}
+
+
+def for_fit(settings: Any, schedule: Any) -> NesterovMomentum:
+  """Returns the optimizer of a final child for images, for Keras `fit`.
+
+  Args:
+    settings: `l2_reg`, `clip_mode` and `grad_bound` of its training.
+    schedule: learning rate, a number or a Keras schedule.
+  """
+  keywords = {"norm": "clipnorm", "global": "global_clipnorm"}
+  clip = {
+    keyword: settings.grad_bound
+    for mode, keyword in keywords.items()
+    if mode == settings.clip_mode
+  }
+  return NesterovMomentum(schedule, l2_reg=settings.l2_reg, **clip)
+
+
+def for_supernet(
+  supernet: Any, schedule: Callable[[tf.Tensor], tf.Tensor], **settings: Any
+) -> SupernetMomentum:
+  """Returns the optimizer of a network that may have `banks`, shared weights.
+
+  Args:
+    supernet: the network.
+    schedule: learning rate as a function of the step.
+    **settings: of `SupernetMomentum`.
+  """
+  banks = getattr(supernet, "banks", [])
+  paths = {bank.rows.path for bank in banks}
+  dense = [v.value for v in supernet.trainable_variables if v.path not in paths]
+  return SupernetMomentum(dense, banks, schedule, **settings)
+
+
+def _zeros_like(variable: tf.Variable) -> tf.Variable:
   return tf.Variable(tf.zeros(variable.shape), trainable=False)
 
 
-def _identity(n):
+def _identity(n: int | tf.Tensor) -> tf.Tensor:
   """Returns n identity matrices, [n, 4]."""
   return tf.tile([[1.0, 0.0, 0.0, 1.0]], [n, 1])
 
 
-def _write(variable, places, rows) -> None:
+def _write(variable: tf.Variable, places: tf.Tensor, rows: tf.Tensor) -> None:
   variable.scatter_update(tf.IndexedSlices(rows, places))
 
 
-def with_l2(gradient, variable, factor):
+def with_l2(gradient: Any, variable: tf.Variable, factor: tf.Tensor) -> Any:
   """Returns gradient + factor * variable."""
   if gradient is None:
     return factor * variable
@@ -216,7 +346,13 @@ def with_l2(gradient, variable, factor):
   return tf.IndexedSlices(gradient.values + factor * rows, gradient.indices)
 
 
-def _apply(variable, momentum, gradient, rate, mu) -> None:
+def _apply(
+  variable: tf.Variable,
+  momentum: tf.Variable,
+  gradient: Any,
+  rate: tf.Tensor,
+  mu: tf.Tensor,
+) -> None:
   if isinstance(gradient, tf.IndexedSlices):
     tf.raw_ops.ResourceSparseApplyMomentum(
       var=variable.handle,

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from enas_tf.compat import original
 from enas_tf.layers import heads
-from enas_tf.training import supernet as supernet_training
+from enas_tf.tasks import image_steps
 from tests import golden
 
 
@@ -16,10 +16,10 @@ def gradients(net, labels, call, *args):
   variables = [v.value for v in net.trainable_variables]
   with tf.GradientTape() as tape:
     outputs = call(*args)
-    loss = supernet_training.cross_entropy(labels, outputs["logits"])
+    loss = image_steps.cross_entropy(labels, outputs["logits"])
     total = loss
     if "aux_logits" in outputs:
-      total += heads.AUX_WEIGHT * supernet_training.cross_entropy(
+      total += heads.AUX_WEIGHT * image_steps.cross_entropy(
         labels, outputs["aux_logits"]
       )
   results = tape.gradient(total, variables, unconnected_gradients="zero")

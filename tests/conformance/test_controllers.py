@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from enas_tf import states, trials
 from enas_tf.controllers import (
   generic_policy,
   macro_channels_policy,
@@ -16,6 +16,7 @@ from enas_tf.controllers import (
   rnn_policy,
 )
 from enas_tf.spaces import macro, macro_channels, micro, rnn
+from tests import answers
 from tests.controllers import making
 from tests.spaces import toy
 
@@ -68,10 +69,9 @@ def learn(controller, rounds):
   proposals = []
   for _ in range(rounds):
     arcs = controller.propose(4)
-    rewards = tf.reduce_mean(tf.cast(arcs, tf.float32), 1)
-    metrics = controller.update(arcs, rewards)
+    metrics = controller.update(answers.told(arcs, arcs.mean(1)))
     assert all(np.isfinite(value) for value in metrics.values())
-    proposals.append(arcs.numpy())
+    proposals.append(arcs)
   return np.array(proposals)
 
 
@@ -80,9 +80,9 @@ def test_proposes_arcs_of_its_space(make, space):
   assert controller.space == space
   for n in (1, 7):
     arcs = controller.propose(n)
-    assert arcs.dtype == tf.int32
+    assert isinstance(arcs, np.ndarray) and arcs.dtype == np.int32
     assert arcs.shape == (n, space.num_decisions)
-    for arc in arcs.numpy():
+    for arc in arcs:
       space.check(arc)
 
 
@@ -104,7 +104,7 @@ def test_nor_does_it_after_learning(make):
 
 def test_proposals_differ(make):
   controller = make(0)
-  first, second = controller.propose(20).numpy(), controller.propose(20).numpy()
+  first, second = controller.propose(20), controller.propose(20)
   assert np.any(first != second)
   assert len(np.unique(first, axis=0)) > 1
 
@@ -117,7 +117,7 @@ def test_repeats_under_a_seed(make):
 
 def test_metrics_are_paths(make):
   controller = make(0)
-  metrics = controller.update(controller.propose(2), tf.ones([2]))
+  metrics = controller.update(answers.told(controller.propose(2), [1, 1]))
   assert all(name.startswith("controller/") for name in metrics)
   assert all(type(value) is float for value in metrics.values())
 
@@ -128,14 +128,76 @@ def test_recovers(make):
   learn(first, 3)
   state = first.state()
   assert list(second.state()) == list(state)
-  for name, variable in second.state().items():
-    variable.assign(state[name])
+  second.restore(state)
   np.testing.assert_array_equal(learn(second, 3), learn(first, 3))
-  for name, variable in second.state().items():
-    np.testing.assert_array_equal(variable, state[name], name)
+  for name, array in second.state().items():
+    np.testing.assert_array_equal(array, first.state()[name], name)
 
 
-def test_state_is_made_of_variables(make):
+def test_state_is_made_of_arrays(make):
   state = make(0).state()
   assert state
-  assert all(isinstance(each, tf.Variable) for each in state.values())
+  assert all(isinstance(each, np.ndarray) for each in state.values())
+
+
+def test_state_is_a_copy(make):
+  """What was saved does not change when the search goes on."""
+  controller = make(0)
+  learn(controller, 1)
+  before = controller.state()
+  kept = {name: array.copy() for name, array in before.items()}
+  learn(controller, 1)
+  for name, array in before.items():
+    np.testing.assert_array_equal(array, kept[name], name)
+
+
+def test_arrays_of_another_controller_are_refused(make):
+  controller = make(0)
+  state = dict(controller.state())
+  with pytest.raises(states.Mismatch, match="no_such_array"):
+    controller.restore(state | {"no_such_array": np.zeros(3)})
+  state.pop("num_proposals")
+  with pytest.raises(states.Mismatch, match="num_proposals"):
+    controller.restore(state)
+
+
+def test_samples_and_proposals_are_numbered_together(make):
+  parts, whole = make(0), make(0)
+  found = np.concatenate([parts.sample(3), parts.propose(2), parts.sample(4)])
+  np.testing.assert_array_equal(found, whole.sample(9))
+  assert parts.num_arcs == whole.num_arcs == 9
+
+
+def test_what_is_taken_back_comes_again(make):
+  controller, other = make(0), make(0)
+  controller.sample(9)
+  controller.take_back(4)
+  other.sample(5)
+  np.testing.assert_array_equal(controller.propose(6), other.propose(6))
+
+
+def test_recommends_different_arcs(make, space):
+  controller, other = make(0), make(0)
+  learn(controller, 1)
+  learn(other, 1)
+  arcs = controller.recommend(7)
+  assert arcs.dtype == np.int32
+  assert arcs.shape == (7, space.num_decisions)
+  assert len(np.unique(arcs, axis=0)) == 7
+  for arc in arcs:
+    space.check(arc)
+  # The search goes on as if nobody had asked.
+  np.testing.assert_array_equal(controller.propose(3), other.propose(3))
+
+
+def test_failed_trials_are_no_exception(make):
+  controller = make(0)
+  arcs = controller.propose(4)
+  failed = [
+    trials.failure(each, "no memory", 1.0) for each in answers.proposals(arcs)
+  ]
+  pruned = trials.Trial(9, tuple(arcs[0].tolist()), "pruned", {"loss": 2.0})
+  done = answers.told(arcs, arcs.mean(1))
+  for told in (failed, [pruned], [failed[0], *done[1:3], pruned]):
+    metrics = controller.update(told)
+    assert all(np.isfinite(value) for value in metrics.values())

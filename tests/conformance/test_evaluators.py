@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from enas_tf import states
 from enas_tf.data import text_windows
-from enas_tf.evaluators import base, perplexity, shared_weights
+from enas_tf.evaluators import base, function, shared_weights
 from enas_tf.networks import micro_supernet, rnn_supernet
 from enas_tf.spaces import base as spaces
 from enas_tf.spaces import micro, rnn
+from enas_tf.tasks import image_steps, language_steps
+from tests import answers
 
 IMAGE_SHAPE = (8, 8, 3)
 TEXT = np.random.default_rng(0).integers(9, size=(4, 20), dtype=np.int32)
@@ -47,7 +50,9 @@ def of_images():
     keep_prob=0.5,
     seed=0,
   )
-  make = functools.partial(shared_weights.SharedWeights, supernet, batches)
+  make = functools.partial(
+    shared_weights.SharedWeights, supernet, image_steps.ImageSteps(), batches
+  )
   return Case(make, space)
 
 
@@ -57,11 +62,29 @@ def of_text():
     space, vocab_size=9, hidden_size=8, drop_x=0.5, seed=0
   )
   windows = functools.partial(text_windows.windows, TEXT, 5)
-  make = functools.partial(perplexity.Perplexity, supernet, windows)
+  steps = language_steps.LanguageSteps(8, bptt_steps=5)
+  make = functools.partial(
+    shared_weights.SharedWeights, supernet, steps, windows
+  )
   return Case(make, space)
 
 
-CASES = {"shared_weights": of_images, "perplexity": of_text}
+def of_a_function():
+  space = rnn.RnnSpace(2)
+
+  def value(arc):
+    return {"reward": float(np.sum(space.encode(arc)) ** 0.5), "loss": 2.0}
+
+  return Case(
+    functools.partial(function.FunctionEvaluator, space, value), space
+  )
+
+
+CASES = {
+  "shared_weights of images": of_images,
+  "shared_weights of text": of_text,
+  "function": of_a_function,
+}
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -72,49 +95,80 @@ def case(request):
 def random_arcs(case, num, seed=0):
   rng = np.random.default_rng(seed)
   space = case.space
-  return tf.constant([space.encode(space.random(rng)) for _ in range(num)])
+  return np.array([space.encode(space.random(rng)) for _ in range(num)])
 
 
 def test_is_an_evaluator(case):
   assert isinstance(case.make(), base.Evaluator)
 
 
-def test_rewards_every_arc(case):
+def evaluate(evaluator, arcs, first=0):
+  return list(evaluator.evaluate(answers.proposals(arcs, first)))
+
+
+def test_answers_for_every_arc(case):
   evaluator = case.make()
   for n in (1, 5):
-    rewards = evaluator.evaluate(random_arcs(case, n))
-    assert rewards.dtype == tf.float32
-    assert rewards.shape == (n,)
-    assert np.isfinite(rewards).all()
+    arcs = random_arcs(case, n)
+    found = {each.number: each for each in evaluate(evaluator, arcs, 3)}
+    assert sorted(found) == list(range(3, 3 + n))
+    for number, arc in enumerate(arcs.tolist(), start=3):
+      assert found[number].arc == tuple(arc)
+      assert found[number].is_done
+      assert np.isfinite(found[number].reward)
+      assert found[number].seconds >= 0
+
+
+def test_nothing_asked_nothing_answered(case):
+  assert evaluate(case.make(), random_arcs(case, 0)) == []
 
 
 def test_rewards_differ(case):
-  rewards = case.make().evaluate(random_arcs(case, 8))
-  assert len(set(rewards.numpy())) > 1
+  rewards = answers.rewards(case.make(), random_arcs(case, 8))
+  assert len(set(rewards)) > 1
 
 
 def test_repeats(case):
   arcs = random_arcs(case, 4)
   np.testing.assert_array_equal(
-    case.make().evaluate(arcs), case.make().evaluate(arcs)
+    answers.rewards(case.make(), arcs), answers.rewards(case.make(), arcs)
   )
 
 
-def test_state_is_made_of_variables(case):
+def test_state_is_made_of_arrays(case):
   state = case.make().state()
-  assert all(isinstance(each, tf.Variable) for each in state.values())
+  assert all(isinstance(each, np.ndarray) for each in state.values())
 
 
 def test_recovers(case):
   """The rewards after a restart are those without one."""
   first, second = case.make(), case.make()
-  first.evaluate(random_arcs(case, 3))
+  answers.rewards(first, random_arcs(case, 3))
   state = first.state()
   assert list(second.state()) == list(state)
-  for name, variable in second.state().items():
-    variable.assign(state[name])
+  second.restore(state)
   arcs = random_arcs(case, 6, seed=1)
-  rewards = first.evaluate(arcs)
-  np.testing.assert_array_equal(second.evaluate(arcs), rewards)
-  for name, variable in second.state().items():
-    np.testing.assert_array_equal(variable, state[name], name)
+  rewards = answers.rewards(first, arcs)
+  np.testing.assert_array_equal(answers.rewards(second, arcs), rewards)
+  assert second.state() == first.state()
+
+
+def test_goes_on_behind_what_the_log_answered(case):
+  """Also when it has begun before."""
+  first, second = case.make(), case.make()
+  arcs = random_arcs(case, 7)
+  for evaluator in (first, second):
+    answers.rewards(evaluator, arcs[:1])
+  answers.rewards(first, arcs[1:4])
+  second.skip(3)
+  second.skip(0)
+  np.testing.assert_array_equal(
+    answers.rewards(second, arcs[4:]), answers.rewards(first, arcs[4:])
+  )
+  assert second.state() == first.state()
+
+
+def test_arrays_of_another_evaluator_are_refused(case):
+  evaluator = case.make()
+  with pytest.raises(states.Mismatch, match="no_such_array"):
+    evaluator.restore({**evaluator.state(), "no_such_array": np.zeros(3)})

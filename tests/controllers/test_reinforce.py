@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from enas_tf import trials
 from enas_tf.controllers import (
   macro_policy,
   micro_policy,
@@ -10,7 +11,7 @@ from enas_tf.controllers import (
   rnn_policy,
 )
 from enas_tf.spaces import macro, micro, rnn
-from tests import golden
+from tests import answers, golden
 from tests.controllers import (
   making,
   test_macro_policy,
@@ -50,7 +51,9 @@ def assert_updates(controller, rewards, arrays, arc_of):
   after = {}
   for j, reward in enumerate(rewards):
     step = golden.under(arrays, f"step{j}/")
-    metrics = controller.update(arc_of(arrays, step["arc_index"]), [reward])
+    metrics = controller.update(
+      answers.told(arc_of(arrays, step["arc_index"]), [reward])
+    )
     assert metrics["controller/loss"] == pytest.approx(step["loss"], rel=1e-5)
     assert metrics["controller/baseline"] == pytest.approx(
       step["baseline_after"], rel=1e-5
@@ -121,11 +124,14 @@ def test_a_batch_of_arcs_updates_as_the_original():
   # The original lost a gradient at its start, arc 3's, but not its reward.
   for batch in ((0, 1, 2), (4, 5, 6), (7, 8, 9)):
     before = arrays.get(f"step{batch[0] - 1}/baseline_after", 0.0)
-    controller.state()["baseline"].assign(before)
+    controller.restore(
+      {**controller.state(), "baseline": np.array(before, np.float32)}
+    )
     steps = [golden.under(arrays, f"step{j}/") for j in batch]
     metrics = controller.update(
-      np.array([step["arc"] for step in steps], np.int32),
-      [step["acc"] for step in steps],
+      answers.told(
+        [step["arc"] for step in steps], [step["acc"] for step in steps]
+      )
     )
     assert metrics["controller/loss"] == pytest.approx(
       np.mean([step["loss"] for step in steps]), rel=1e-5
@@ -148,7 +154,7 @@ def test_baseline_by_hand():
   controller = build(bl_dec=0.75)
   arcs = controller.propose(3)
   before = controller._policy.score(arcs).log_prob.numpy()
-  metrics = controller.update(arcs, [1.0, 0.0, 2.0])
+  metrics = controller.update(answers.told(arcs, [1.0, 0.0, 2.0]))
   # b <- b - (1 - 0.75)(b - R), one reward after the other.
   baselines = np.array([0.25, 0.1875, 0.640625])
   assert metrics["controller/baseline"] == pytest.approx(baselines[-1])
@@ -157,7 +163,7 @@ def test_baseline_by_hand():
   assert metrics["controller/loss"] == pytest.approx(
     -np.mean(before * advantages), rel=1e-5
   )
-  metrics = controller.update(arcs[:1], [0.0])
+  metrics = controller.update(answers.told(arcs[:1], [0.0]))
   assert metrics["controller/baseline"] == pytest.approx(0.75 * 0.640625)
 
 
@@ -165,7 +171,7 @@ def test_baseline_by_hand():
 def test_entropy_is_part_of_the_reward():
   controller = build(entropy_weight=0.5, bl_dec=0.0)
   arcs = controller.propose(1)
-  metrics = controller.update(arcs, [1.0])
+  metrics = controller.update(answers.told(arcs, [1.0]))
   # Without decay the baseline is the last reward.
   expected = 1 + 0.5 * metrics["controller/entropy_nats"]
   assert metrics["controller/baseline"] == pytest.approx(expected, rel=1e-5)
@@ -176,7 +182,7 @@ def test_metrics_are_numbers():
   controller = build()
   arcs = controller.propose(4)
   log_prob, entropy, _ = controller._policy.score(arcs)
-  metrics = controller.update(arcs, np.arange(4.0))
+  metrics = controller.update(answers.told(arcs, np.arange(4.0)))
   assert set(metrics) == {
     "controller/loss",
     "controller/log_prob",
@@ -214,7 +220,9 @@ def test_the_penalty_moves_the_skips_to_their_target(target):
   penalties = []
   for _ in range(80):
     # Equal to the baseline, rewards teach nothing.
-    metrics = controller.update(controller.propose(8), tf.zeros([8]))
+    metrics = controller.update(
+      answers.told(controller.propose(8), np.zeros(8))
+    )
     assert metrics["controller/loss"] == pytest.approx(
       0.8 * metrics["controller/skip_penalty"]
     )
@@ -233,7 +241,7 @@ def test_a_network_of_one_layer_has_no_skips():
   )
   arcs = tf.constant([[2]])
   before = policy.score(arcs).log_prob
-  metrics = controller.update(arcs, [1.0])
+  metrics = controller.update(answers.told(arcs, [1.0]))
   assert metrics["controller/skip_penalty"] == 0
   assert policy.score(arcs).log_prob > before
 
@@ -243,7 +251,7 @@ def test_an_update_makes_good_arcs_likelier():
   controller = build()
   arcs = controller.propose(2)
   before = controller._policy.score(arcs).log_prob.numpy()
-  controller.update(arcs, [1.0, -1.0])
+  controller.update(answers.told(arcs, [1.0, -1.0]))
   change = controller._policy.score(arcs).log_prob.numpy() - before
   assert change[0] > 0 > change[1]
 
@@ -255,7 +263,7 @@ def test_beats_random_search():
 
   def rewards(arcs):
     """The share of the decisions that are the last option."""
-    return tf.reduce_mean(tf.cast(arcs == last, tf.float32), 1)
+    return np.mean(arcs == last, 1)
 
   policy = making.make(
     micro_policy.MicroPolicy, space, lstm_size=32, tanh_constant=2.5
@@ -265,7 +273,7 @@ def test_beats_random_search():
   )
   for _ in range(120):
     arcs = learner.propose(20)
-    learner.update(arcs, rewards(arcs))
+    learner.update(answers.told(arcs, rewards(arcs)))
   blind = random_search.RandomSearch(space, seed=0)
   guessed = np.mean(rewards(blind.propose(300)))
   assert guessed == pytest.approx((1 / 2 + 1 / 3) / 2, abs=0.05)
@@ -288,8 +296,8 @@ def test_an_rnn_policy_learns_against_its_prior():
   for _ in range(80):
     arcs = controller.propose(20)
     # The farthest of nodes, and the last of functions.
-    rewards = tf.reduce_mean(tf.cast(arcs == [0, 3] * 3, tf.float32), 1)
-    controller.update(arcs, rewards)
+    rewards = np.mean(arcs == [0, 3] * 3, 1)
+    controller.update(answers.told(arcs, rewards))
     shares.append(np.mean(rewards))
   assert np.mean(shares[:5]) < 0.5
   assert np.mean(shares[-5:]) > 0.8
@@ -303,12 +311,39 @@ def test_state_has_the_same_names_in_every_process():
 def test_state_holds_every_variable():
   controller = build()
   state = controller.state()
-  held = {id(each) for each in state.values()}
-  assert len(held) == len(state)
-  assert all(isinstance(each, tf.Variable) for each in state.values())
-  assert {id(v) for v in controller._policy.variables} <= held
+  weights = controller._policy.variables
+  optimizer = controller._optimizer.variables
   # The learning rate is a setting, which may change.
-  optimizer = {v.name: id(v.value) for v in controller._optimizer.variables}
-  del optimizer["learning_rate"]
-  assert set(optimizer.values()) <= held
+  assert len(state) == 2 + len(weights) + len(optimizer) - 1
+  for name, variable in controller._policy.named_variables.items():
+    np.testing.assert_array_equal(state[f"policy/{name}"], variable, name)
   assert {"baseline", "num_proposals"} <= set(state)
+  assert all(isinstance(each, np.ndarray) for each in state.values())
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_learns_of_what_is_done_alone():
+  """A failed arc changes nothing, and none that is done changes nothing."""
+  one, other = build(), build()
+  arcs = one.propose(3)
+  other.propose(3)
+  failed = [
+    trials.failure(each, "it is ill", 0.0)
+    for each in answers.proposals(arcs[:2])
+  ]
+  done = answers.told(arcs, [1.0, 2.0, 3.0])
+  assert one.update(failed) == {}
+  one.update([failed[0], *done[1:]])
+  other.update(done[1:])
+  for name, value in other.state().items():
+    np.testing.assert_array_equal(one.state()[name], value, name)
+
+
+def test_recommends_what_comes_next_without_repeats():
+  """It is asked in the middle of a search, and changes nothing."""
+  controller, other = build(), build()
+  samples = other.sample(60)
+  _, first = np.unique(samples, axis=0, return_index=True)
+  expected = samples[np.sort(first)][:6]
+  np.testing.assert_array_equal(controller.recommend(6), expected)
+  np.testing.assert_array_equal(controller.sample(60), samples)

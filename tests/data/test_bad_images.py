@@ -310,12 +310,12 @@ def test_an_image_size_beyond_the_memory(tmp_path, size):
   refused("GiB of memory.*lower `image_size`", image_size=size, **settings)
 
 
-def test_images_beyond_the_memory(tmp_path, monkeypatch):
-  monkeypatch.setattr(files, "most_memory", lambda: 20 * 8 * 8 * 3)
+def test_an_image_beyond_the_memory(tmp_path, monkeypatch):
+  monkeypatch.setattr(files, "memory", lambda: 2 * 8 * 8 * 3 * 4)
   test_folder.write(tmp_path, num=10)
   settings = {"data": "folder", "data_path": str(tmp_path)}
   assert images.load(config.DataConfig(**settings), hold_out=True)
-  monkeypatch.setattr(files, "most_memory", lambda: 20 * 8 * 8 * 3 - 1)
+  monkeypatch.setattr(files, "memory", lambda: 2 * 8 * 8 * 3 * 4 - 2)
   refused("GiB of memory.*add `image_size=N`", **settings)
 
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 from PIL import Image
 
 from enas_tf import config, errors
-from enas_tf.data import folder, images
+from enas_tf.data import folder, images, streaming
 
 
 def pixels(seed, height=8, width=8):
@@ -24,11 +24,15 @@ def write(path, classes=("cat", "dog"), num=5, suffix="png", **size):
   return written
 
 
+def pair(split):
+  return split.images, split.labels
+
+
 def read(path, image_size):
   """Returns (images, labels) of both splits, and the names of the classes."""
   parts = folder.read(path, image_size)
   assert parts.valid is None
-  return parts.train, parts.test, parts.class_names
+  return pair(parts.train), pair(parts.test), parts.class_names
 
 
 def as_set(split):
@@ -70,8 +74,8 @@ def test_validation_folder(tmp_path, name, has_test):
     if part != "test" or has_test
   }
   parts = folder.read(tmp_path, None)
-  assert as_set(parts.train) == expected_set(written["train"])
-  assert as_set(parts.valid) == expected_set(written[name])
+  assert as_set(pair(parts.train)) == expected_set(written["train"])
+  assert as_set(pair(parts.valid)) == expected_set(written[name])
   assert has_test == (parts.test is not None)
   data = config.DataConfig(data="folder", data_path=str(tmp_path))
   for hold_out in (True, False):  # It is never trained on.
@@ -96,7 +100,7 @@ def test_order_is_mixed_and_always_the_same(tmp_path):
 
 
 def test_many_batches_of_images(tmp_path, monkeypatch):
-  monkeypatch.setattr(folder, "_BATCH_BYTES", 3 * 8 * 8 * 3)
+  monkeypatch.setattr(streaming, "_BATCH_BYTES", 3 * 8 * 8 * 3)
   written = write(tmp_path, num=10)
   train, _, _ = read(tmp_path, None)
   assert as_set(train) == expected_set(written, lambda i: i % 5)

@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 from enas_tf.evaluators import shared_weights
+from enas_tf.tasks import image_steps
+from tests import answers
 
 NUM_CLASSES = 3
 KERNELS = np.random.default_rng(0).normal(size=(2, 4, NUM_CLASSES))
@@ -50,35 +52,40 @@ def expected_rewards(arcs, first_step):
 
 @pytest.fixture
 def evaluator():
-  return shared_weights.SharedWeights(Supernet(), stream)
+  return build()
+
+
+def build(supernet=None, **settings):
+  return shared_weights.SharedWeights(
+    supernet or Supernet(), image_steps.ImageSteps(), stream, **settings
+  )
 
 
 def test_reward_is_the_accuracy_on_the_next_batch(evaluator):
   expected = expected_rewards(ARCS, 0)
   # Another order of the batches would give other rewards.
   assert expected != expected_rewards(ARCS[::-1], 0)[::-1]
-  np.testing.assert_allclose(evaluator.evaluate(tf.constant(ARCS)), expected)
+  np.testing.assert_allclose(answers.rewards(evaluator, ARCS), expected)
 
 
 def test_batches_go_on_from_call_to_call(evaluator):
-  first = evaluator.evaluate(tf.constant(ARCS[:2]))
-  second = evaluator.evaluate(tf.constant(ARCS[2:]))
+  first = answers.rewards(evaluator, ARCS[:2])
+  second = answers.rewards(evaluator, ARCS[2:])
   np.testing.assert_allclose([*first, *second], expected_rewards(ARCS, 0))
   assert int(evaluator.state()["num_batches"]) == 5
 
 
 def test_resumes_at_its_batch(evaluator):
-  evaluator.evaluate(tf.constant(ARCS[:3]))
-  other = shared_weights.SharedWeights(Supernet(), stream)
-  for name, variable in other.state().items():
-    variable.assign(evaluator.state()[name])
-  found = other.evaluate(tf.constant(ARCS))
+  answers.rewards(evaluator, ARCS[:3])
+  other = build()
+  other.restore(evaluator.state())
+  found = answers.rewards(other, ARCS)
   np.testing.assert_allclose(found, expected_rewards(ARCS, 3))
   assert expected_rewards(ARCS, 3) != expected_rewards(ARCS, 0)
-  np.testing.assert_array_equal(evaluator.evaluate(tf.constant(ARCS)), found)
+  np.testing.assert_array_equal(answers.rewards(evaluator, ARCS), found)
 
 
-def test_evaluate_on_counts_a_smaller_last_batch_exactly(evaluator):
+def test_score_on_counts_a_smaller_last_batch_exactly(evaluator):
   batches = [batch(0), batch(1), batch(2, size=3)]
   # The mean of the accuracies of the batches is not the accuracy.
   counts = [[num_correct(arc, *each) for each in batches] for arc in ARCS]
@@ -86,20 +93,49 @@ def test_evaluate_on_counts_a_smaller_last_batch_exactly(evaluator):
   of_batches = np.array(counts) / [8, 8, 3]
   assert not np.allclose(of_batches.mean(1), expected)
   tensors = [tuple(map(tf.constant, each)) for each in batches]
-  found = evaluator.evaluate_on(tf.constant(ARCS), tensors)
+  found = evaluator.score_on(ARCS, tensors)
   assert found == expected
 
 
-def test_evaluate_on_leaves_the_rewards_batches_alone(evaluator):
-  evaluator.evaluate(tf.constant(ARCS[:1]))
-  evaluator.evaluate_on(tf.constant(ARCS), [next(stream(7))])
-  found = evaluator.evaluate(tf.constant(ARCS))
+def test_score_on_leaves_the_rewards_batches_alone(evaluator):
+  answers.rewards(evaluator, ARCS[:1])
+  evaluator.score_on(ARCS, [next(stream(7))])
+  found = answers.rewards(evaluator, ARCS)
   np.testing.assert_allclose(found, expected_rewards(ARCS, 1))
 
 
 def test_arcs_share_one_trace_and_dropout_is_off():
   supernet = Supernet()
-  evaluator = shared_weights.SharedWeights(supernet, stream)
+  evaluator = build(supernet)
   for _ in range(2):
-    evaluator.evaluate(tf.constant(ARCS))
+    answers.rewards(evaluator, ARCS)
   assert supernet.training == [False]
+
+
+def test_what_is_skipped_has_had_its_batch(evaluator):
+  other = build()
+  answers.rewards(evaluator, ARCS[:1])
+  answers.rewards(other, ARCS[:3])
+  evaluator.skip(2)
+  np.testing.assert_array_equal(
+    answers.rewards(evaluator, ARCS), answers.rewards(other, ARCS)
+  )
+  assert evaluator.state() == other.state() == {"num_batches": 8}
+
+
+def test_trials_hold_the_metric_and_the_reward():
+  evaluator = build(reward=lambda accuracy: 10 - accuracy)
+  found = list(evaluator.evaluate(answers.proposals(ARCS, first=7)))
+  expected = expected_rewards(ARCS, 0)
+  assert [each.scores["accuracy"] for each in found] == expected
+  assert [each.reward for each in found] == [10 - x for x in expected]
+  assert [each.number for each in found] == [7, 8, 9, 10, 11]
+  assert [each.arc for each in found] == list(map(tuple, ARCS.tolist()))
+  assert all(each.seconds > 0 for each in found)
+
+
+def test_trials_come_one_by_one(evaluator):
+  """A search that is killed between two has paid for no more."""
+  coming = evaluator.evaluate(answers.proposals(ARCS))
+  next(coming)
+  assert evaluator.state() == {"num_batches": 1}

@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from enas_tf import checkpoints, config, errors, files
-from enas_tf.controllers import base as controllers
 from enas_tf.controllers import random_search
 from enas_tf.report import loggers
 from enas_tf.runs import derive, family, search
@@ -20,61 +19,6 @@ TEXTS = (
   "0 1 0 1 0 1 0 1",
 )
 A, B, C, D = (SPACE.encode(SPACE.parse(text)).tolist() for text in TEXTS)
-
-
-class Controller(controllers.Controller):
-  """Proposes the arcs of a list, in order, over and over."""
-
-  def __init__(self, arcs):
-    super().__init__(SPACE)
-    self.num_calls = 0
-    self._arcs = np.array(arcs, np.int32)
-    self._next = 0
-
-  def propose(self, n):
-    self.num_calls += 1
-    places = (self._next + np.arange(n)) % len(self._arcs)
-    self._next += n
-    return tf.constant(self._arcs[places])
-
-  def take_back(self, n):
-    raise AssertionError("All samples are used.")
-
-  def update(self, arcs, rewards):
-    raise AssertionError("Deriving learns nothing.")
-
-  def state(self):
-    return {}
-
-
-@pytest.mark.parametrize(
-  ("proposals", "count", "expected", "num_calls"),
-  [
-    ([A, B, C, D], 2, [A, B], 1),
-    ([D, B, A], 3, [D, B, A], 1),
-    ([C, C, A, C, A, B], 3, [C, A, B], 2),
-    ([B, A, B, D, C, C], 2, [B, A], 1),
-    # One try brings more than are missing.
-    ([A, A, A, D, C, B], 3, [A, D, C], 2),
-    # There are no more.
-    ([D, A], 5, [D, A], 10),
-    ([B], 1, [B], 1),
-  ],
-)
-def test_samples_are_distinct(proposals, count, expected, num_calls):
-  controller = Controller(proposals)
-  arcs = derive._sample(controller, count)
-  assert arcs.dtype == tf.int32
-  assert arcs.numpy().tolist() == expected
-  assert controller.num_calls == num_calls
-
-
-def test_samples_as_many_as_it_is_asked_for():
-  controller = random_search.RandomSearch(SPACE, seed=0)
-  arcs = derive._sample(controller, 100).numpy()
-  assert len(np.unique(arcs, axis=0)) == len(arcs) == 100
-  for arc in arcs:
-    SPACE.check(arc)
 
 
 def experiment(fixed_arc=None, **run):
@@ -122,13 +66,16 @@ class Counter:
   """A part of a search of which the ranking makes no use."""
 
   def __init__(self):
-    self.variable = tf.Variable(0)
+    self.count = 0
 
   def flush(self):
-    self.variable.assign(100)
+    self.count = 100
 
   def state(self):
-    return {"count": self.variable}
+    return {"count": np.array(self.count)}
+
+  def restore(self, arrays):
+    self.count = int(arrays["count"])
 
 
 class Family:
@@ -145,8 +92,8 @@ class Family:
     )
 
   def rank(self, parts, arcs):
-    assert int(parts.child.variable) == 100  # Whole weights are ranked.
-    rows = sorted(arcs.numpy(), key=lambda row: -row.sum())[:3]
+    assert parts.child.count == 100  # Whole weights are ranked.
+    rows = sorted(arcs, key=lambda row: -row.sum())[:3]
     return [
       {
         "arc": SPACE.decode(row),
@@ -173,7 +120,7 @@ def save_search(folder, num_proposals):
   parts, position = Family(None).parts, search.Position()
   for _ in range(num_proposals):
     parts.controller.propose(1)
-  state = search.state(parts, position)
+  state = search.stateful_parts(parts, position)
   checkpoints.Checkpoints(folder / search.FOLDER, state, {}).save(1)
   return parts.controller
 
@@ -196,7 +143,7 @@ def test_run_needs_a_search(tmp_path):
 
 def test_run_ranks_what_the_restored_policy_samples(tmp_path):
   controller = save_search(tmp_path, num_proposals=3)
-  arcs = derive._sample(controller, 20).numpy()
+  arcs = controller.recommend(20)
   best = sorted(arcs, key=lambda row: -row.sum())[:3]
   said = run(tmp_path)
   rows = json.loads((tmp_path / derive.LEADERBOARD).read_text())

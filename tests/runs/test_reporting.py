@@ -8,6 +8,7 @@ from enas_tf import config
 from enas_tf.report import loggers
 from enas_tf.runs import reporting, search
 from enas_tf.spaces import micro
+from tests import answers
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
 PLAN = search.Plan(
@@ -65,8 +66,9 @@ def child_event(loss=2.0, arcs=ARCS[:2]):
 
 def controller_event(rewards, arcs=ARCS):
   metrics = {"controller/entropy_nats": 3.5}
-  rewards = np.array(rewards, np.float32)
-  return search.Event("controller", metrics, arcs, rewards)
+  arcs = arcs[: len(rewards)]
+  told = answers.told(arcs, rewards)
+  return search.Event("controller", metrics, arcs, told)
 
 
 def epoch_event():

@@ -31,7 +31,7 @@ def stopped(tmp_path_factory):
   folder = tmp_path_factory.mktemp("run")
   family = families.get(EXPERIMENT)
   parts, position = family.parts, search.Position()
-  parts.child.run(parts.controller.propose(12))
+  parts.child.run(parts.controller.sample(12))
   position.advance("child_steps", 12)
   search.checkpoint(family, folder, position).save(12)
   before = weights(parts)
@@ -44,8 +44,8 @@ def stopped(tmp_path_factory):
 
 def weights(parts):
   return {
-    name: variable.numpy()
-    for name, variable in parts.child.state().items()
+    name: array
+    for name, array in parts.child.state().items()
     if name.startswith("supernet/")
   }
 

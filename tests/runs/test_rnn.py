@@ -13,11 +13,12 @@ import tensorflow as tf
 from enas_tf import checkpoints, config, errors
 from enas_tf.controllers import random_search, reinforce
 from enas_tf.data import text_windows
-from enas_tf.evaluators import perplexity
 from enas_tf.networks import counts, rnn_child
 from enas_tf.report import terminal as terminals
 from enas_tf.runs import families, fit, rnn, rnn_training
 from enas_tf.spaces import rnn as spaces
+from enas_tf.training import measuring
+from tests import answers
 from tests.runs import context
 
 VOCAB = 60
@@ -67,7 +68,7 @@ def parts(family):
 
 def random_arcs(num):
   rng = np.random.default_rng(0)
-  return tf.constant([SPACE.encode(SPACE.random(rng)) for _ in range(num)])
+  return np.array([SPACE.encode(SPACE.random(rng)) for _ in range(num)])
 
 
 def test_found_arcs_have_the_nodes_of_the_search():
@@ -84,12 +85,12 @@ def test_search_parts_fit_together(family):
   words = len(family._text.train) // CHILD["batch_size"]
   assert parts.child_steps == (words - 1) // CHILD["bptt_steps"] > 10
   arcs = parts.controller.propose(3)
-  SPACE.check(arcs[0].numpy())
+  SPACE.check(arcs[0])
   metrics = parts.child.run(arcs)
   # The weights are small: it guesses among all words.
   assert metrics["child/perplexity"] == pytest.approx(VOCAB, rel=0.2)
-  rewards = parts.evaluator.evaluate(arcs)
-  metrics = parts.controller.update(arcs, rewards)
+  told = list(parts.evaluator.evaluate(answers.proposals(arcs)))
+  metrics = parts.controller.update(told)
   assert all(math.isfinite(value) for value in metrics.values())
 
 
@@ -107,7 +108,7 @@ def test_controllers(kind, expected):
 def test_rewards(reward, power):
   settings = dict(reward=reward, reward_constant=7.0, kind="random")
   parts = families.get(experiment(settings)).search_parts()
-  (found,) = parts.evaluator.evaluate(random_arcs(1)).numpy()
+  (found,) = answers.rewards(parts.evaluator, random_arcs(1))
   assert found == pytest.approx(7.0 / VOCAB**power, rel=0.05)
 
 
@@ -142,14 +143,12 @@ def test_rank(family, parts):
   arcs = random_arcs(6)
   valid = text_windows.batched(family._text.valid, CHILD["batch_size"])
   windows = list(text_windows.eval_windows(valid, CHILD["bptt_steps"]))
-  on_one = parts.evaluator.evaluate_on(arcs, windows[:1])
-  on_all = parts.evaluator.evaluate_on(arcs, windows)
+  on_one = parts.evaluator.score_on(arcs, windows[:1])
+  on_all = parts.evaluator.score_on(arcs, windows)
   chosen = np.argsort(on_one)[:2]
   best = sorted(chosen, key=lambda i: on_all[i])
   rows = family.rank(parts, arcs)
-  assert [row["arc"] for row in rows] == [
-    SPACE.decode(arcs[i].numpy()) for i in best
-  ]
+  assert [row["arc"] for row in rows] == [SPACE.decode(arcs[i]) for i in best]
   for row, i in zip(rows, best, strict=True):
     assert row["valid_perplexity"] == pytest.approx(on_all[i])
     assert row["window_perplexity"] == pytest.approx(on_one[i])
@@ -299,7 +298,7 @@ def test_the_best_epoch_is_kept(family, tmp_path, monkeypatch):
   """Also when the training is killed and goes on behind it."""
   scores = iter([50.0, 30.0, 40.0])
   monkeypatch.setattr(
-    perplexity.Perplexity, "perplexity", lambda self, windows: next(scores)
+    measuring.Measurement, "score", lambda self, windows: next(scores)
   )
   with pytest.raises(PowerCut):
     train(family, tmp_path, "Epoch 3/")
@@ -325,7 +324,7 @@ def train_to_scores(monkeypatch, folder, scores, last_words=None):
   """Trains with averaging; the validation says what is given."""
   scores = iter(scores)
   monkeypatch.setattr(
-    perplexity.Perplexity, "perplexity", lambda self, windows: next(scores)
+    measuring.Measurement, "score", lambda self, windows: next(scores)
   )
   final = dict(average_after=1, num_epochs=4)
   with contextlib.suppress(PowerCut):

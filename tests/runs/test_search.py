@@ -3,10 +3,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from enas_tf import checkpoints, config
+from enas_tf import checkpoints, config, errors, trials
 from enas_tf.controllers import random_search
+from enas_tf.evaluators import base as evaluators
+from enas_tf.report import callbacks
 from enas_tf.runs import family, search
 from enas_tf.spaces import micro
 from tests.runs import context
@@ -27,29 +28,37 @@ class PowerCut(Exception):  # noqa: N818
 
 
 class Controller(random_search.RandomSearch):
-  """Learns the sum of all rewards, and where it stands in its proposals."""
+  """Learns the sum of all rewards, and where it stands in its arcs."""
 
   def __init__(self, calls):
     super().__init__(SPACE, seed=0)
     self._calls = calls
-    self._learned = tf.Variable(0.0)
+    self._learned = 0.0
+
+  def sample(self, n):
+    self._calls.append(f"sample {n}")
+    return super().sample(n)
 
   def propose(self, n):
     self._calls.append(f"propose {n}")
-    return super().propose(n)
+    return random_search.RandomSearch.sample(self, n)
 
   def take_back(self, n):
     if n:
       self._calls.append(f"take back {n}")
     super().take_back(n)
 
-  def update(self, arcs, rewards):
-    self._calls.append(f"update {len(arcs)}")
-    self._learned.assign_add(tf.reduce_sum(rewards))
-    return {"controller/learned": float(self._learned)}
+  def update(self, trials):
+    self._calls.append(f"update {len(trials)}")
+    self._learned += sum(each.reward for each in trials)
+    return {"controller/learned": self._learned}
 
   def state(self):
-    return super().state() | {"learned": self._learned}
+    return super().state() | {"learned": np.array(self._learned)}
+
+  def restore(self, arrays):
+    super().restore(arrays)
+    self._learned = float(arrays["learned"])
 
 
 class Child:
@@ -58,54 +67,73 @@ class Child:
   def __init__(self, calls, last_step=None):
     self._calls = calls
     self._last_step = last_step
-    self.stop_at = None
-    self._weight = tf.Variable(1.0)
-    self._step = tf.Variable(0)
-
-  @property
-  def num_steps(self):
-    return int(self._step)
+    self._weight = 1.0
+    self.num_steps = 0
 
   def run(self, arcs, stop):
     self._calls.append(f"run {len(arcs)}")
-    for arc in arcs.numpy():
-      if int(self._step) == self._last_step:
+    for arc in arcs:
+      if self.num_steps == self._last_step:
         raise PowerCut
-      self._weight.assign(0.9 * self._weight + float(arc @ range(1, 9)))
-      self._step.assign_add(1)
+      self._weight = 0.9 * self._weight + float(arc @ range(1, 9))
+      self.num_steps += 1
       if stop():
         break
-    return {"child/loss": float(self._weight)}
+    return {"child/loss": self._weight}
 
   def flush(self):
     self._calls.append("flush")
-    self._weight.assign(self._weight / 2)
+    self._weight /= 2
 
   def state(self):
-    return {"weight": self._weight, "step": self._step}
+    return {"weight": np.array(self._weight), "step": np.array(self.num_steps)}
+
+  def restore(self, arrays):
+    self._weight = float(arrays["weight"])
+    self.num_steps = int(arrays["step"])
 
 
-class Evaluator:
-  def __init__(self, calls):
+class Evaluator(evaluators.Evaluator):
+  """The mean of an arc, and how many were scored before it.
+
+  Args:
+    calls: takes what was asked for in.
+    last_trial: how many trials it lives for.
+  """
+
+  def __init__(self, calls, last_trial=None):
     self._calls = calls
-    self._count = tf.Variable(0.0)
+    self._last_trial = last_trial
+    self.count = 0
 
-  def evaluate(self, arcs):
-    self._calls.append(f"evaluate {len(arcs)}")
-    self._count.assign_add(1)
-    return tf.reduce_mean(tf.cast(arcs, tf.float32), 1) + self._count
+  def evaluate(self, proposals):
+    self._calls.append(f"evaluate {len(proposals)}")
+    for each in proposals:
+      if self.count == self._last_trial:
+        raise PowerCut
+      self.count += 1
+      scores = {"reward": float(np.mean(each.arc)) + self.count}
+      yield trials.answer(each, scores, 0.0)
+
+  def skip(self, n):
+    if n:
+      self._calls.append(f"skip {n}")
+    self.count += n
 
   def state(self):
-    return {"count": self._count}
+    return {"count": np.array(self.count)}
+
+  def restore(self, arrays):
+    self.count = int(arrays["count"])
 
 
-def make_parts(last_step=None):
+def make_parts(last_step=None, last_trial=None):
   """Returns new parts, and the list of what will be asked of them."""
   calls = []
   parts = family.SearchParts(
     controller=Controller(calls),
     child=Child(calls, last_step),
-    evaluator=Evaluator(calls),
+    evaluator=Evaluator(calls, last_trial),
     child_steps=PLAN.child_steps,
     fingerprint={},
   )
@@ -114,7 +142,12 @@ def make_parts(last_step=None):
 
 def start(parts, position, plan=PLAN):
   return search.search(
-    parts.controller, parts.child, parts.evaluator, position, plan
+    parts.controller,
+    parts.child,
+    parts.evaluator,
+    trials.TrialLog(),
+    position,
+    plan,
   )
 
 
@@ -135,15 +168,15 @@ def assert_same(found, expected):
     assert one.kind == other.kind
     assert one.metrics == other.metrics
     np.testing.assert_array_equal(one.arcs, other.arcs)
-    np.testing.assert_array_equal(one.rewards, other.rewards)
+    assert one.trials == other.trials
 
 
 CHILD = [
-  "propose 2",
+  "sample 2",
   "run 2",
-  "propose 2",
+  "sample 2",
   "run 2",
-  "propose 1",
+  "sample 1",
   "run 1",
   "flush",
 ]
@@ -169,19 +202,17 @@ def test_what_events_hold():
   for event in events:
     if event.kind == "child":
       assert event.arcs.dtype == np.int32
-      assert event.rewards is None
+      assert event.trials is None
       assert list(event.metrics) == ["child/loss"]
     elif event.kind == "controller":
       assert event.arcs.dtype == np.int32
       assert event.arcs.shape == (3, 8)
-      # All rewards of one evaluation: the means of the arcs, and a count.
-      expected = event.arcs.mean(1)
-      np.testing.assert_allclose(
-        event.rewards - event.rewards[0], expected - expected[0], atol=1e-6
+      assert [each.arc for each in event.trials] == list(
+        map(tuple, event.arcs.tolist())
       )
       assert list(event.metrics) == ["controller/learned"]
     else:
-      assert event.rewards is None and event.metrics == {}
+      assert event.trials is None and event.metrics == {}
   sizes = [len(event.arcs) for event in events if event.kind == "child"]
   assert sizes == [2, 2, 1] * 3
 
@@ -231,11 +262,9 @@ def resumed_at(done):
     next(events)
   others, _ = make_parts()
   other_position = search.Position()
-  restored = search.state(others, other_position)
-  saved = search.state(parts, position)
-  assert list(restored) == list(saved)
-  for name, variable in restored.items():
-    variable.assign(saved[name])
+  saved = search.stateful_parts(parts, position)
+  for name, part in search.stateful_parts(others, other_position).items():
+    part.restore(saved[name].state())
   return list(start(others, other_position))
 
 
@@ -261,14 +290,12 @@ def test_resumes_before_the_end_of_an_epoch(done):
 def test_state_holds_all_parts():
   parts, _ = make_parts()
   position = search.Position()
-  state = search.state(parts, position)
-  held = {id(variable) for variable in state.values()}
-  for prefix, part in (("position", position), *parts._asdict().items()):
-    if hasattr(part, "state"):
-      for name, variable in part.state().items():
-        assert state[f"{prefix}/{name}"] is variable
-        held.remove(id(variable))
-  assert not held
+  assert search.stateful_parts(parts, position) == {
+    "position": position,
+    "controller": parts.controller,
+    "child": parts.child,
+    "evaluator": parts.evaluator,
+  }
 
 
 class Family(NamedTuple):
@@ -278,16 +305,26 @@ class Family(NamedTuple):
   parts: family.SearchParts
 
 
-def run(parts, folder, num_epochs=3, save_minutes=0.0, stop_at=None, **kwargs):
+def run(
+  parts,
+  folder,
+  num_epochs=3,
+  save_minutes=0.0,
+  stop_at=None,
+  callbacks=(),
+  lr=0.1,
+  **kwargs,
+):
   """Runs the verb on parts; returns what was said."""
   experiment = config.ExperimentConfig(
     run=config.RunConfig(log_every=2, save_minutes=save_minutes, **kwargs),
     search=config.ChildConfig(num_epochs=num_epochs),
     controller=config.ControllerConfig(
-      train_steps=2, train_every=2, num_aggregate=3
+      train_steps=2, train_every=2, num_aggregate=3, lr=lr
     ),
   )
   command, screen = context.make(folder, experiment)
+  command.callbacks = callbacks
   if stop_at is not None:
     command.stop.requested = lambda: parts.child.num_steps >= stop_at
   search.run(Family(experiment, parts), command)
@@ -403,3 +440,137 @@ def test_goes_back_to_an_older_checkpoint(tmp_path):
   assert (other / "metrics.jsonl").read_bytes() == before
   for each, value in saved(whole)[1].items():
     np.testing.assert_array_equal(saved(other)[1][each], value, each)
+
+
+def counted(calls):
+  """Returns how many arcs an evaluator was asked for."""
+  return sum(int(x.split()[1]) for x in calls if x.startswith("evaluate"))
+
+
+NUM_TRIALS = 6  # Of a whole search: one phase of two updates, three arcs each.
+
+
+@pytest.mark.parametrize("last_trial", range(NUM_TRIALS))
+@pytest.mark.parametrize("save_minutes", [0.0, 60.0])
+def test_no_trial_is_paid_for_twice(tmp_path, last_trial, save_minutes):
+  """Whichever trial the run is killed at, and wherever the checkpoint is."""
+  whole, killed = tmp_path / "whole", tmp_path / "killed"
+  for folder in (whole, killed):
+    folder.mkdir()
+  run(make_parts()[0], whole)
+  parts, _ = make_parts(last_trial=last_trial)
+  with pytest.raises(PowerCut):
+    run(parts, killed, save_minutes=save_minutes)
+  assert len(trials.read(killed)) == last_trial
+  parts, calls = make_parts()
+  run(parts, killed, save_minutes=save_minutes)
+  assert counted(calls) == NUM_TRIALS - last_trial
+  for name in ("metrics.jsonl", trials.FILE):
+    assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+  for name, value in saved(whole)[1].items():
+    np.testing.assert_array_equal(saved(killed)[1][name], value, name)
+
+
+def test_log_of_trials_by_hand(tmp_path):
+  parts, _ = make_parts()
+  run(parts, tmp_path)
+  found = trials.read(tmp_path)
+  # Ten child steps come first, and nobody answers for their arcs.
+  assert [each.number for each in found] == [10, 11, 12, 13, 14, 15]
+  for each in found:
+    rng = np.random.default_rng([0, each.number])
+    arc = SPACE.random(rng)
+    assert SPACE.decode(each.arc) == arc
+    assert each.reward == np.mean(SPACE.encode(arc)) + each.number - 9
+  lines = (tmp_path / trials.FILE).read_text().splitlines()
+  assert json.loads(lines[1])["arc_string"] == str(SPACE.decode(found[0].arc))
+
+
+def test_going_back_takes_trials_back(tmp_path):
+  """They are evaluated again: that is what one goes back for."""
+  run(make_parts()[0], tmp_path, max_checkpoints_to_keep=99)
+  before = trials.read(tmp_path)
+  # Behind the first update of two.
+  steps = checkpoints.steps(tmp_path / search.FOLDER)
+  (step,) = [x for x in steps if x == 12]
+  parts, calls = make_parts()
+  run(parts, tmp_path, resume_from=step)
+  assert counted(calls) == 3
+  assert trials.read(tmp_path) == before
+  assert '{"rewind": 13}' in (tmp_path / trials.FILE).read_text()
+
+
+def test_other_settings_take_trials_back(tmp_path):
+  """What they change would have other answers; those of old ones stay."""
+  with pytest.raises(PowerCut):
+    run(make_parts(last_trial=5)[0], tmp_path)
+  parts, calls = make_parts()
+  run(parts, tmp_path, lr=0.2)
+  assert counted(calls) == 3  # The checkpoint is behind the first update.
+  assert [each.number for each in trials.read(tmp_path)] == list(range(10, 16))
+
+
+def test_longer_search_keeps_its_trials(tmp_path):
+  with pytest.raises(PowerCut):
+    run(make_parts(last_trial=5)[0], tmp_path, num_epochs=2)
+  parts, calls = make_parts()
+  run(parts, tmp_path, num_epochs=3)
+  assert counted(calls) == 1
+
+
+def test_trials_of_other_arcs_do_not_count(tmp_path):
+  """A search that is not deterministic may take another way."""
+  with pytest.raises(PowerCut):
+    run(make_parts(last_trial=5)[0], tmp_path, save_minutes=60.0)
+  path = tmp_path / trials.FILE
+  lines = path.read_text().splitlines(keepends=True)
+  line = json.loads(lines[3])
+  assert line["number"] == 12
+  line["arc"][1] = 1 - line["arc"][1]
+  path.write_text("".join([*lines[:3], json.dumps(line) + "\n", *lines[4:]]))
+  parts, calls = make_parts()
+  run(parts, tmp_path)
+  assert counted(calls) == 4
+  assert "skip 2" in calls
+
+
+def test_damaged_log_is_one_clear_error(tmp_path):
+  with pytest.raises(PowerCut):
+    run(make_parts(last_trial=5)[0], tmp_path)
+  path = tmp_path / trials.FILE
+  lines = path.read_text().splitlines(keepends=True)
+  path.write_text("".join([*lines[:2], "{}\n", *lines[2:]]))
+  with pytest.raises(errors.OutputDirError, match="line 3.*KeyError"):
+    run(make_parts()[0], tmp_path)
+
+
+class Listener(callbacks.Callback):
+  """Notes what it is told."""
+
+  def __init__(self):
+    self.told = []
+
+  def on_step(self, step, metrics):
+    self.told.append(("step", step, sorted(metrics)[-1]))
+
+  def on_trial(self, trial):
+    self.told.append(("trial", trial.number))
+
+  def on_epoch(self, epoch, metrics):
+    self.told.append(("epoch", epoch, "child/loss" in metrics))
+
+
+def test_callbacks_are_told_in_order(tmp_path):
+  listener = Listener()
+  run(make_parts()[0], tmp_path, callbacks=[listener], num_epochs=2)
+  child = [("step", x, "child/loss") for x in (2, 4, 5, 8, 10, 11)]
+  assert listener.told == [
+    *child[:3],
+    ("epoch", 1, True),
+    *child[3:],
+    *(("trial", number) for number in (10, 11, 12)),
+    ("step", 12, "reward/mean"),
+    *(("trial", number) for number in (13, 14, 15)),
+    ("step", 13, "reward/mean"),
+    ("epoch", 2, True),
+  ]

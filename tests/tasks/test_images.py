@@ -7,8 +7,9 @@ import pytest
 
 from enas_tf import errors
 from enas_tf.data import arrays as data_arrays
-from enas_tf.data import pipeline
+from enas_tf.data import folder, pipeline
 from enas_tf.tasks import images
+from tests.data import test_folder
 
 TRAINING = types.SimpleNamespace(batch_size=4, cutout_size=2, faithful=False)
 SHAPE = (8, 10, 3)
@@ -228,3 +229,39 @@ def test_arrays_of_ones_own():
   source = dataclasses.replace(source, train=(changed, given["y_train"]))
   other = images.ImageClassification(settings("nowhere"), source)
   assert other.fingerprint() != fingerprint
+
+
+def streamed_task(path, monkeypatch):
+  monkeypatch.setattr(folder, "_MEMORY_FRACTION", 0.0)
+  return images.ImageClassification(
+    types.SimpleNamespace(
+      data="folder",
+      data_path=str(path),
+      image_size=None,
+      valid_fraction=0.25,
+      augment="auto",
+      eval_batch_size=4,
+    )
+  )
+
+
+def test_a_folder_on_the_disk_has_a_digest(tmp_path, monkeypatch):
+  test_folder.write(tmp_path, num=20)
+  kept = streamed_task(tmp_path, monkeypatch)
+  assert "digest_train" in kept.fingerprint()
+  monkeypatch.setattr(folder, "_MEMORY_FRACTION", 0.25)
+  whole = images.ImageClassification(kept._settings)
+  assert whole.fingerprint().items() <= kept.fingerprint().items()
+  assert "digest_train" not in whole.fingerprint()
+
+
+@pytest.mark.parametrize("final", [False, True])
+def test_a_damaged_image_is_named(tmp_path, monkeypatch, final):
+  test_folder.write(tmp_path, num=20)
+  task = streamed_task(tmp_path, monkeypatch)
+  stream = task.train_stream(TRAINING, 0, final=final)
+  for file in tmp_path.glob("*/*.png"):
+    file.write_bytes(b"no image")
+  with pytest.raises(errors.DataError, match=r"damaged.*\d.png"):
+    with task.reading():
+      next(iter(stream(0)))

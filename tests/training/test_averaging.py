@@ -77,8 +77,7 @@ def test_goes_on_from_its_state():
   (weights, average), (others, other) = build(), build()
   average.observe(1.0)
   average.observe(2.0)
-  for name, variable in other.state().items():
-    variable.assign(average.state()[name])
+  other.restore(average.state())
   for each in average, other:
     each.observe(3.0)
     each.observe(4.0)

@@ -221,8 +221,8 @@ def test_goes_on_from_its_state():
   first, second = build(), build()
   for i in range(4):
     run_step(i, *first)
-  state = first[0].state()
-  for name, variable in second[0].state().items():
+  state = first[0].slots()
+  for name, variable in second[0].slots().items():
     variable.assign(state[name])
   for mine, theirs in zip(first[0].variables, second[0].variables, strict=True):
     theirs.assign(mine)

@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 
-from enas_tf import compat
 from enas_tf.controllers import policy as policies
 from enas_tf.controllers import rnn_policy
 from enas_tf.networks import rnn_child, rnn_supernet
@@ -62,15 +61,6 @@ class Rnn(base.Parts):
       l2_reg=settings.l2_reg,
       grad_bound=settings.grad_bound,
     )
-
-  def import_child(self, arc: rnn.RnnArc, checkpoint: str) -> keras.Model:
-    return compat.load_model(
-      checkpoint,
-      arc=arc,
-      output=self.experiment.final.output,
-      words=self.task.text.vocabulary,
-      settings=self.experiment.final,
-    ).model
 
   def child_size(self, arc: rnn.RnnArc) -> base.Size:
     units = self.experiment.final.hidden_size

@@ -5,7 +5,10 @@ import pytest
 import tensorflow as tf
 
 from enas_tf.data import text_windows
-from enas_tf.evaluators import perplexity
+from enas_tf.evaluators import shared_weights
+from enas_tf.tasks import language_steps
+from enas_tf.training import measuring
+from tests import answers
 
 VOCAB, UNITS, ROWS = 5, 2, 3
 RNG = np.random.default_rng(0)
@@ -22,11 +25,6 @@ class Network:
 
   def __init__(self):
     self.training = []  # One entry for each trace.
-    self.units = UNITS
-
-  def get_layer(self, name):
-    assert name == "language"
-    return self
 
   def __call__(self, inputs, training):
     self.training.append(training)
@@ -70,14 +68,28 @@ def window(step):
   return next(stream(step))
 
 
-def build(**settings):
-  return perplexity.Perplexity(Network(), stream, **settings)
+STEPS = language_steps.LanguageSteps(UNITS, bptt_steps=3)
+
+
+def perplexity(windows, arc=None, network=None):
+  measurement = measuring.Measurement(network or Network(), STEPS)
+  return measurement.score(windows, arc)
+
+
+def reward(perplexity):
+  return 80 / perplexity
+
+
+def build(network=None, stream=stream):
+  return shared_weights.SharedWeights(
+    network or Network(), STEPS, stream, reward
+  )
 
 
 @pytest.mark.parametrize("arc", [None, [0], [1]])
 def test_of_one_window_by_hand(arc):
   given = None if arc is None else tf.constant(arc)
-  found = build().perplexity([window(0)], given)
+  found = perplexity([window(0)], given)
   assert found == pytest.approx(expected([window(0)], arc), rel=1e-5)
 
 
@@ -87,7 +99,7 @@ def test_of_a_text_by_hand(num_steps):
   windows = list(text_windows.eval_windows(TEXT, num_steps))
   lengths = [each.inputs.shape[1] for each in windows]
   assert lengths == {3: [3, 3, 3, 2], 4: [4, 4, 3], 11: [11]}[num_steps]
-  found = build().perplexity(windows)
+  found = perplexity(windows)
   assert found == pytest.approx(expected(windows), rel=1e-5)
   if num_steps < 11:
     # Neither the mean of the windows' costs nor new states would do.
@@ -103,26 +115,7 @@ def test_of_a_guess_is_the_number_of_words():
       outputs = super().__call__(inputs, training)
       return outputs | {"logits": 0 * outputs["logits"]}
 
-  evaluator = perplexity.Perplexity(Guess(), stream)
-  assert evaluator.perplexity([window(0)]) == pytest.approx(VOCAB)
-
-
-@pytest.mark.parametrize("power", [1, 2])
-@pytest.mark.parametrize("constant", [80.0, 5.0])
-def test_reward(constant, power):
-  found = build(constant=constant, power=power).evaluate(tf.constant(ARCS[:2]))
-  assert found.dtype == tf.float32
-  perplexities = [expected([window(i)], arc) for i, arc in enumerate(ARCS[:2])]
-  np.testing.assert_allclose(
-    found, constant / np.array(perplexities) ** power, 1e-5
-  )
-
-
-def test_reward_of_enas_lm_is_the_default():
-  arcs = tf.constant(ARCS[:1])
-  np.testing.assert_array_equal(
-    build().evaluate(arcs), build(constant=80.0, power=1).evaluate(arcs)
-  )
+  assert perplexity([window(0)], None, Guess()) == pytest.approx(VOCAB)
 
 
 def expected_rewards(arcs, first_step):
@@ -138,31 +131,30 @@ def test_every_arc_has_the_next_window_and_a_state_of_zeros():
   rewards = expected_rewards(ARCS, 0)
   assert not np.allclose(rewards, expected_rewards(ARCS[::-1], 0)[::-1])
   evaluator = build()
-  first = evaluator.evaluate(tf.constant(ARCS[:2]))
-  second = evaluator.evaluate(tf.constant(ARCS[2:]))
+  first = answers.rewards(evaluator, ARCS[:2])
+  second = answers.rewards(evaluator, ARCS[2:])
   np.testing.assert_allclose([*first, *second], rewards, 1e-5)
-  assert int(evaluator.state()["num_windows"]) == 5
+  assert evaluator.state() == {"num_windows": 5}
 
 
 def test_resumes_at_its_window():
   evaluator, other = build(), build()
-  evaluator.evaluate(tf.constant(ARCS[:2]))
-  for name, variable in other.state().items():
-    variable.assign(evaluator.state()[name])
-  found = other.evaluate(tf.constant(ARCS))
+  answers.rewards(evaluator, ARCS[:2])
+  other.restore(evaluator.state())
+  found = answers.rewards(other, ARCS)
   np.testing.assert_allclose(found, expected_rewards(ARCS, 2), 1e-5)
-  np.testing.assert_array_equal(evaluator.evaluate(tf.constant(ARCS)), found)
+  np.testing.assert_array_equal(answers.rewards(evaluator, ARCS), found)
 
 
-def test_evaluate_on_leaves_the_rewards_windows_alone():
+def test_score_on_leaves_the_rewards_windows_alone():
   evaluator = build()
-  evaluator.evaluate(tf.constant(ARCS[:1]))
+  answers.rewards(evaluator, ARCS[:1])
   windows = list(text_windows.eval_windows(TEXT, 4))
-  found = evaluator.evaluate_on(tf.constant(ARCS), windows)
+  found = evaluator.score_on(ARCS, windows)
   np.testing.assert_allclose(
     found, [expected(windows, arc) for arc in ARCS], 1e-5
   )
-  found = evaluator.evaluate(tf.constant(ARCS))
+  found = answers.rewards(evaluator, ARCS)
   np.testing.assert_allclose(found, expected_rewards(ARCS, 1), 1e-5)
 
 
@@ -172,16 +164,16 @@ def test_a_hopeless_arc_has_a_finite_perplexity():
       outputs = super().__call__(inputs, training)
       return outputs | {"logits": 1e6 * outputs["logits"]}
 
-  evaluator = perplexity.Perplexity(Hopeless(), stream)
-  (reward,) = evaluator.evaluate(tf.constant(ARCS[:1])).numpy()
+  evaluator = build(Hopeless())
+  (reward,) = answers.rewards(evaluator, ARCS[:1])
   assert 0 <= reward < 1e-6
 
 
 def test_arcs_share_one_trace_and_dropout_is_off():
   network = Network()
-  evaluator = perplexity.Perplexity(network, stream)
+  evaluator = build(network)
   for _ in range(2):
-    evaluator.evaluate(tf.constant(ARCS))
+    answers.rewards(evaluator, ARCS)
   assert network.training == [False]
 
 
@@ -192,8 +184,8 @@ def test_windows_are_not_asked_for_before_a_restart_is_known():
     steps.append(step)
     return itertools.islice(stream(step), 9)
 
-  evaluator = perplexity.Perplexity(Network(), recorded)
-  evaluator.state()["num_windows"].assign(4)
+  evaluator = build(stream=recorded)
+  evaluator.restore({"num_windows": np.array(4, np.int64)})
   for _ in range(2):
-    evaluator.evaluate(tf.constant(ARCS[:2]))
+    answers.rewards(evaluator, ARCS[:2])
   assert steps == [4]

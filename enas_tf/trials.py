@@ -1,0 +1,270 @@
+"""The memory of a search: every arc that was scored, and what came of it.
+
+It is a file of JSON lines that only grows, `trials.jsonl` in the run's folder.
+A search that was killed proposes its arcs again and finds in it the answers
+that were paid for.
+"""
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from enas_tf import errors, files
+from enas_tf.spaces import base
+
+FILE = "trials.jsonl"
+REWARD = "reward"
+DONE, FAILED, PRUNED = "done", "failed", "pruned"
+
+
+class Proposal(NamedTuple):
+  """An arc that is to be scored.
+
+  Attributes:
+    number: of the arc, among all that its controller has given out.
+    arc: the integers of its decisions.
+  """
+
+  number: int
+  arc: tuple[int, ...]
+
+  @property
+  def row(self) -> np.ndarray:
+    """The arc as int32 [num_decisions]."""
+    return np.array(self.arc, np.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+  """An arc, and what came of scoring it.
+
+  Attributes:
+    number: of the arc, see `Proposal`.
+    arc: the integers of its decisions.
+    status: "done", "failed" (see `reason`) or "pruned": given up early, for
+      it did not look promising.
+    scores: finite numbers by name; "reward" is what a controller maximises,
+      the others are metrics. Those of a pruned trial are what it had reached.
+    seconds: that scoring took.
+    reason: why it failed, or None.
+  """
+
+  number: int
+  arc: tuple[int, ...]
+  status: str = DONE
+  scores: dict[str, float] = dataclasses.field(default_factory=dict)
+  seconds: float = 0.0
+  reason: str | None = None
+
+  def __post_init__(self) -> None:
+    assert self.status in (DONE, FAILED, PRUNED), self.status
+    assert all(map(math.isfinite, self.scores.values())), self.scores
+    assert not self.is_done or REWARD in self.scores, self.scores
+
+  @property
+  def is_done(self) -> bool:
+    """Whether it has a reward to learn from."""
+    return self.status == DONE
+
+  @property
+  def reward(self) -> float:
+    """What a controller maximises, of a trial that is done."""
+    return self.scores[REWARD]
+
+
+def answer(
+  proposal: Proposal, scores: dict[str, float], seconds: float
+) -> Trial:
+  """Returns the trial of an arc that was scored.
+
+  It has failed if a score is not finite.
+
+  Args:
+    proposal: the arc.
+    scores: by name, the reward among them.
+    seconds: that scoring took.
+  """
+  broken = {k: v for k, v in scores.items() if not math.isfinite(v)}
+  if broken:
+    (name, value), *_ = broken.items()
+    return failure(proposal, f"{name}={value} is not finite", seconds)
+  return Trial(*proposal, scores=dict(scores), seconds=seconds)
+
+
+def failure(proposal: Proposal, reason: str, seconds: float) -> Trial:
+  """Returns the trial of an arc that could not be scored.
+
+  Args:
+    proposal: the arc.
+    reason: why, in words for the user.
+    seconds: until it was known.
+  """
+  return Trial(
+    *proposal, FAILED, reason=errors.shorten(reason), seconds=seconds
+  )
+
+
+class TrialLog:
+  """The trials of a run, in memory and in its file.
+
+  Args:
+    path: of the file; None keeps them in memory alone.
+    space: of the arcs, whose texts stand in the file, too.
+
+  Raises:
+    OutputDirError: if the file is damaged, or cannot be written.
+  """
+
+  def __init__(self, path: pathlib.Path | None = None, space: Any = None):
+    self._path = path
+    self._space: base.Space | None = space
+    self._trials: dict[int, Trial] = {}
+    self._settings: str | None = None
+    if path is not None and path.exists():
+      with files.writing(path):
+        _cut_half_line(path)
+      self._trials, self._settings = _load(path)
+
+  def trials(self) -> list[Trial]:
+    """Returns the trials that count, by number."""
+    return [self._trials[number] for number in sorted(self._trials)]
+
+  def begin(self, settings: str, number: int) -> None:
+    """Begins, or goes on; what other settings found no longer counts.
+
+    Args:
+      settings: a text that is another one when trials would be.
+      number: that of the next arc: trials before it count in any case.
+    """
+    if settings != self._settings:
+      self.rewind(number)
+      self._settings = settings
+      self._write({"settings": settings})
+
+  def append(self, trial: Trial) -> None:
+    """Keeps a trial: when this returns, a kill does not lose it.
+
+    Args:
+      trial: takes the place of one of the same number.
+    """
+    line = dataclasses.asdict(trial)
+    if self._space is not None:
+      line["arc_string"] = str(self._space.decode(trial.arc))
+    self._write(line)
+    self._trials[trial.number] = trial
+
+  def rewind(self, number: int) -> None:
+    """Says that the trials from a number on no longer count.
+
+    Args:
+      number: of an arc.
+    """
+    void = [each for each in self._trials if each >= number]
+    if void:
+      self._write({"rewind": number})
+    for each in void:
+      del self._trials[each]
+
+  def known(self, proposals: Sequence[Proposal]) -> list[Trial]:
+    """Returns the trials of those proposals that were scored before.
+
+    Args:
+      proposals: what a search asks for, with the numbers that it had before.
+    """
+    for proposal in proposals:
+      trial = self._trials.get(proposal.number)
+      if trial is not None and trial.arc != proposal.arc:
+        # The search took another way, as it may without `deterministic`.
+        self.rewind(proposal.number)
+    numbers = [each.number for each in proposals]
+    return [self._trials[each] for each in numbers if each in self._trials]
+
+  def _write(self, line: dict[str, Any]) -> None:
+    if self._path is None:
+      return
+    with files.writing(self._path):
+      self._path.parent.mkdir(parents=True, exist_ok=True)
+      # One call for a whole line, and open for no longer: nothing is pending.
+      with open(self._path, "ab", buffering=0) as file:
+        file.write((json.dumps(line, allow_nan=False) + "\n").encode())
+
+
+def read(folder: pathlib.Path) -> list[Trial]:
+  """Returns the trials of a run, by number; none if there is no file.
+
+  Args:
+    folder: of the run.
+
+  Raises:
+    OutputDirError: if the file is damaged.
+  """
+  path = folder / FILE
+  trials, _ = _load(path) if path.exists() else ({}, None)
+  return [trials[number] for number in sorted(trials)]
+
+
+def _load(path: pathlib.Path) -> tuple[dict[int, Trial], str | None]:
+  """Returns the trials of a file by number, and of which settings they are."""
+  with files.writing(path):
+    texts = path.read_bytes().split(b"\n")
+  trials: dict[int, Trial] = {}
+  settings = None
+  # A killed process leaves half a line, without its end, and it is the last.
+  for number, text in enumerate(texts[:-1], start=1):
+    line = _parse(text, f"{path}, line {number}")
+    if isinstance(line, Trial):
+      trials[line.number] = line
+    elif "rewind" in line:
+      trials = {k: v for k, v in trials.items() if k < line["rewind"]}
+    else:
+      settings = line["settings"]
+  return trials, settings
+
+
+def _parse(text: bytes, where: str) -> Trial | dict[str, Any]:
+  """Returns the trial of a line, or {"settings": str}, or {"rewind": int}."""
+  try:
+    line = json.loads(text)
+    if "settings" in line:
+      return {"settings": str(line["settings"])}
+    if "rewind" in line:
+      return {"rewind": int(line["rewind"])}
+    return Trial(
+      number=int(line["number"]),
+      arc=tuple(map(int, line["arc"])),
+      status=line["status"],
+      scores={name: float(x) for name, x in line["scores"].items()},
+      seconds=float(line["seconds"]),
+      reason=line["reason"],
+    )
+  except (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+  ) as error:
+    raise errors.OutputDirError(
+      "A line of the run's trials is damaged, and the others were left as "
+      "they are: mend or delete it, or move the file away to score its arcs "
+      f"again, and start again. Received: {where}: {text[:80]!r} "
+      f"({type(error).__name__}: {error})"
+    ) from error
+
+
+def _cut_half_line(path: pathlib.Path) -> None:
+  """Cuts off what a killed process left of a line."""
+  content = path.read_bytes()
+  whole = content.rfind(b"\n") + 1
+  if whole < len(content):
+    with contextlib.suppress(FileNotFoundError):
+      os.truncate(path, whole)
