@@ -5,8 +5,9 @@ enas_lm.assign(supernet, variables)
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from enas_tf import errors
@@ -24,22 +25,27 @@ class Reference(NamedTuple):
       leading shape; or all, None.
   """
 
-  variable: object
+  variable: Any
   blocks: np.ndarray | None = None
 
   @property
   def shape(self) -> tuple[int, ...]:
+    """The shape of the array."""
     if self.blocks is None:
       return tuple(self.variable.shape)
     return (*self.blocks.shape, *self.variable.shape[1:])
 
-  def read(self, value=None) -> np.ndarray:
-    """Returns the array, out of the variable or of a `value` like it."""
+  def read(self, value: np.ndarray | None = None) -> np.ndarray:
+    """Returns the array, out of the variable or of an array like it.
+
+    Args:
+      value: of the variable's shape; default: the variable's value.
+    """
     value = np.asarray(self.variable if value is None else value)
     return value if self.blocks is None else value[self.blocks]
 
 
-def references(target) -> dict[str, Reference]:
+def references(target: keras.Model) -> dict[str, Reference]:
   """Returns enas_lm's names of the weights of a model.
 
   Args:
@@ -58,9 +64,9 @@ def references(target) -> dict[str, Reference]:
     "rnn_cell/w_prev": Reference(layer.w_prev),
   }
   if isinstance(layer, language.SharedLanguage):
-    places = _places(layer.words)
+    indices = _indices(layer.words)
     for node in range(1, layer.num_nodes + 1):
-      blocks = layer.block(node, places[:, None], np.arange(node))
+      blocks = layer.block(node, indices[:, None], np.arange(node))
       found[f"rnn_cell/layer_{node}/w"] = Reference(layer.bank, blocks)
   else:
     for i, kernel in enumerate(layer.node_kernels):
@@ -69,12 +75,15 @@ def references(target) -> dict[str, Reference]:
 
 
 def assign(
-  target, variables: Mapping[str, np.ndarray], *, allow_unused: bool = False
+  target: keras.Model,
+  variables: Mapping[str, np.ndarray],
+  *,
+  allow_unused: bool = False,
 ) -> None:
   """Copies variables of enas_lm into a model of ours.
 
   Nothing is assigned unless every weight of the target is given, with its shape
-  and with numbers, and every weight that is given has a place. Shapes tell
+  and with numbers, and every weight that is given has a use. Shapes tell
   nothing of an arc but its number of nodes: that it is the right one is up to
   the caller. (Policies are assigned by `original.assign`.)
 
@@ -142,8 +151,8 @@ def in_order(
   Raises:
     DataError: if the embedding is of another number of words.
   """
-  places = {word: i for i, word in enumerate(sorted(words))}
-  rows = [places[word] for word in words]
+  indices = {word: i for i, word in enumerate(sorted(words))}
+  rows = [indices[word] for word in words]
   ordered = dict(variables)
   for name, value in variables.items():
     if name.removesuffix(":0").endswith("embedding/w") and (
@@ -160,7 +169,7 @@ def in_order(
   return ordered
 
 
-def _language(target):
+def _language(target: Any) -> language.Language:
   for layer in getattr(target, "layers", ()):
     if isinstance(layer, language.Language):
       return layer
@@ -171,8 +180,10 @@ def _language(target):
   )
 
 
-def _copy(wanted: dict[str, Reference], given) -> None:
-  banks = {}
+def _copy(
+  wanted: Mapping[str, Reference], given: Mapping[str, np.ndarray]
+) -> None:
+  banks: dict[int, tuple[Any, np.ndarray]] = {}
   for name, reference in wanted.items():
     if reference.blocks is None:
       reference.variable.assign(given[name])
@@ -185,12 +196,12 @@ def _copy(wanted: dict[str, Reference], given) -> None:
     variable.assign(value)
 
 
-def _places(words: tuple[str, ...]) -> np.ndarray:
-  """Returns the place in our words of each function of enas_lm."""
-  if set(words) != set(rnn.ENAS_LM_FUNCTIONS):
+def _indices(functions: tuple[str, ...]) -> np.ndarray:
+  """Returns the index among ours of each function of enas_lm."""
+  if set(functions) != set(rnn.ENAS_LM_FUNCTIONS):
     raise errors.CheckpointError(
       f"The functions of enas_lm are {', '.join(rnn.ENAS_LM_FUNCTIONS)}: "
       "build the supernet with these, in any order. Received: functions="
-      f"{','.join(words)}"
+      f"{','.join(functions)}"
     )
-  return np.array([words.index(word) for word in rnn.ENAS_LM_FUNCTIONS])
+  return np.array([functions.index(each) for each in rnn.ENAS_LM_FUNCTIONS])

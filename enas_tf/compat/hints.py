@@ -51,15 +51,21 @@ def hint(
   given: Mapping[str, np.ndarray],
   difference: matching.Difference,
 ) -> str:
-  """Returns what the difference comes from, or ""."""
+  """Returns what the difference comes from, or "".
+
+  Args:
+    wanted: shapes by name, of the network.
+    given: arrays by name.
+    difference: of these.
+  """
   if not any(difference):
     return ""
-  given = {name: value.shape for name, value in given.items()}
-  ours, theirs = reading.kind(wanted), reading.kind(given)
+  shapes = {name: value.shape for name, value in given.items()}
+  ours, theirs = reading.kind(wanted), reading.kind(shapes)
   if ours != theirs and ours and theirs:
     return f"they are of a {theirs}, ours of a {ours}"
   pattern = r"(?:rnn_cell/)?layer_(\d+)/"
-  counts = [reading.count(names, pattern) for names in (wanted, given)]
+  counts = [reading.count(names, pattern) for names in (wanted, shapes)]
   if counts[0] != counts[1] and all(counts):
     return f"they have {counts[1]} layers, ours has {counts[0]}"
   for word, field, sign, text in _SIGNS:

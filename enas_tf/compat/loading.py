@@ -2,10 +2,11 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from enas_tf import errors
 from enas_tf.compat import enas_lm, files, matching, original, reading
@@ -22,7 +23,12 @@ from enas_tf.networks import (
 from enas_tf.recipes import base as recipes
 from enas_tf.spaces import macro, micro, rnn
 
-_ARCS = {"micro": micro.MicroArc, "macro": macro.MacroArc, "rnn": rnn.RnnArc}
+AnyArc = micro.MicroArc | macro.MacroArc | rnn.RnnArc
+_ARCS: dict[str, Any] = {
+  "micro": micro.MicroArc,
+  "macro": macro.MacroArc,
+  "rnn": rnn.RnnArc,
+}
 _SHOWN = 8
 
 
@@ -38,14 +44,14 @@ class Loaded(NamedTuple):
 
   model: keras.Model
   child: Any
-  arc: Any = None
+  arc: AnyArc | None = None
   policy: policies.Policy | None = None
 
 
 def load_model(
   path: str | os.PathLike,
   *,
-  arc: micro.MicroArc | macro.MacroArc | rnn.RnnArc | None = None,
+  arc: AnyArc | None = None,
   image_size: int | tuple[int, int] | None = None,
   output: str | None = None,
   words: Sequence[str] | None = None,
@@ -63,14 +69,14 @@ def load_model(
   Args:
     path: see `files.read_checkpoint`.
     arc: of a final child; a search has none.
-    image_size: height and width of the images, or both as one.
+    image_size: height and width of the images in pixels, or both as one.
     output: of a fixed cell of enas_lm, "all" (its code for GPUs) or "loose"
       (that for TPUs).
     words: of the text in the order of their ids, for a language model; None
       leaves the embedding in enas_lm's order, the alphabet's.
     settings: what no weight shows, as dropout and what bounds the policy's
       logits; default: the recipe of the space.
-    allow_unused: leave weights aside that have no place in the network.
+    allow_unused: leave weights aside that have no use in the network.
 
   Raises:
     CheckpointError: if the checkpoint cannot be read, is of no known network
@@ -100,7 +106,9 @@ def load_model(
   return Loaded(model, child, arc, policy)
 
 
-def _read(path, shapes):
+def _read(
+  path: str | os.PathLike, shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[reading.Kind, dict[str, Any], dict[str, str]]:
   """Returns the kind of a network, its sizes and what is told of its arc."""
   kind = reading.kind(shapes)
   if kind is None:
@@ -117,7 +125,13 @@ def _read(path, shapes):
     ) from error
 
 
-def _check_arguments(kind, told, arc, image_size, output) -> None:
+def _check_arguments(
+  kind: reading.Kind,
+  told: Mapping[str, str],
+  arc: AnyArc | None,
+  image_size: int | tuple[int, int] | None,
+  output: str | None,
+) -> None:
   """Raises an error unless the arguments are those that the kind needs."""
   wanted = {
     "arc": not kind.is_search,
@@ -145,7 +159,7 @@ def _check_arguments(kind, told, arc, image_size, output) -> None:
     _check_arc(kind, arc, told)
 
 
-def _check_arc(kind: reading.Kind, arc, told: dict[str, str]) -> None:
+def _check_arc(kind: reading.Kind, arc: Any, told: Mapping[str, str]) -> None:
   """Raises CheckpointError if the weights are of another arc."""
   if not isinstance(arc, _ARCS[kind.space]):
     raise errors.CheckpointError(
@@ -170,26 +184,42 @@ def _check_arc(kind: reading.Kind, arc, told: dict[str, str]) -> None:
     )
 
 
-def _with_sizes(child, kind: reading.Kind, sizes, arc, output) -> Any:
+def _with_sizes(
+  child: Any,
+  kind: reading.Kind,
+  sizes: Mapping[str, Any],
+  arc: Any,
+  output: str | None,
+) -> Any:
   """Returns the settings with what the weights tell."""
-  fields = {field.name for field in dataclasses.fields(child)}
-  sizes = {k: v for k, v in sizes.items() if k in fields}
+  values = dict(sizes)
   if kind == reading.MICRO_FINAL:
-    sizes |= {"num_cells": len(arc.normal)}
+    values |= {"num_cells": len(arc.normal)}
   if not kind.is_search and kind.space != "rnn":
-    sizes |= {"ops": arc.ops, "out_filters_scale": 1, "as_searched": False}
+    values |= {
+      "ops": arc.ops,
+      "out_filters_scale": 1,
+      "as_searched": False,
+    }
   if kind in (reading.MICRO_SEARCH, reading.MACRO_FINAL):
     # The one's reduction cells and the other's convolutions need it.
-    sizes |= {"faithful": True}
+    values |= {"faithful": True}
   if kind == reading.RNN_SEARCH:
-    sizes |= {"functions": rnn.ENAS_LM_FUNCTIONS}
+    values |= {"functions": rnn.ENAS_LM_FUNCTIONS}
   if kind == reading.RNN_FINAL:
-    sizes |= {"output": output, "functions": arc.functions}
-  known = {name: value for name, value in sizes.items() if name in fields}
+    values |= {"output": output, "functions": arc.functions}
+  fields = {field.name for field in dataclasses.fields(child)}
+  known = {name: value for name, value in values.items() if name in fields}
   return dataclasses.replace(child, **known)
 
 
-def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
+def _build(
+  kind: reading.Kind,
+  arc: Any,
+  child: Any,
+  sizes: Mapping[str, Any],
+  image_size: int | tuple[int, int] | None,
+) -> keras.Model:
   """Returns the network, with random weights."""
   if kind.space == "rnn":
     options = {
@@ -208,10 +238,9 @@ def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
       return rnn_child.build(arc, **options)
     space = rnn.RnnSpace(child.num_nodes, child.functions)
     return rnn_supernet.RnnSupernet(space, **options)
-  if not isinstance(image_size, tuple):
-    image_size = (image_size, image_size)
+  size = image_size if isinstance(image_size, tuple) else (image_size,) * 2
   shape = {
-    "image_shape": (*image_size, sizes["channels"]),
+    "image_shape": (*size, sizes["channels"]),
     "num_classes": sizes["num_classes"],
   }
   if kind == reading.MICRO_FINAL:
@@ -239,8 +268,9 @@ def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
     "seed": 0,
   }
   if kind == reading.MACRO_SEARCH:
-    space = macro.MacroSpace(child.num_layers, child.ops)
-    return macro_supernet.MacroSupernet(space, **shape)
+    return macro_supernet.MacroSupernet(
+      macro.MacroSpace(child.num_layers, child.ops), **shape
+    )
   return micro_supernet.MicroSupernet(
     micro.MicroSpace(child.num_cells, child.ops),
     num_layers=child.num_layers,
@@ -250,7 +280,12 @@ def _build(kind: reading.Kind, arc, child, sizes, image_size) -> keras.Model:
   )
 
 
-def _policy(kind: reading.Kind, space, weights, controller) -> policies.Policy:
+def _policy(
+  kind: reading.Kind,
+  space: Any,
+  weights: Mapping[str, np.ndarray],
+  controller: Any,
+) -> policies.Policy:
   """Returns the policy of a search, with random weights."""
   settings = policies.PolicySettings(
     lstm_size=weights["attention/v"].shape[0],

@@ -58,11 +58,17 @@ def weights(
   return found
 
 
-def compare(wanted: Mapping[str, tuple], given: Mapping[str, np.ndarray]):
+def compare(
+  wanted: Mapping[str, tuple[int, ...]], given: Mapping[str, np.ndarray]
+) -> Difference:
   """Returns the `Difference` of shapes and arrays, by name.
 
   The moving averages of a normalization that keeps none here, as those of a
   supernet, are not unused: nothing but their evaluation would read them.
+
+  Args:
+    wanted: shapes by name, of a network.
+    given: arrays by name.
   """
   unused = [
     name
@@ -88,7 +94,7 @@ def check(
   source: str,
   hint: str = "",
 ) -> None:
-  """Raises CheckpointError unless all weights have their place and a value.
+  """Raises CheckpointError unless all weights are used and have a value.
 
   Args:
     wanted: shapes by name.

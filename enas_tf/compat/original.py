@@ -5,10 +5,12 @@ original.assign(child, variables)
 """
 
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from enas_tf import errors
 from enas_tf.compat import hints, matching
@@ -51,20 +53,24 @@ class Reference(NamedTuple):
 
   Attributes:
     variable: the variable.
-    places: for each number of the original's array, in its shape, the place in
+    places: for each number of the original's array, in its shape, the index in
       the flattened variable.
   """
 
-  variable: object
+  variable: Any
   places: np.ndarray
 
-  def read(self, value=None) -> np.ndarray:
-    """Returns the array, out of the variable or of a `value` like it."""
+  def read(self, value: np.ndarray | None = None) -> np.ndarray:
+    """Returns the array, out of the variable or of an array like it.
+
+    Args:
+      value: of the variable's shape; default: the variable's value.
+    """
     value = self.variable if value is None else value
     return np.asarray(value).reshape(-1)[self.places]
 
 
-def references(target) -> dict[str, Reference]:
+def references(target: keras.Model | tf.Module) -> dict[str, Reference]:
   """Returns the original's names of the weights of a model or a policy.
 
   Args:
@@ -93,12 +99,15 @@ def references(target) -> dict[str, Reference]:
 
 
 def assign(
-  target, variables: Mapping[str, np.ndarray], *, allow_unused: bool = False
+  target: keras.Model | tf.Module,
+  variables: Mapping[str, np.ndarray],
+  *,
+  allow_unused: bool = False,
 ) -> None:
   """Copies the original's variables into a model or a policy of ours.
 
   Nothing is assigned unless every weight of the target is given, with its shape
-  and with numbers, and every weight that is given has a place. Shapes do not
+  and with numbers, and every weight that is given has a use. Shapes do not
   tell apart pools and identities of a micro arc, which have no weights; nor
   what its nodes read, as long as as many ends are loose; nor, of a final macro
   child, which tensors a layer is joined with, but how many, and which of two
@@ -141,7 +150,7 @@ def assign(
     variable.assign(value)
 
 
-def _check_named(target, wanted: dict[str, Reference]) -> None:
+def _check_named(target: Any, wanted: Mapping[str, Reference]) -> None:
   """Raises CheckpointError unless all weights have a name of the original."""
   named = {id(reference.variable) for reference in wanted.values()}
   strange = [
@@ -159,21 +168,23 @@ def _check_named(target, wanted: dict[str, Reference]) -> None:
     )
 
 
-def _without_unread(given: dict[str, np.ndarray], wanted: Mapping[str, tuple]):
+def _without_unread(
+  given: Mapping[str, np.ndarray], wanted: Mapping[str, tuple[int, ...]]
+) -> dict[str, np.ndarray]:
   """Leaves out the reductions of tensors that no later layer reads.
 
   The original makes them all; a child of ours has those that are read. The
   last one, which is the next layer's input, always is.
   """
   pattern = r"layer_(\d+)/pool_at_\1/from_(\d+)/.*"
-  last = {}
+  last: dict[str, int] = {}
   for name in wanted:
     if match := re.fullmatch(pattern, name):
       last[match[1]] = max(last.get(match[1], 0), int(match[2]))
 
-  def is_unread(name):
+  def is_unread(name: str) -> bool:
     match = re.fullmatch(pattern, name)
-    return match and int(match[2]) < last.get(match[1], 0)
+    return match is not None and int(match[2]) < last.get(match[1], 0)
 
   return {
     name: value
@@ -182,7 +193,7 @@ def _without_unread(given: dict[str, np.ndarray], wanted: Mapping[str, tuple]):
   }
 
 
-def _whole(variable, name: str = "") -> Reference:
+def _whole(variable: Any, name: str = "") -> Reference:
   shape = tuple(variable.shape)
   places = np.arange(np.prod(shape, dtype=int)).reshape(shape)
   if name.endswith("/out_conv_3/w_point") or name.endswith("_5/w_point"):
@@ -214,7 +225,9 @@ def _name(path: str) -> str | None:
   return None
 
 
-def _cell_references(scope: str, cell: shared_cell.SharedCell):
+def _cell_references(
+  scope: str, cell: shared_cell.SharedCell
+) -> dict[str, Reference]:
   """The tables of a shared cell: a row for each node that can be read."""
   found = {}
   filters = cell.filters
@@ -245,7 +258,7 @@ def _cell_references(scope: str, cell: shared_cell.SharedCell):
   return found
 
 
-def _macro_name(layer: int, word: str, stage: int, what: str, kind: str):
+def _macro_name(layer: int, word: str, stage: int, what: str, kind: str) -> str:
   """Returns the name of a weight of a macro operation."""
   scope = f"layer_{layer}/branch_{macro.PAPER_OPS.index(word)}"
   if "pool" in word:
@@ -257,7 +270,9 @@ def _macro_name(layer: int, word: str, stage: int, what: str, kind: str):
   return f"{scope}/out_conv_{word[-1]}/{kind}"
 
 
-def _stack_references(stack: shared_stack.SharedStack):
+def _stack_references(
+  stack: shared_stack.SharedStack,
+) -> dict[str, Reference]:
   """The weights of the branches of all layers, out of the bank."""
   found = {}
   for layer in range(stack.num_layers):
@@ -276,7 +291,9 @@ def _stack_references(stack: shared_stack.SharedStack):
   return found
 
 
-def _macro_weights(layer: int, word: str, filters: int):
+def _macro_weights(
+  layer: int, word: str, filters: int
+) -> Iterator[tuple[str, tuple[int, ...]]]:
   """Yields (name, shape) of the weights of an operation, in order."""
   for i, stage in enumerate(operations.get(f"macro/{word}").stages):
     weights = stage.weights(filters)

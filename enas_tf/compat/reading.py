@@ -12,7 +12,7 @@ class Kind(NamedTuple):
   """A kind of network that the original, or enas_lm, trains.
 
   Attributes:
-    space: the word of the search space.
+    space: the name of the search space.
     is_search: whether it is a supernet; else it is the child of one arc.
     words: for a message.
   """
@@ -58,7 +58,12 @@ def kind(shapes: Mapping[str, tuple]) -> Kind | None:
 
 
 def count(names: Iterable[str], pattern: str) -> int:
-  """Returns 1 + the highest number that `pattern` finds in names, or 0."""
+  """Returns 1 + the highest number that a pattern finds in names, or 0.
+
+  Args:
+    names: of weights.
+    pattern: a regular expression whose first group is the number.
+  """
   matches = (re.match(pattern, name) for name in names)
   return max((int(match[1]) + 1 for match in matches if match), default=0)
 
@@ -78,6 +83,7 @@ def sizes(shapes: Mapping[str, tuple]) -> dict[str, int | tuple[str, ...]]:
       shape that no network has.
   """
   network = kind(shapes)
+  assert network is not None  # The caller has looked.
   layers = count(shapes, r"layer_(\d+)/")
   if network.space == "rnn":
     nodes = count(shapes, r"rnn_cell/layer_(\d+)/w")
@@ -124,7 +130,9 @@ def decisions(shapes: Mapping[str, tuple]) -> dict[str, str]:
   return _macro_decisions(shapes, layers) if network == MACRO_FINAL else {}
 
 
-def decisions_of(arc, found: Mapping[str, str]) -> dict[str, str]:
+def decisions_of(
+  arc: micro.MicroArc | macro.MacroArc, found: Mapping[str, str]
+) -> dict[str, str]:
   """Returns of an arc what `decisions` found, in the same words.
 
   Args:
@@ -141,7 +149,9 @@ def decisions_of(arc, found: Mapping[str, str]) -> dict[str, str]:
   return told
 
 
-def _micro_decisions(shapes, layers: int) -> dict[str, str]:
+def _micro_decisions(
+  shapes: Mapping[str, tuple], layers: int
+) -> dict[str, str]:
   cells = micro_skeleton.cells(layers - 2, 1)
   found = {}
   for cell, is_reduction in zip(micro.CELLS, (False, True), strict=True):
@@ -175,7 +185,9 @@ def _micro_decisions_of(arc: micro.MicroArc) -> dict[str, str]:
   return told
 
 
-def _macro_decisions(shapes, layers: int) -> dict[str, str]:
+def _macro_decisions(
+  shapes: Mapping[str, tuple], layers: int
+) -> dict[str, str]:
   found = {}
   for layer in range(layers):
     sizes = [k for k in (3, 5) if f"layer_{layer}/conv_{k}x{k}/w" in shapes]

@@ -7,6 +7,7 @@ and how many there are, and then the layer's skips as in the macro space.
 import tensorflow as tf
 
 from enas_tf.controllers import lstm, macro_policy, policy
+from enas_tf.spaces import macro_channels
 
 
 class MacroChannelsPolicy(macro_policy.LayerPolicy):
@@ -15,6 +16,8 @@ class MacroChannelsPolicy(macro_policy.LayerPolicy):
   Its arguments are those of `LayerPolicy`; the space is a
   `MacroChannelsSpace`.
   """
+
+  space: macro_channels.MacroChannelsSpace
 
   def _make_weights(self, lstm_size: int, seed: int) -> None:
     filters = self.space.out_filters

@@ -28,6 +28,8 @@ class LayerPolicy(policy.Policy):
     seed: of the initial weights, at least 0.
   """
 
+  space: LayerSpace
+
   def __init__(
     self,
     space: LayerSpace,
@@ -96,7 +98,9 @@ class LayerPolicy(policy.Policy):
   def run(self, n: tf.Tensor, decide: policy.Decide) -> None:
     x = tf.broadcast_to(self.g_emb, [n, self.g_emb.shape[1]])
     state = self.lstm.zero_state(n)
-    start, anchors, keys = x, [], []
+    start = x
+    anchors: list[tf.Tensor] = []
+    keys: list[tf.Tensor] = []
     for _ in range(self.space.num_layers):
       h, state = self.lstm(*self._decide_layer(x, state, decide))
       if anchors:

@@ -30,6 +30,8 @@ class MicroPolicy(policy.Policy):
     seed: of the initial weights, at least 0.
   """
 
+  space: micro.MicroSpace
+
   def __init__(
     self,
     space: micro.MicroSpace,

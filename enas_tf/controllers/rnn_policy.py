@@ -28,6 +28,8 @@ class RnnPolicy(policy.Policy):
     seed: of the initial weights, at least 0.
   """
 
+  space: rnn.RnnSpace
+
   def __init__(
     self,
     space: rnn.RnnSpace,

@@ -6,7 +6,7 @@ stand. Nothing here knows a space.
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -253,16 +253,17 @@ def _write(
   *,
   size: float,
   ha: str = "center",
-  **style: str | int,
+  **style: Any,
 ) -> None:
   """Writes a text, so small that it takes at most this width and height."""
   label = axes.text(*position, text, size=size, ha=ha, va="center", **style)
-  extent = label.get_window_extent(axes.figure.canvas.get_renderer())
+  canvas: Any = axes.figure.canvas
+  extent = label.get_window_extent(canvas.get_renderer())
   room = [_FILLED * length * _INCHES * _DPI for length in most]
   scale = min(
     1.0, room[0] / max(extent.width, 1), room[1] / max(extent.height, 1)
   )
-  label.set_size(size * scale)
+  label.set_fontsize(size * scale)
 
 
 def _arrow(

@@ -136,21 +136,26 @@ def _heights(
     The height of each above the middle of its row, by (column, node), and how
     far each column reaches from there, up as well as down.
   """
-  members = collections.defaultdict(dict)  # Of a column: node -> its sources.
+  # Of a column: node -> its sources.
+  members: dict[int, dict[int, list[int]]] = collections.defaultdict(dict)
   for node, column in enumerate(columns):
     members[column][node] = []
   for edge in graph.edges:
     members[columns[edge.end]][edge.end].append(edge.start)
     for column in range(columns[edge.start] + 1, columns[edge.end]):
       members[column][edge.start] = [edge.start]  # A lane.
-  ys, reaches = {}, []
+  ys: dict[tuple[int, int], float] = {}
+  reaches: list[float] = []
   for column in sorted(members):
     sources = members[column]
-
-    def wish(node: int, column: int = column, sources: dict = sources) -> float:
-      above = [ys[column - 1, source] for source in sources[node]]
-      return -np.mean(above) if above else node
-
+    above = {
+      node: [ys[column - 1, source] for source in sources[node]]
+      for node in sources
+    }
+    wishes = {
+      node: -float(np.mean(each)) if each else node
+      for node, each in above.items()
+    }
     # Lanes lie close to each other, and keep away from nodes.
     heights = {
       node: height(graph, node) + _GAP if columns[node] == column else LANE
@@ -158,7 +163,7 @@ def _heights(
     }
     y = sum(heights.values()) / 2
     reaches.append(y + _GAP / 2)
-    for node in sorted(sources, key=wish):
+    for node in sorted(sources, key=wishes.__getitem__):
       ys[column, node] = y - heights[node] / 2
       y -= heights[node]
   return ys, reaches

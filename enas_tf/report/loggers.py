@@ -27,16 +27,38 @@ class Logger:
   """
 
   def scalars(self, step: int, values: Mapping[str, float]) -> None:
-    """Logs numbers by metric path."""
+    """Logs numbers.
+
+    Args:
+      step: of the run.
+      values: numbers by metric path.
+    """
 
   def text(self, step: int, name: str, text: str) -> None:
-    """Logs lines of text."""
+    """Logs lines of text.
+
+    Args:
+      step: of the run.
+      name: the metric path.
+      text: the lines.
+    """
 
   def arc(self, step: int, name: str, arc: base.Arc, note: str = "") -> None:
-    """Logs an architecture, with a remark such as its reward."""
+    """Logs an architecture.
+
+    Args:
+      step: of the run.
+      name: the metric path.
+      arc: of any space.
+      note: a remark, such as its reward.
+    """
 
   def hparams(self, values: Mapping[str, Any]) -> None:
-    """Logs the settings of the run, by name."""
+    """Logs the settings of the run.
+
+    Args:
+      values: settings by name.
+    """
 
   def close(self) -> None:
     """Writes out what is pending."""

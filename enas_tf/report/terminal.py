@@ -31,6 +31,11 @@ class LastingStream:
     self._stream = stream or open(os.devnull, "w")  # noqa: SIM115
 
   def write(self, text: str) -> int:
+    """Writes a text; returns how many characters it has.
+
+    Args:
+      text: of any characters; those that the stream lacks are escaped.
+    """
     with self._lasting():
       try:
         self._stream.write(text)
@@ -39,10 +44,12 @@ class LastingStream:
     return len(text)
 
   def flush(self) -> None:
+    """Writes out what is pending."""
     with self._lasting():
       self._stream.flush()
 
   def isatty(self) -> bool:
+    """Returns whether a person watches."""
     with self._lasting():
       return self._stream.isatty()
     return False
@@ -89,7 +96,8 @@ class Terminal:
     self._stream = LastingStream(sys.stdout if stream is None else stream)
     self._is_tty = self._stream.isatty()
     self._has_bar = False
-    self._last_line = None  # (its unit, when it was printed).
+    # (its unit, when it was printed).
+    self._last_line: tuple[str, float] | None = None
 
   @property
   def verbosity(self) -> int:
@@ -97,14 +105,23 @@ class Terminal:
     return 1 if self._is_tty else 2
 
   def say(self, message: str) -> None:
-    """Prints a message on lines of its own."""
+    """Prints a message on lines of its own.
+
+    Args:
+      message: one or more lines.
+    """
     self._write((_CLEAR if self._has_bar else "") + self._spell(message) + "\n")
     self._has_bar = False
 
   def table(
     self, headers: Sequence[str], rows: Sequence[Sequence[str]]
   ) -> None:
-    """Prints rows of text in columns; numbers are aligned at the right."""
+    """Prints rows of text in columns; numbers are aligned at the right.
+
+    Args:
+      headers: of the columns.
+      rows: a cell for each column.
+    """
     columns = list(zip(headers, *rows, strict=True))
     widths = [max(map(len, column)) for column in columns]
     justify = [

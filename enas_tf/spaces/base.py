@@ -11,7 +11,7 @@ import json
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -85,6 +85,10 @@ class Arc(Protocol):
     """Returns what a picture shows, from top to bottom."""
 
 
+# An encoded arc: num_decisions integers.
+Row = Sequence[int] | np.ndarray
+_AnyArc = TypeVar("_AnyArc")
+
 _LARGEST_FILE = 10_000_000  # Characters of an arc's JSON that are read.
 _MOST_DIGITS = 9  # Of an integer of an arc.
 
@@ -116,7 +120,7 @@ class Space(abc.ABC):
     """
 
   @abc.abstractmethod
-  def decode(self, row: Sequence[int]) -> Arc:
+  def decode(self, row: Row) -> Arc:
     """Returns the arc of integers; the inverse of `encode`.
 
     Args:
@@ -162,7 +166,7 @@ class Space(abc.ABC):
     """The position of each decision, by name."""
     return {each.name: i for i, each in enumerate(self.decisions)}
 
-  def num_options(self, prefix: Sequence[int]) -> int:
+  def num_options(self, prefix: Row) -> int:
     """Returns how many options the decision after these integers has.
 
     Args:
@@ -175,7 +179,7 @@ class Space(abc.ABC):
       prefix[self._positions[decision.shrinks_by]]
     )
 
-  def check(self, row: Sequence[int]) -> None:
+  def check(self, row: Row) -> None:
     """Raises ArcError unless integers are an architecture of this space.
 
     Args:
@@ -203,7 +207,7 @@ class Space(abc.ABC):
     Args:
       rng: where its random numbers come from.
     """
-    row = []
+    row: list[int] = []
     for _ in self.decisions:
       row.append(int(rng.integers(self.num_options(row))))
     return self.decode(row)
@@ -329,18 +333,22 @@ def index_of(
   return options.index(option)
 
 
-def expect(arc: Any, arc_type: type) -> None:
-  """Raises ArcError unless an arc is of the type that a space has.
+def expect(arc: object, arc_type: type[_AnyArc]) -> _AnyArc:
+  """Returns an arc that is of the type that a space has.
 
   Args:
     arc: what was given.
     arc_type: the class of the space's arcs.
+
+  Raises:
+    ArcError: if it is of another.
   """
   if not isinstance(arc, arc_type):
     raise errors.ArcError(
       f"This space has arcs of another kind: give a {arc_type.__name__}. "
       f"Received: arc={_shorten(str(arc))} ({type(arc).__name__})"
     )
+  return arc
 
 
 def to_dot(name: str, graphs: Sequence[Graph]) -> str:

@@ -129,11 +129,11 @@ class MacroSpace(base.Space):
       decisions += skip_decisions(i)
     return tuple(decisions)
 
-  def encode(self, arc: MacroArc) -> np.ndarray:
-    base.expect(arc, MacroArc)
+  def encode(self, arc: base.Arc) -> np.ndarray:
+    arc = base.expect(arc, MacroArc)
     return self._to_row(self._integers_of(arc.layers))
 
-  def decode(self, row: Sequence[int]) -> MacroArc:
+  def decode(self, row: base.Row) -> MacroArc:
     row = [int(value) for value in row]
     self.check(row)
     values = iter(row)
@@ -275,5 +275,7 @@ _ENAS_MACRO = """
 """
 
 PUBLISHED = {
-  "enas_macro": MacroSpace(num_layers=24).decode(_ENAS_MACRO.split()),
+  "enas_macro": MacroSpace(num_layers=24).decode(
+    [int(each) for each in _ENAS_MACRO.split()]
+  ),
 }

@@ -136,15 +136,15 @@ class MacroChannelsSpace(base.Space):
       decisions += macro.skip_decisions(i)
     return tuple(decisions)
 
-  def encode(self, arc: MacroChannelsArc) -> np.ndarray:
-    base.expect(arc, MacroChannelsArc)
+  def encode(self, arc: base.Arc) -> np.ndarray:
+    arc = base.expect(arc, MacroChannelsArc)
     layers = [
       (dict(zip(arc.ops, layer.ranges, strict=True)), layer.skips)
       for layer in arc.layers
     ]
     return self._to_row(self._integers_of(arc.out_filters, layers))
 
-  def decode(self, row: Sequence[int]) -> MacroChannelsArc:
+  def decode(self, row: base.Row) -> MacroChannelsArc:
     row = [int(value) for value in row]
     self.check(row)
     values = iter(row)

@@ -143,22 +143,23 @@ class MicroSpace(base.Space):
 
   @functools.cached_property
   def decisions(self) -> tuple[base.Decision, ...]:
-    return tuple(
-      base.Decision(f"{cell}/node_{node}/{field}", options, kind)
-      for cell in CELLS
-      for node in range(self.num_cells)
-      for (options, kind), field in zip(
-        2 * ((tuple(range(node + 2)), "input"), (self.ops, "operation")),
-        Node._fields,
-        strict=True,
-      )
-    )
+    decisions = []
+    for cell in CELLS:
+      for node in range(self.num_cells):
+        name, inputs = f"{cell}/node_{node}", tuple(range(node + 2))
+        decisions += [
+          base.Decision(f"{name}/index_1", inputs, "input"),
+          base.Decision(f"{name}/op_1", self.ops, "operation"),
+          base.Decision(f"{name}/index_2", inputs, "input"),
+          base.Decision(f"{name}/op_2", self.ops, "operation"),
+        ]
+    return tuple(decisions)
 
-  def encode(self, arc: MicroArc) -> np.ndarray:
-    base.expect(arc, MicroArc)
+  def encode(self, arc: base.Arc) -> np.ndarray:
+    arc = base.expect(arc, MicroArc)
     return self._to_row(self._integers_of([arc.normal, arc.reduction]))
 
-  def decode(self, row: Sequence[int]) -> MicroArc:
+  def decode(self, row: base.Row) -> MicroArc:
     row = [int(value) for value in row]
     self.check(row)
     nodes = [
@@ -222,4 +223,8 @@ _ENAS_MICRO = (
   "1 0 1 0 0 3 0 2 1 1 3 1 1 0 0 4 0 3 1 1"
 )
 
-PUBLISHED = {"enas_micro": MicroSpace(num_cells=5).decode(_ENAS_MICRO.split())}
+PUBLISHED = {
+  "enas_micro": MicroSpace(num_cells=5).decode(
+    [int(each) for each in _ENAS_MICRO.split()]
+  )
+}

@@ -187,11 +187,11 @@ class RnnSpace(base.Space):
       ]
     return tuple(decisions)
 
-  def encode(self, arc: RnnArc) -> np.ndarray:
-    base.expect(arc, RnnArc)
+  def encode(self, arc: base.Arc) -> np.ndarray:
+    arc = base.expect(arc, RnnArc)
     return self._to_row(self._integers_of(arc.first_function, arc.nodes))
 
-  def decode(self, row: Sequence[int]) -> RnnArc:
+  def decode(self, row: base.Row) -> RnnArc:
     row = [int(value) for value in row]
     self.check(row)
     values = iter(row)
@@ -225,7 +225,12 @@ class RnnSpace(base.Space):
   def from_json(self, value: Any) -> RnnArc:
     """Returns the arc of what `to_json` or `to_dag` returned.
 
-    Names of functions may be in upper or lower case.
+    Args:
+      value: what `json.loads` returned; names of functions may be in upper or
+        lower case.
+
+    Raises:
+      ArcError: if it is no arc of this space.
     """
     if isinstance(value, dict) and "-1" in value:
       first, reads = rnn_dag.read(value)
@@ -293,8 +298,10 @@ _ENAS_LM = "0 2 1 0 2 1 2 2 4 0 5 0 3 2 6 2"
 _ENAS_PTB = "0 0 0 1 1 2 1 2 0 2 0 5 1 1 0 6 1 8 1 8 1 8 1"
 
 PUBLISHED = {
-  "enas_lm": RnnSpace(num_nodes=8).decode(_ENAS_LM.split()),
+  "enas_lm": RnnSpace(num_nodes=8).decode(
+    [int(each) for each in _ENAS_LM.split()]
+  ),
   "enas_ptb": RnnSpace(
     num_nodes=11, functions=PAPER_FUNCTIONS, first_function=True
-  ).decode(_ENAS_PTB.split()),
+  ).decode([int(each) for each in _ENAS_PTB.split()]),
 }

@@ -1,11 +1,14 @@
 """One call from a checkpoint of the original to a model of ours."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import compat, config, errors
+from enas_tf import compat, errors
 from enas_tf.compat import enas_lm, original
+from enas_tf.recipes import base as recipes
 from enas_tf.spaces import macro, micro, rnn
 from tests import golden
 from tests.compat import tf1
@@ -68,8 +71,13 @@ def test_loads_a_micro_search(tmp_path):
   policy, _ = golden.load("controller_micro")
   policy = golden.under(policy, "var/")
   prefix = tf1.save(tmp_path / "c", golden.under(arrays, "var/") | policy)
-  recipe = config.ExperimentConfig(search=config.ChildConfig(keep_prob=1.0))
-  loaded = compat.load_model(prefix, image_size=32, settings=recipe)
+  recipe = recipes.get("micro").experiment
+  search = dataclasses.replace(recipe.search, keep_prob=1.0)
+  loaded = compat.load_model(
+    prefix,
+    image_size=32,
+    settings=dataclasses.replace(recipe, search=search),
+  )
   expected = golden.under(arrays, "0/")
   row = np.concatenate([expected["normal_arc"], expected["reduce_arc"]])
   outputs = loaded.model(

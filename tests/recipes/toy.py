@@ -126,9 +126,7 @@ class ToyParts(images.ImageParts):
 
   def _dense(self, units, seed, name):
     initializer = keras.initializers.GlorotUniform(seed)
-    return keras.layers.Dense(
-      units, kernel_initializer=initializer, name=name
-    )
+    return keras.layers.Dense(units, kernel_initializer=initializer, name=name)
 
 
 RECIPE = base.Recipe(
