@@ -81,6 +81,7 @@ SEARCH = (
   (r"lock$", "output_dir"),
   (r"enas_tf-\w*-manifest", "manifest"),
   (r"metrics\.jsonl$", "tensorboard"),
+  (r"trials\.jsonl$", r"trials\.jsonl"),
   (r"run/checkpoints/\.enas", "checkpoints"),
   (r"run/checkpoints/checkpoint-\d*\.npz$", r"metrics\.jsonl"),
   (r"leaderboard", "leaderboard"),

@@ -125,6 +125,40 @@ def test_killed_and_resumed(whole, start, tmp_path):
   assert_same(folder, uninterrupted)
 
 
+MANY = ("--controller_train_steps=30", "--mode=search", "--save_minutes=60")
+
+
+def trial_lines(folder) -> list[dict]:
+  """Returns the lines of the log of trials, without how long each took."""
+  lines = (folder / "trials.jsonl").read_text().splitlines()
+  return [{**json.loads(line), "seconds": 0} for line in lines]
+
+
+def test_killed_between_trials(start, tmp_path):
+  """No arc is scored twice, and the end is that of an undisturbed run."""
+  whole, folder = tmp_path / "whole", tmp_path / "run"
+  finish(start(whole, "rnn", *MANY))
+  for lines in (10, 150):  # In the first phase and, from there, the third.
+    command = start(folder, "rnn", *MANY)
+    stop_after(command, folder, "trials.jsonl", lines, signal.SIGKILL)
+    assert command.wait().code == -signal.SIGKILL
+    assert lines <= len(trial_lines(folder)) < 181
+  finish(start(folder, "rnn", *MANY))
+  assert trial_lines(folder) == trial_lines(whole)
+  numbers = [x["number"] for x in trial_lines(folder) if "number" in x]
+  assert len(numbers) == len(set(numbers)) == 3 * 30 * 2
+  assert metrics(folder) == metrics(whole)
+  # Whoever goes back has them scored again.
+  steps = sorted((folder / "checkpoints").glob("*.npz"))
+  step = int(steps[-2].stem.split("-")[1])
+  finish(start(folder, "rnn", *MANY, f"--resume_from={step}"))
+  lines = trial_lines(folder)
+  (rewind,) = [i for i, line in enumerate(lines) if "rewind" in line]
+  assert rewind == 181
+  assert lines[rewind + 1 :] == lines[121:181]
+  assert metrics(folder) == metrics(whole)
+
+
 def test_asked_to_stop(whole, start, tmp_path):
   """It stops at the next whole step, saved, and goes on from there."""
   space, uninterrupted = whole
