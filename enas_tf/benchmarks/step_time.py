@@ -22,12 +22,13 @@ import time
 import numpy as np
 
 from enas_tf import startup
+from enas_tf.recipes import base
 
 with startup.importing():
   import tensorflow as tf
 
-  from enas_tf.benchmarks import image_subjects, text_subjects
-  from enas_tf.runs import families
+  from enas_tf.benchmarks import image_subjects, subjects, text_subjects
+  from enas_tf.runs import assembly
   from enas_tf.training import graphs
 
   tf.config.list_physical_devices("GPU")  # The search for one is noted, too.
@@ -77,11 +78,15 @@ def _parse() -> argparse.Namespace:
   return options
 
 
-def _experiment(options, data):
-  return _SUBJECTS[options.search_for].experiment(options, data)
+def _experiment(
+  options: argparse.Namespace, data: pathlib.Path
+) -> base.Experiment:
+  return _SUBJECTS[options.search_for].experiment(
+    options.search_for, options.batch_size, options.seed, str(data)
+  )
 
 
-def _report_start(options, data) -> None:
+def _report_start(options: argparse.Namespace, data: pathlib.Path) -> None:
   results = []
   for i in range(options.starts):
     command = [
@@ -107,9 +112,10 @@ def _report_start(options, data) -> None:
   )
 
 
-def _print_start(options) -> None:
+def _print_start(options: argparse.Namespace) -> None:
   """Runs in a process of its own, for `_report_start`."""
-  parts = families.get(_experiment(options, options.data_path)).search_parts()
+  parts = assembly.Assembly(_experiment(options, options.data_path)).search
+  assert parts.child is not None
   parts.child.run(parts.controller.sample(1))
   result = {"seconds": time.time() - options.started}
   for name in ("half", "all"):
@@ -121,24 +127,30 @@ def _print_start(options) -> None:
   print(json.dumps(result))
 
 
-def _report_steps(options, data) -> None:
+def _report_steps(options: argparse.Namespace, data: pathlib.Path) -> None:
   module = _SUBJECTS[options.search_for]
-  subjects = module.Subjects(options, _experiment(options, data))
-  times = collections.defaultdict(list)
+  settings = _experiment(options, data)
+  timed = subjects.Subjects(
+    settings,
+    module.with_more_operations(settings),
+    module.LARGER,
+    options.arcs,
+  )
+  found: dict[str, list[float]] = collections.defaultdict(list)
   for repeat in range(options.repeats + 1):
     for i in range(options.arcs):
-      for name, function in subjects.functions.items():
+      for name, function in timed.functions.items():
         started = time.perf_counter()
         function(i)
         if repeat:  # The first round compiles.
-          times[name].append(time.perf_counter() - started)
+          found[name].append(time.perf_counter() - started)
   times = {  # Milliseconds; repeats are rows.
     name: 1000 * np.reshape(values, [options.repeats, options.arcs])
-    for name, values in times.items()
+    for name, values in found.items()
   }
   times["controller update, an arc"] = (
     times["supernet forward"]
-    + times["controller sample and update"] / subjects.num_aggregate
+    + times["controller sample and update"] / timed.num_aggregate
   )
   for name, values in times.items():
     print(f"{name}: {values.mean():.1f} ms")
@@ -153,7 +165,7 @@ def _report_steps(options, data) -> None:
       f"{name} / {other}: {times[name].mean() / times[other].mean():.3f} "
       f"(repeats {ratios.min():.3f} to {ratios.max():.3f}; goal {goal})"
     )
-  batch = subjects.seconds_per_batch()
+  batch = timed.seconds_per_batch()
   step = times["supernet step"].mean() / 1000
   print(
     f"input pipeline: {1000 * batch:.2f} ms a batch, {step / batch:.0f} times "

@@ -123,7 +123,7 @@ class Assembly:
     self._check_controller()
     if self._score is not None:
       return SearchParts(
-        controller=self._controller(),
+        controller=self.make_controller(),
         child=None,
         evaluator=function.FunctionEvaluator(self.space, self._score),
         child_steps=0,
@@ -156,12 +156,13 @@ class Assembly:
         self.task.reward_stream(settings, self.seed("reward batches")),
         self.task.reward(self.experiment.controller),
       ),
-      controller=self._controller(),
+      controller=self.make_controller(),
       child_steps=steps_per_epoch,
       fingerprint=self._fingerprint() | self.task.fingerprint(),
     )
 
-  def _controller(self) -> controllers.Controller:
+  def make_controller(self) -> controllers.Controller:
+    """Returns the controller that the settings ask for."""
     settings = self.experiment.controller
     return registry.CONTROLLERS[settings.kind].from_settings(
       settings, self.space, self.make_policy, self.seed("proposals")
