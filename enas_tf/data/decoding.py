@@ -32,9 +32,16 @@ def decode_to(
     resizes: whether images of other sizes are resized; else they are an error.
   """
   image = decode(file)
+
+  def resized() -> tf.Tensor:
+    found = tf.image.resize(image, shape[:2], antialias=True)
+    return tf.saturate_cast(tf.round(found), tf.uint8)
+
   if resizes:
-    image = tf.image.resize(image, shape[:2], antialias=True)
-    image = tf.saturate_cast(tf.round(image), tf.uint8)
+    # Resizing changes nothing where the size is right, but takes as long as
+    # decoding.
+    is_right = tf.reduce_all(tf.shape(image)[:2] == shape[:2])
+    image = tf.cond(is_right, lambda: image, resized)
   return tf.ensure_shape(image, shape)
 
 
