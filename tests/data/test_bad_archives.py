@@ -241,14 +241,14 @@ def test_pickles(tmp_path, kind):
   "names", [7, None, [1, 2], {b"a": 1}, ["text"], b"bytes", [b"a"]]
 )
 def test_names_of_classes(tmp_path, names):
-  from enas_tf import config
   from enas_tf.data import images
+  from enas_tf.settings import data as data_settings
 
   meta = pickle.dumps({b"label_names": names}, 2)
   files = test_cifar.cifar10_files() | {"batches.meta": meta}
   folder = str(test_cifar.write(tmp_path, files))
   with pytest.raises(errors.DataError, match="names|two classes|another"):
-    images.load(config.DataConfig(data_path=folder), hold_out=False)
+    images.load(data_settings.ImageData(data_path=folder), hold_out=False)
 
 
 @pytest.mark.parametrize("label", [-1, 256, 10**30, 10**5000], ids="abcd")

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.data import files, images, pipeline
+from enas_tf.settings import data as data_settings
 from tests.data import test_folder, test_images, test_mnist
 
 
 def refused(match, hold_out=True, **settings):
   """Asserts that loading is one clear error that says what to do."""
   with pytest.raises(errors.UserError, match=match) as caught:
-    images.load(config.DataConfig(**settings), hold_out=hold_out)
+    images.load(data_settings.ImageData(**settings), hold_out=hold_out)
   message = str(caught.value)
   assert len(message) <= 2000 and "\n" not in message
   assert "Received: " in message
@@ -314,7 +315,7 @@ def test_an_image_beyond_the_memory(tmp_path, monkeypatch):
   monkeypatch.setattr(files, "memory", lambda: 2 * 8 * 8 * 3 * 4)
   test_folder.write(tmp_path, num=10)
   settings = {"data": "folder", "data_path": str(tmp_path)}
-  assert images.load(config.DataConfig(**settings), hold_out=True)
+  assert images.load(data_settings.ImageData(**settings), hold_out=True)
   monkeypatch.setattr(files, "memory", lambda: 2 * 8 * 8 * 3 * 4 - 2)
   refused("GiB of memory.*add `image_size=N`", **settings)
 
@@ -325,7 +326,7 @@ def test_odd_names_that_are_read(tmp_path):
   folder = os.fsencode(tmp_path / names[0])
   os.rename(folder + b"/003.png", folder + b"/\xff\n;.png")
   settings = {"data": "folder", "data_path": str(tmp_path)}
-  dataset = images.load(config.DataConfig(**settings), hold_out=False)
+  dataset = images.load(data_settings.ImageData(**settings), hold_out=False)
   assert len(dataset.train) == 16
   assert set(dataset.class_names) == set(names)
 
@@ -337,7 +338,7 @@ def test_a_cmyk_jpeg_and_a_deep_png_are_read(tmp_path):
   blue = Image.new("RGB", (8, 8), (10, 10, 200)).convert("CMYK")
   blue.save(tmp_path / "dog" / "000.png", "JPEG", quality=100)
   settings = {"data": "folder", "data_path": str(tmp_path)}
-  test = images.load(config.DataConfig(**settings), hold_out=False).test
+  test = images.load(data_settings.ImageData(**settings), hold_out=False).test
   values = grey // 256
   same = test.images[test.labels == 0] == values[..., None]
   assert same.all((1, 2, 3)).any()
@@ -474,7 +475,9 @@ def test_idx_files_that_are_folders(tmp_path):
 def test_an_evaluation_takes_any_batch(tmp_path, batch_size):
   path = tmp_path / "data.npz"
   path.write_bytes(npz())
-  data = config.DataConfig(data_path=str(path), eval_batch_size=batch_size)
+  data = data_settings.ImageData(
+    data_path=str(path), eval_batch_size=batch_size
+  )
   dataset = images.load(data, hold_out=True)
   batches = pipeline.eval_batches(
     dataset.test, dataset, batch_size=data.eval_batch_size

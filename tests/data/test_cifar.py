@@ -8,8 +8,9 @@ import tarfile
 import numpy as np
 import pytest
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.data import cifar, images
+from enas_tf.settings import data as data_settings
 
 NAMES = [b"cat", b"dog"]
 
@@ -111,7 +112,7 @@ def test_cifar100_takes_the_fine_labels(tmp_path):
   content = {"train": part, "test": part, "meta": meta}
   files = {name: python2_pickle(value) for name, value in content.items()}
   write(tmp_path / "cifar-100-python", files)
-  data = config.DataConfig(data="cifar100", data_path=str(tmp_path))
+  data = data_settings.ImageData(data="cifar100", data_path=str(tmp_path))
   dataset = images.load(data, hold_out=False)
   assert dataset.num_classes == 100 and dataset.class_names[99] == "fine99"
   assert dataset.train.labels.tolist() == [99, 0, 1, 2]
@@ -183,7 +184,7 @@ def test_text_batch_of_python3_is_refused(tmp_path):
 def test_label_out_of_range(tmp_path):
   files = cifar10_files()
   files["data_batch_1"] = python2_pickle(batch(labels=[0, 1, 2, 0]))
-  data = config.DataConfig(data_path=str(write(tmp_path, files)))
+  data = data_settings.ImageData(data_path=str(write(tmp_path, files)))
   with pytest.raises(errors.DataError, match="2 classes.*label=2"):
     images.load(data, hold_out=True)
 

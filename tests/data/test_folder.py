@@ -3,8 +3,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.data import folder, images, streaming
+from enas_tf.settings import data as data_settings
 
 
 def pixels(seed, height=8, width=8):
@@ -77,7 +78,7 @@ def test_validation_folder(tmp_path, name, has_test):
   assert as_set(pair(parts.train)) == expected_set(written["train"])
   assert as_set(pair(parts.valid)) == expected_set(written[name])
   assert has_test == (parts.test is not None)
-  data = config.DataConfig(data="folder", data_path=str(tmp_path))
+  data = data_settings.ImageData(data="folder", data_path=str(tmp_path))
   for hold_out in (True, False):  # It is never trained on.
     dataset = images.load(data, hold_out=hold_out)
     sizes = len(dataset.train), len(dataset.valid)
@@ -218,7 +219,7 @@ def test_no_classes_or_one_or_one_image(tmp_path):
 
 def test_loads_as_a_dataset(tmp_path):
   write(tmp_path, num=20, width=12)
-  data = config.DataConfig(data="folder", data_path=str(tmp_path))
+  data = data_settings.ImageData(data="folder", data_path=str(tmp_path))
   dataset = images.load(data, hold_out=True)
   sizes = [len(each) for each in (dataset.train, dataset.valid, dataset.test)]
   assert sizes == [29, 3, 8]  # A tenth of 32 is 3.

@@ -5,8 +5,9 @@ import keras
 import numpy as np
 import pytest
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.data import images
+from enas_tf.settings import data as data_settings
 
 
 def arrays(num=20, num_test=4, shape=(8, 10, 3)):
@@ -22,7 +23,9 @@ def arrays(num=20, num_test=4, shape=(8, 10, 3)):
 def load(tmp_path, hold_out=True, name="cifar10", settings=None, **changed):
   path = tmp_path / "data.npz"
   np.savez(path, **(arrays() | changed))
-  data = config.DataConfig(data=name, data_path=str(path), **(settings or {}))
+  data = data_settings.ImageData(
+    data=name, data_path=str(path), **(settings or {})
+  )
   return images.load(data, hold_out=hold_out)
 
 
@@ -120,7 +123,7 @@ def test_npz_damaged(tmp_path):
   np.savez_compressed(path, **arrays())
   content = path.read_bytes()
   damaged = content[:300] + bytes(50) + content[350:]
-  data = config.DataConfig(data_path=str(path))
+  data = data_settings.ImageData(data_path=str(path))
   for each in (b"", b"text", content[:500], content[:-30], damaged):
     path.write_bytes(each)
     with pytest.raises(errors.DataError, match="damaged or lacks.*data.npz"):
@@ -140,7 +143,7 @@ def test_npz_never_unpickles(tmp_path):
 
 
 def test_missing_path(tmp_path):
-  data = config.DataConfig(data_path=str(tmp_path / "absent"))
+  data = data_settings.ImageData(data_path=str(tmp_path / "absent"))
   with pytest.raises(errors.DataError, match="`data_path` does not.*absent"):
     images.load(data, hold_out=True)
 
@@ -148,7 +151,7 @@ def test_missing_path(tmp_path):
 def test_folder_that_is_a_file(tmp_path):
   path = tmp_path / "file"
   path.touch()
-  data = config.DataConfig(data="folder", data_path=str(path))
+  data = data_settings.ImageData(data="folder", data_path=str(path))
   with pytest.raises(errors.DataError, match="`data=folder` needs a folder"):
     images.load(data, hold_out=True)
 
@@ -156,7 +159,7 @@ def test_folder_that_is_a_file(tmp_path):
 def test_home_is_expanded(tmp_path, monkeypatch):
   monkeypatch.setenv("HOME", str(tmp_path))
   np.savez(tmp_path / "data.npz", **arrays())
-  data = config.DataConfig(data_path="~/data.npz")
+  data = data_settings.ImageData(data_path="~/data.npz")
   assert len(images.load(data, hold_out=False).train) == 20
 
 
@@ -169,7 +172,7 @@ def test_download_fails(monkeypatch, message):
   with pytest.raises(
     errors.DataError, match=r"`data_path=PATH`.*`data=digits`.*Received: \S"
   ) as caught:
-    images.load(config.DataConfig(), hold_out=True)
+    images.load(data_settings.ImageData(), hold_out=True)
   assert "\n" not in str(caught.value)
 
 
@@ -183,14 +186,14 @@ def test_downloaded(monkeypatch):
     )
 
   monkeypatch.setattr(keras.datasets.cifar10, "load_data", load_data)
-  dataset = images.load(config.DataConfig(), hold_out=False)
+  dataset = images.load(data_settings.ImageData(), hold_out=False)
   np.testing.assert_array_equal(dataset.train.images, given["x_train"])
   assert dataset.class_names[0] == "airplane"
 
 
 def test_digits():
   datasets = pytest.importorskip("sklearn.datasets")
-  data = config.DataConfig(data="digits")
+  data = data_settings.ImageData(data="digits")
   dataset = images.load(data, hold_out=True)
   sizes = [len(each) for each in (dataset.train, dataset.valid, dataset.test)]
   assert sizes == [1294, 144, 359]
@@ -209,7 +212,7 @@ def test_digits():
 def test_digits_without_scikit_learn(monkeypatch):
   monkeypatch.setitem(sys.modules, "sklearn", None)
   with pytest.raises(errors.DataError, match=r"enas_tf\[demo\]"):
-    images.load(config.DataConfig(data="digits"), hold_out=True)
+    images.load(data_settings.ImageData(data="digits"), hold_out=True)
 
 
 def test_import_reads_no_data_set_of_scikit_learn():

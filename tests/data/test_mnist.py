@@ -4,8 +4,9 @@ import struct
 import numpy as np
 import pytest
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.data import images, mnist
+from enas_tf.settings import data as data_settings
 
 NAMES = {
   "train-images-idx3-ubyte": (6, 28, 28),
@@ -50,7 +51,7 @@ def test_reads_idx_files(tmp_path, compress):
 )
 def test_dataset_has_a_channel_and_ten_classes(tmp_path, name, first):
   write(tmp_path)
-  data = config.DataConfig(data=name, data_path=str(tmp_path))
+  data = data_settings.ImageData(data=name, data_path=str(tmp_path))
   dataset = images.load(data, hold_out=False)
   assert dataset.image_shape == (28, 28, 1)
   assert dataset.num_classes == 10 and dataset.class_names[0] == first
