@@ -2,8 +2,8 @@
 
 python examples/own_operations.py [FOLDER [EPOCHS]]
 
-The folder has a subfolder of images for each class, or train/, valid/ and test/
-with such subfolders. Without one, the digits of scikit-learn are written to one.
+The folder has a subfolder of images for each class, or train/, valid/ and
+test/ with such subfolders. Without one, digits of scikit-learn are written to one.
 """
 
 import pathlib

@@ -302,8 +302,8 @@ class ImageClassification(base.Task):
     model = saved_images.of_pixels(model, self.described())
     model.compile(
       optimizers.for_fit(training, schedule),
-      keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-      ["accuracy"],
+      loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+      metrics=["accuracy"],
       jit_compile=False,
     )
     return model

@@ -244,7 +244,7 @@ class LanguageModelling(base.Task):
       schedule, global_clipnorm=training.grad_bound
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, {"logits": loss}, jit_compile=False)
+    model.compile(optimizer, loss={"logits": loss}, jit_compile=False)
     return model
 
   def summary(self, results: dict[str, Any]) -> str:
