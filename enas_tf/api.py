@@ -13,12 +13,19 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from enas_tf import errors, files, run_folder, startup, stopping, trials
+from enas_tf import (
+  errors,
+  files,
+  run_folder,
+  sources,
+  startup,
+  stopping,
+  trials,
+)
 from enas_tf.recipes import base, experiments
 from enas_tf.report import callbacks as listeners
 from enas_tf.report import notebook, tables
 from enas_tf.report import terminal as terminals
-from enas_tf.settings import data as data_settings
 
 if TYPE_CHECKING:
   import keras
@@ -83,7 +90,7 @@ class Search:
     given = dict(settings)
     if "search_for" in given:
       space = given.pop("search_for")
-    given, self._source = _described(
+    given, self._source = sources.described(
       given, data, validation_data, test_data, class_names
     )
     self._folder = _folder(output_dir, space, given)
@@ -367,52 +374,6 @@ def load_model(path: str | os.PathLike[str]) -> "keras.Model":
   with startup.importing():
     from enas_tf.runs import loading
   return loading.load(pathlib.Path(path).expanduser())
-
-
-def _described(
-  given: dict[str, Any],
-  data: Any,
-  validation_data: Any,
-  test_data: Any,
-  class_names: Sequence[str] | None,
-) -> tuple[dict[str, Any], Any]:
-  """Returns settings that say what the data are, and arrays if they are any."""
-  if data is None:
-    for name, value in (
-      ("validation_data", validation_data),
-      ("test_data", test_data),
-      ("class_names", class_names),
-    ):
-      if value is not None:
-        raise errors.DataError(
-          f"{name} comes with data of the same kind: give data, too. Received: "
-          "data=None"
-        )
-    return given, None
-  if isinstance(data, str | os.PathLike):
-    return given | _named(os.fspath(data), given), None
-  source = {
-    "train": data,
-    "valid": validation_data,
-    "test": test_data,
-    "class_names": class_names,
-  }
-  return given | {"data": data_settings.IN_PYTHON}, source
-
-
-def _named(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns the settings of data that are given by a name or a path."""
-  known = {*data_settings.IMAGES, *data_settings.TEXTS}
-  if data in known or "data_path" in given:
-    return {"data": data}
-  path = pathlib.Path(data).expanduser()
-  if not path.exists():
-    raise errors.DataError(
-      "data is the name of a data set, or a path: correct it. Known are "
-      f"{', '.join(sorted(known))}. Received: data={data}"
-    )
-  is_text = path.is_file() or not any(each.is_dir() for each in path.iterdir())
-  return {"data": "text" if is_text else "folder", "data_path": data}
 
 
 def _folder(

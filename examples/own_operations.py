@@ -3,7 +3,7 @@
 python examples/own_operations.py [FOLDER [EPOCHS]]
 
 The folder has a subfolder of images for each class, or train/, valid/ and
-test/ with such subfolders. Without one, digits of scikit-learn are written to one.
+test/ with such subfolders. Without one, digits of scikit-learn are written.
 """
 
 import pathlib
