@@ -136,7 +136,7 @@ class Assembly:
       settings,
     )
     supernet = self.parts.make_supernet(self.seed("supernet"))
-    task_steps = self.task.steps(settings)
+    task_steps = self.task.steps(settings, supernet)
     steps_per_epoch = self.task.steps_per_epoch(settings)
     return SearchParts(
       child=trainer.Trainer(

@@ -109,8 +109,8 @@ class ImageClassification(base.Task):
       **self._read.digests,
     }
 
-  def steps(self, training: Any) -> image_steps.ImageSteps:
-    del training
+  def steps(self, training: Any, network: Any) -> image_steps.ImageSteps:
+    del training, network
     return image_steps.ImageSteps()
 
   def _dataset(self, final: bool) -> data.ImageDataset:
