@@ -2,6 +2,7 @@
 
 import pathlib
 import tarfile
+from collections.abc import Callable
 
 import numpy as np
 
@@ -32,8 +33,10 @@ _FOLDERS = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
 _MOST_BYTES, _MOST_MEMBERS = 2**28, 1000
 _MOST_CLASSES = 256
 
+Pair = tuple[np.ndarray, np.ndarray]  # Images and labels.
 
-def read(name: str, path: pathlib.Path):
+
+def read(name: str, path: pathlib.Path) -> tuple[Pair, Pair, tuple[str, ...]]:
   """Returns (x_train, y_train), (x_test, y_test), class names.
 
   Args:
@@ -61,10 +64,10 @@ def read(name: str, path: pathlib.Path):
   return (*splits, tuple(name.decode(errors="replace") for name in names))
 
 
-def _folder(name, path):
+def _folder(name: str, path: pathlib.Path) -> Callable[[str], bytes]:
   folder = path / _FOLDERS[name] if (path / _FOLDERS[name]).is_dir() else path
 
-  def read_bytes(file):
+  def read_bytes(file: str) -> bytes:
     try:
       return files.read_bytes(folder / file, _MOST_BYTES)
     except OSError as error:
@@ -78,7 +81,7 @@ def _folder(name, path):
   return read_bytes
 
 
-def _archive(name, path):
+def _archive(name: str, path: pathlib.Path) -> Callable[[str], bytes]:
   try:
     contents = _members(name, path)
   except Exception as error:  # A damaged archive can raise anything.
@@ -88,7 +91,7 @@ def _archive(name, path):
       f"data_path={errors.shorten(path)} ({errors.shorten(error)})"
     ) from error
 
-  def read_bytes(file):
+  def read_bytes(file: str) -> bytes:
     if file not in contents:
       raise errors.DataError(
         f"The archive has no file {file}: give the official Python archive "
@@ -99,7 +102,7 @@ def _archive(name, path):
   return read_bytes
 
 
-def _members(name, path) -> dict[str, bytes]:
+def _members(name: str, path: pathlib.Path) -> dict[str, bytes]:
   """Returns the files of an archive, by name; nothing is written to disk."""
   train, test, meta, *_ = _FILES[name]
   contents = {}
@@ -130,7 +133,7 @@ def _unpickle(file: str, content: bytes) -> dict:
     ) from error
 
 
-def _batch(file: str, content: bytes, label_key: bytes):
+def _batch(file: str, content: bytes, label_key: bytes) -> Pair:
   value = _unpickle(file, content)
   pixels, labels = value.get(b"data"), value.get(label_key)
   if (
