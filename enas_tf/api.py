@@ -342,7 +342,7 @@ class Search:
     stop = stopping.Interrupt()
     run = runs.Run(folder, experiment, self._terminal(), stop, self._callbacks)
     try:
-      with stop.installed():
+      with stop.installed(), parts.task.reading():
         yield parts, run
     finally:
       run_folder.bring_back(folder)
