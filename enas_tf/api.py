@@ -90,6 +90,8 @@ class Search:
     given = dict(settings)
     if "search_for" in given:
       space = given.pop("search_for")
+    if evaluator is not None:
+      given["evaluator"] = "function"
     given, self._source = sources.described(
       given, data, validation_data, test_data, class_names
     )
