@@ -18,7 +18,7 @@ class _Type:
 class _Dtype:
   """Stands for numpy.dtype."""
 
-  def __init__(self, code=None, *_):
+  def __init__(self, code=None, *_) -> None:
     self.is_uint8 = code in ("u1", b"u1")
 
   def __setstate__(self, state):
@@ -28,7 +28,7 @@ class _Dtype:
 class _Array:
   """Stands for an array while it is read."""
 
-  def __init__(self, *_):
+  def __init__(self, *_) -> None:
     self.value = None
 
   def __setstate__(self, state):
