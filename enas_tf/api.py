@@ -86,7 +86,7 @@ class Search:
     callbacks: Sequence[listeners.Callback] = (),
     verbose: bool = True,
     **settings: Any,
-  ):
+  ) -> None:
     given = dict(settings)
     if "search_for" in given:
       space = given.pop("search_for")

@@ -269,7 +269,7 @@ def _given(values: flags.FlagValues) -> dict[str, Any]:
 class _Optional(flags.ArgumentParser):
   """Parses a value, or the word that unsets it."""
 
-  def __init__(self, parser: flags.ArgumentParser):
+  def __init__(self, parser: flags.ArgumentParser) -> None:
     self._parser = parser
     self.syntactic_help = getattr(parser, "syntactic_help", "")
 

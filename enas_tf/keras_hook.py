@@ -70,7 +70,7 @@ class _Loader(importlib.abc.Loader):
     loader: of the module.
   """
 
-  def __init__(self, loader: importlib.abc.Loader):
+  def __init__(self, loader: importlib.abc.Loader) -> None:
     self._loader = loader
 
   def create_module(

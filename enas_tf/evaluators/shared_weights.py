@@ -31,7 +31,7 @@ class SharedWeights(base.Evaluator):
     steps: steps.Steps,
     stream: Callable[[int], Iterable],
     reward: Callable[[float], float] = float,
-  ):
+  ) -> None:
     self._metric = steps.metric
     self._count_name = f"num_{steps.parts}"
     self._measurement = measuring.Measurement(supernet, steps)

@@ -78,7 +78,7 @@ class Assembly:
     experiment: base.Experiment,
     source: Any = None,
     score: Callable[[Any], Any] | None = None,
-  ):
+  ) -> None:
     self.experiment = experiment
     self._score = score
     recipe = base.get(experiment.run.search_for)

@@ -56,7 +56,7 @@ class ImageClassification(base.Task):
 
   def __init__(
     self, settings: DataSettings, source: arrays.ImageSource | None = None
-  ):
+  ) -> None:
     self._settings = settings
     self._source = source
 

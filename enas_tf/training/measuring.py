@@ -17,7 +17,7 @@ class Measurement:
     steps: what one step of the task is.
   """
 
-  def __init__(self, network: Any, steps: steps.Steps):
+  def __init__(self, network: Any, steps: steps.Steps) -> None:
     self._network = network
     self._steps = steps
     self._measure = tf.function(self._measure_batch, autograph=False)
