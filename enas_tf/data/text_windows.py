@@ -102,7 +102,9 @@ def random_windows(
   return itertools.islice(stream, start_step, None)
 
 
-def _random_windows(rows, num_steps, seed) -> Iterator[Window]:
+def _random_windows(
+  rows: np.ndarray, num_steps: int, seed: int
+) -> Iterator[Window]:
   rng = np.random.default_rng(seed)
   while True:
     start = 0
@@ -112,7 +114,7 @@ def _random_windows(rows, num_steps, seed) -> Iterator[Window]:
       start += length
 
 
-def _random_length(rng, num_steps: int) -> int:
+def _random_length(rng: np.random.Generator, num_steps: int) -> int:
   """Returns a length, normal about the usual one or, rarely, its half."""
   mean = num_steps if rng.random() < _USUAL else num_steps / 2
   noise = rng.normal()
@@ -129,7 +131,7 @@ def eval_windows(rows: np.ndarray, num_steps: int) -> Iterator[Window]:
   )
 
 
-def _check_length(rows, num_steps) -> None:
+def _check_length(rows: np.ndarray, num_steps: int) -> None:
   if windows_per_epoch(rows, num_steps) < 1:
     raise errors.DataError(
       "The text is too short for one window: lower `batch_size` or "
@@ -138,7 +140,7 @@ def _check_length(rows, num_steps) -> None:
     )
 
 
-def _window(rows, start, num_steps) -> Window:
+def _window(rows: np.ndarray, start: int, num_steps: int) -> Window:
   end = min(start + num_steps, rows.shape[1] - 1)
   return Window(
     rows[:, start:end], rows[:, start + 1 : end + 1], np.array(start == 0)

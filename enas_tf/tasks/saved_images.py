@@ -31,7 +31,7 @@ class _Classifier(tf.Module):
     self.description = tf.Variable(json.dumps(description), trainable=False)
 
   @tf.function
-  def __call__(self, images):
+  def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns probabilities and the likeliest class of images.
 
     Args:
