@@ -86,10 +86,12 @@ class Search:
     callbacks: Sequence[listeners.Callback] = (),
     verbose: bool = True,
     **settings: Any,
-  ):
+  ) -> None:
     given = dict(settings)
     if "search_for" in given:
       space = given.pop("search_for")
+    if evaluator is not None:
+      given["evaluator"] = "function"
     given, self._source = sources.described(
       given, data, validation_data, test_data, class_names
     )
@@ -342,7 +344,7 @@ class Search:
     stop = stopping.Interrupt()
     run = runs.Run(folder, experiment, self._terminal(), stop, self._callbacks)
     try:
-      with stop.installed():
+      with stop.installed(), parts.task.reading():
         yield parts, run
     finally:
       run_folder.bring_back(folder)

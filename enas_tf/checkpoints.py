@@ -65,7 +65,7 @@ class Checkpoints:
     fingerprint: Mapping[str, Any],
     max_to_keep: int = 4,
     may_be_infinite: Sequence[str] = (),
-  ):
+  ) -> None:
     self.folder = folder
     self._parts = dict(parts)
     self._fingerprint = json.loads(json.dumps(dict(fingerprint)))

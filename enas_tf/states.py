@@ -27,7 +27,9 @@ class Mismatch(ValueError):  # noqa: N818 It is told as a CheckpointError.
     differences: (name, what the arrays have, what the state has) of each.
   """
 
-  def __init__(self, differences: list[tuple[str, str | None, str | None]]):
+  def __init__(
+    self, differences: list[tuple[str, str | None, str | None]]
+  ) -> None:
     super().__init__(str(differences))
     self.differences = differences
 
@@ -56,7 +58,7 @@ class Variables:
     variables: by name.
   """
 
-  def __init__(self, variables: Mapping[str, Any]):
+  def __init__(self, variables: Mapping[str, Any]) -> None:
     self._variables = dict(variables)
 
   def state(self) -> dict[str, np.ndarray]:

@@ -125,7 +125,9 @@ class TrialLog:
     OutputDirError: if the file is damaged, or cannot be written.
   """
 
-  def __init__(self, path: pathlib.Path | None = None, space: Any = None):
+  def __init__(
+    self, path: pathlib.Path | None = None, space: Any = None
+  ) -> None:
     self._path = path
     self._space: base.Space | None = space
     self._trials: dict[int, Trial] = {}

@@ -39,7 +39,7 @@ class Subjects:
     more_operations: base.Experiment,
     what: str,
     num_arcs: int,
-  ):
+  ) -> None:
     self._built = built = assembly.Assembly(experiment)
     self._settings = experiment.search
     seed = built.seed("supernet")

@@ -43,7 +43,7 @@ class Reinforce(base.Controller):
     penalty_weight: float = 0.0,
     adam_beta_1: float = 0.0,
     adam_epsilon: float = 1e-3,
-  ):
+  ) -> None:
     super().__init__(policy.space)
     self._policy = policy
     self._entropy_weight = entropy_weight

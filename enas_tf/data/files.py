@@ -101,7 +101,7 @@ def unpacked(path: pathlib.Path, most: int) -> Iterator["Bounded"]:
 class Bounded:
   """A stream that refuses to give more than `most` bytes."""
 
-  def __init__(self, stream: BinaryIO, most: int):
+  def __init__(self, stream: BinaryIO, most: int) -> None:
     self._stream, self._most, self._given = stream, most, 0
 
   def read(self, size: int) -> bytes:

@@ -19,7 +19,7 @@ class _Type:
 class _Dtype:
   """Stands for numpy.dtype."""
 
-  def __init__(self, code: str | bytes | None = None, *_: Any):
+  def __init__(self, code: str | bytes | None = None, *_: Any) -> None:
     self.is_uint8 = code in ("u1", b"u1")
 
   def __setstate__(self, state: Any) -> None:
@@ -29,7 +29,7 @@ class _Dtype:
 class _Array:
   """Stands for an array while it is read."""
 
-  def __init__(self, *_: Any):
+  def __init__(self, *_: Any) -> None:
     self.value = None
 
   def __setstate__(self, state: Any) -> None:

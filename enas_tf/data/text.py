@@ -296,7 +296,7 @@ def without_blank(lines: Iterable[str]) -> Iterator[str]:
 class Index(dict[str, int]):
   """Numbers words in the order in which they appear, the special ones first."""
 
-  def __init__(self):
+  def __init__(self) -> None:
     super().__init__({UNK: 0, EOS: 1})
 
   def __missing__(self, word: str) -> int:

@@ -32,7 +32,7 @@ class ChannelRanges(keras.layers.Layer):
     first: int,
     seed: int,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     self.words = tuple(words)
     self._operations = [operations.get(word) for word in words]
@@ -129,7 +129,7 @@ class ChosenSum(keras.layers.Layer):
     first: index of the first of the layer's skip bits in the arc.
   """
 
-  def __init__(self, first: int, **kwargs: Any):
+  def __init__(self, first: int, **kwargs: Any) -> None:
     super().__init__(**kwargs)
     self._first = first
 

@@ -25,7 +25,7 @@ class Operation:
   word: str = ""
   stages: Sequence[Stage] = ()
 
-  def __init__(self, stages: Iterable[Stage] | None = None):
+  def __init__(self, stages: Iterable[Stage] | None = None) -> None:
     if stages is not None:
       self.stages = tuple(stages)
 

@@ -26,7 +26,7 @@ class FactorizedReduction(keras.layers.Layer):
     seed: of the initial weights.
   """
 
-  def __init__(self, filters: int, seed: int = 0, **kwargs: Any):
+  def __init__(self, filters: int, seed: int = 0, **kwargs: Any) -> None:
     super().__init__(**kwargs)
     if filters % 2:
       raise ValueError(

@@ -51,7 +51,7 @@ class Sum:
     value: the sum; dead while nothing was added.
   """
 
-  def __init__(self, value: tf.Tensor | None = None):
+  def __init__(self, value: tf.Tensor | None = None) -> None:
     self.value = value
     self._is_begun = None if value is None else True
 

@@ -48,7 +48,7 @@ class Cell:
     functions: Iterable[int | tf.Tensor],
     words: Sequence[str],
     mean: tf.Tensor | Sequence[float],
-  ):
+  ) -> None:
     self.previous = list(previous)
     self.functions = list(functions)
     self.words = tuple(words)
@@ -135,7 +135,7 @@ class _Run:
     kernels: Sequence[tf.Tensor],
     mask: tf.Tensor,
     cell: Cell,
-  ):
+  ) -> None:
     self._state_kernel = state_kernel
     self._kernels = kernels
     self._mask = mask

@@ -29,7 +29,7 @@ class KerasStage(stages.Stage):
       before the layer.
   """
 
-  def __init__(self, factory: Callable[..., keras.Layer]):
+  def __init__(self, factory: Callable[..., keras.Layer]) -> None:
     self._factory = factory
     self._stride_name = _stride_name(factory)
     self.spatial = self._stride_name is not None

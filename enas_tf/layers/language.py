@@ -46,7 +46,7 @@ class Language(keras.layers.Layer):
     rates: dropouts.Rates = dropouts.NONE,
     seed: int = 0,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     if output not in OUTPUTS:
       raise errors.ConfigError(
@@ -210,7 +210,7 @@ class SharedLanguage(Language):
 
   def __init__(
     self, *args: Any, num_nodes: int, words: Sequence[str], **kwargs: Any
-  ):
+  ) -> None:
     super().__init__(*args, **kwargs)
     self.num_nodes = num_nodes
     self.words = _checked(words)
@@ -310,7 +310,7 @@ class FixedLanguage(Language):
 
   def __init__(
     self, *args: Any, nodes: Sequence[tuple[int, str]], **kwargs: Any
-  ):
+  ) -> None:
     super().__init__(*args, **kwargs)
     words = _checked([function for _, function in nodes])
     previous = [int(previous) for previous, _ in nodes]

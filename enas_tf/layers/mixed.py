@@ -20,7 +20,7 @@ class Functions:
     words: the operations of the space, as `operations.get` knows them.
   """
 
-  def __init__(self, words: Sequence[str]):
+  def __init__(self, words: Sequence[str]) -> None:
     self.words = tuple(words)
     self._by_shape: dict[tuple[int | None, ...], Mixed] = {}
 
@@ -50,7 +50,9 @@ class Mixed:
     weight_gradient: (op, rows, saved, saved_back) to drows.
   """
 
-  def __init__(self, words: Sequence[str], shape: tuple[int | None, ...]):
+  def __init__(
+    self, words: Sequence[str], shape: tuple[int | None, ...]
+  ) -> None:
     self._operations = [operations.get(word) for word in words]
     image = tf.TensorSpec((None, *shape))
     op = tf.TensorSpec((), tf.int32)

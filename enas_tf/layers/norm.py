@@ -30,7 +30,7 @@ class BatchNorm(keras.layers.Layer):
     epsilon: float = EPSILON,
     moving_statistics: bool = True,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     self.epsilon = epsilon
     self.moving_statistics = moving_statistics

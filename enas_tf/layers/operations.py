@@ -73,7 +73,9 @@ class MacroOperation(Operation):
 
   EPSILON = 1e-3  # Of the second normalization, as in the original.
 
-  def __init__(self, stages: Sequence[stages.Stage], normalized: bool = True):
+  def __init__(
+    self, stages: Sequence[stages.Stage], normalized: bool = True
+  ) -> None:
     last = (Normalize(self.EPSILON), Relu()) if normalized else ()
     super().__init__((Conv(1), Normalize(), Relu(), *stages, *last))
 

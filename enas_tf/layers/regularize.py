@@ -16,7 +16,7 @@ import tensorflow as tf
 class _Counted(keras.layers.Layer):
   """A layer that counts its calls in training."""
 
-  def __init__(self, seed: int = 0, **kwargs: Any):
+  def __init__(self, seed: int = 0, **kwargs: Any) -> None:
     super().__init__(**kwargs)
     self.seed = seed
 
@@ -65,7 +65,7 @@ class Dropout(_Counted):
     seed: int = 0,
     always: bool = False,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(seed, **kwargs)
     self.keep_prob = keep_prob
     self.always = always
@@ -146,7 +146,7 @@ class DropPath(_Counted):
     total_steps: int,
     seed: int = 0,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(seed, **kwargs)
     self._schedule = dict(
       keep_prob=keep_prob, layer_ratio=layer_ratio, total_steps=total_steps

@@ -37,7 +37,7 @@ class Bank(keras.layers.Layer):
     filters: int,
     initial: tf.Tensor | np.ndarray,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     self._sizes = np.asarray(sizes, np.int32)
     self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)

@@ -46,7 +46,7 @@ class SharedCell(keras.layers.Layer):
     seed: int,
     parts: cell_wiring.CommonParts | None = None,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     self.num_nodes = num_nodes
     self.words = tuple(words)
@@ -217,7 +217,7 @@ class _Run:
     wiring: cell_wiring.Wiring,
     rows: Sequence[tf.Tensor],
     kernels: tf.Tensor,
-  ):
+  ) -> None:
     self._functions = functions
     self._wiring = wiring
     self._rows = rows
@@ -311,7 +311,7 @@ class _NodeGradients:
     num_nodes: how many there are.
   """
 
-  def __init__(self, shape: tf.TensorShape, num_nodes: int):
+  def __init__(self, shape: tf.TensorShape, num_nodes: int) -> None:
     self._shape = shape
     self._sizes = tf.constant([size or -1 for size in shape])
     self._empty = tf.raw_ops.TensorListReserve(

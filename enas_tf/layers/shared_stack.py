@@ -52,7 +52,7 @@ class SharedStack(keras.layers.Layer):
     pool_layers: Sequence[int],
     seed: int,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     self.num_layers = num_layers
     self.words = tuple(words)
@@ -190,7 +190,7 @@ def keys(num_layers: int, words: Sequence[str]) -> list[tuple[int, str]]:
 class _Reduction(keras.layers.Layer):
   """The weights of one downsampling: a factorized reduction, normalized."""
 
-  def __init__(self, filters: int, seed: int, **kwargs: Any):
+  def __init__(self, filters: int, seed: int, **kwargs: Any) -> None:
     super().__init__(**kwargs)
     self.reduce = conv.FactorizedReduction(filters, seed, name="reduce")
     self.bn = norm.BatchNorm(moving_statistics=False, name="bn")
@@ -217,7 +217,7 @@ class _Wiring:
     skips: for each layer, whether it reads tensor 0, 1, ..., scalars.
   """
 
-  def __init__(self, arc: tf.Tensor, num_layers: int):
+  def __init__(self, arc: tf.Tensor, num_layers: int) -> None:
     self.num_layers = num_layers
     self._arc = arc
     first = [layer * (layer + 1) // 2 for layer in range(num_layers)]
@@ -267,7 +267,7 @@ class _Run:
     pool_layers: tuple[int, ...],
     wiring: _Wiring,
     weights: dict[str, Any],
-  ):
+  ) -> None:
     self._functions = functions
     self._pool_layers = pool_layers
     self._wiring = wiring

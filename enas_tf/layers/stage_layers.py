@@ -28,7 +28,7 @@ class StageLayer(keras.layers.Layer):
 
   def __init__(
     self, operation: str, stage: int, filters: int, seed: int = 0, **kwargs: Any
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     self._stage = _stage(operation, stage)
     self._config = {

@@ -245,7 +245,7 @@ class ForwardStage(Stage):
     thing: the object; its methods are those of a `Stage`.
   """
 
-  def __init__(self, thing: object):
+  def __init__(self, thing: object) -> None:
     self._thing = thing
 
   def weights(self, filters: int) -> tuple[Weight, ...]:

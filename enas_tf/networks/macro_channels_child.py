@@ -84,7 +84,7 @@ def _ranges(
 class _SearchedLayers(macro_child.SearchedLayers):
   def __init__(
     self, arc: macro_channels.MacroChannelsArc, filters: int, seed: int
-  ):
+  ) -> None:
     super().__init__(filters, seed)
     self._arc = arc
 
@@ -98,7 +98,7 @@ class _SearchedLayers(macro_child.SearchedLayers):
 class _FinalLayers(macro_child.FinalLayers):
   def __init__(
     self, arc: macro_channels.MacroChannelsArc, filters: int, seed: int
-  ):
+  ) -> None:
     super().__init__(filters, seed)
     self._arc = arc
 

@@ -127,7 +127,7 @@ class Layers(abc.ABC):
     seed: of the network.
   """
 
-  def __init__(self, filters: int, seed: int):
+  def __init__(self, filters: int, seed: int) -> None:
     self.filters = filters
     self.seed = seed
 
@@ -208,7 +208,7 @@ class FinalLayers(Layers):
     faithful: put those plain convolutions back.
   """
 
-  def __init__(self, filters: int, seed: int, faithful: bool = False):
+  def __init__(self, filters: int, seed: int, faithful: bool = False) -> None:
     super().__init__(filters, seed)
     self._faithful = faithful
 

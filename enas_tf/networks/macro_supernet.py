@@ -43,7 +43,7 @@ class MacroSupernet(keras.Model):
     num_classes: int,
     keep_prob: float,
     seed: int,
-  ):
+  ) -> None:
     images = keras.Input(image_shape, name="images")
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"

@@ -97,7 +97,7 @@ class _Settings:
 class _Builder:
   """Holds what the parts of the network need of each other."""
 
-  def __init__(self, arc: micro.MicroArc, settings: _Settings):
+  def __init__(self, arc: micro.MicroArc, settings: _Settings) -> None:
     self._arc = arc
     self._child = settings
     self._seed = settings.seed

@@ -56,7 +56,7 @@ class Glue:
       child) or takes the statistics of the batch always (a supernet).
   """
 
-  def __init__(self, seed: int, *, moving_statistics: bool):
+  def __init__(self, seed: int, *, moving_statistics: bool) -> None:
     self._seed = seed
     self._moving_statistics = moving_statistics
 

@@ -51,7 +51,7 @@ class MicroSupernet(keras.Model):
     keep_prob: float,
     seed: int,
     faithful: bool = False,
-  ):
+  ) -> None:
     images = keras.Input(image_shape, name="images")
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"

@@ -55,7 +55,7 @@ class RnnSupernet(keras.Model):
     drop_l: float = 0.0,
     drop_o: float = 0.0,
     seed: int = 0,
-  ):
+  ) -> None:
     if space.first_function:
       raise errors.ConfigError(
         "Node 0 of a shared cell is always tanh: give a space without "

@@ -121,7 +121,7 @@ class Parts(abc.ABC):
   space: spaces.Space
   final_space: spaces.Space
 
-  def __init__(self, experiment: Experiment, task: tasks.Task):
+  def __init__(self, experiment: Experiment, task: tasks.Task) -> None:
     self.experiment = experiment
     self.task = task
 

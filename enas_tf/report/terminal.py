@@ -27,7 +27,7 @@ class LastingStream:
     stream: to write to; None, as for a closed `sys.stdout`, is nowhere.
   """
 
-  def __init__(self, stream: TextIO | None):
+  def __init__(self, stream: TextIO | None) -> None:
     self._stream = stream or open(os.devnull, "w")  # noqa: SIM115
 
   def write(self, text: str) -> int:
@@ -91,7 +91,7 @@ class Terminal:
 
   def __init__(
     self, stream: TextIO | None = None, spell: Callable[[str], str] = str
-  ):
+  ) -> None:
     self._spell = spell
     self._stream = LastingStream(sys.stdout if stream is None else stream)
     self._is_tty = self._stream.isatty()

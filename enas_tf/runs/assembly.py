@@ -78,7 +78,7 @@ class Assembly:
     experiment: base.Experiment,
     source: Any = None,
     score: Callable[[Any], Any] | None = None,
-  ):
+  ) -> None:
     self.experiment = experiment
     self._score = score
     recipe = base.get(experiment.run.search_for)
@@ -121,14 +121,26 @@ class Assembly:
       ConfigError: if they would not fit into the memory.
     """
     self._check_controller()
-    if self._score is not None:
-      return SearchParts(
-        controller=self.make_controller(),
-        child=None,
-        evaluator=function.FunctionEvaluator(self.space, self._score),
-        child_steps=0,
-        fingerprint=self._fingerprint() | {"evaluator": "function"},
+    if self.experiment.run.evaluator == "function":
+      return self._search_by_function()
+    return self._search_by_shared_weights()
+
+  def _search_by_function(self) -> SearchParts:
+    if self._score is None:
+      raise errors.ConfigError(
+        "A function of a program scores the arcs of this search: give it, by "
+        "enas_tf.Search(evaluator=..., output_dir=...), or leave `evaluator` "
+        "out. Received: evaluator=function"
       )
+    return SearchParts(
+      controller=self.make_controller(),
+      child=None,
+      evaluator=function.FunctionEvaluator(self.space, self._score),
+      child_steps=0,
+      fingerprint=self._fingerprint() | {"evaluator": "function"},
+    )
+
+  def _search_by_shared_weights(self) -> SearchParts:
     settings = self.experiment.search
     _check_memory(
       self.parts.least_weights(settings, is_shared=True),

@@ -39,7 +39,7 @@ class Training:
     settings: Any,
     folder: pathlib.Path,
     run: runs.Run,
-  ):
+  ) -> None:
     self._model = model
     self._batches = batches
     self._steps_per_epoch = steps_per_epoch
@@ -146,7 +146,7 @@ class _Watch(keras.callbacks.Callback):
     num_epochs: int,
     steps_per_epoch: int,
     run: runs.Run,
-  ):
+  ) -> None:
     super().__init__()
     self._saver = saver
     self._folder = folder

@@ -37,7 +37,7 @@ class SearchReport:
     plan: Any,
     resume_tick: int | None,
     callbacks: Sequence[callbacks.Callback] = (),
-  ):
+  ) -> None:
     self._callbacks = callbacks
     self._terminal = terminal
     self._space = space

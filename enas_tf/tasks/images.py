@@ -56,7 +56,7 @@ class ImageClassification(base.Task):
 
   def __init__(
     self, settings: DataSettings, source: arrays.ImageSource | None = None
-  ):
+  ) -> None:
     self._settings = settings
     self._source = source
 
@@ -90,15 +90,18 @@ class ImageClassification(base.Task):
 
   @contextlib.contextmanager
   def reading(self) -> Iterator[None]:
-    # What was held out, or not, are splits of their own.
-    parts = [
-      getattr(dataset, name)
-      for dataset in (self.__dict__.get(x) for x in ("searched", "trained"))
-      if dataset is not None
-      for name in data.PARTS
-    ]
-    with data.reading(*parts):
+    try:
       yield
+    except tf.errors.OpError as error:
+      splits = [
+        getattr(dataset, name)
+        # What was held out, or not, are splits of their own.
+        for dataset in (self.__dict__.get(x) for x in ("searched", "trained"))
+        if dataset is not None
+        for name in data.PARTS
+      ]
+      with data.reading(*splits):
+        raise error
 
   def fingerprint(self) -> dict[str, Any]:
     return {

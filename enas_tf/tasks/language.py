@@ -72,7 +72,7 @@ class LanguageModelling(base.Task):
 
   def __init__(
     self, settings: DataSettings, source: text_source.TextSource | None = None
-  ):
+  ) -> None:
     self._settings = settings
     self._source = source
 

@@ -33,7 +33,7 @@ class LanguageSteps(steps.Steps):
     bptt_steps: int,
     alpha: float = 0.0,
     beta: float = 0.0,
-  ):
+  ) -> None:
     self._units = units
     self._bptt_steps = bptt_steps
     self._penalties = {"alpha": alpha, "beta": beta}

@@ -14,7 +14,7 @@ from enas_tf.tasks import saved
 class _Classifier(tf.Module):
   """Raw pixels in, probabilities out; all that it knows travels inside."""
 
-  def __init__(self, model: keras.Model, description: dict):
+  def __init__(self, model: keras.Model, description: dict) -> None:
     super().__init__()
     self._model = model
     self._scale = tf.constant([1 / (255 * each) for each in description["std"]])

@@ -15,7 +15,9 @@ from enas_tf.tasks import saved
 class _LanguageModel(tf.Module):
   """Texts in, log-probabilities out; the vocabulary travels as an asset."""
 
-  def __init__(self, model: keras.Model, description: dict, vocabulary: str):
+  def __init__(
+    self, model: keras.Model, description: dict, vocabulary: str
+  ) -> None:
     super().__init__()
     self._model = model
     self._units = model.get_layer("language").units

@@ -21,7 +21,7 @@ class AveragedWeights:
     patience: epochs, the algorithm's n; 0 never begins.
   """
 
-  def __init__(self, weights: Sequence[tf.Variable], patience: int):
+  def __init__(self, weights: Sequence[tf.Variable], patience: int) -> None:
     self._weights = list(weights)
     self._patience = patience
     self._means = [

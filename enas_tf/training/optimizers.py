@@ -30,7 +30,9 @@ class NesterovMomentum(keras.optimizers.Optimizer):
       clips before L2 is added; the original, after.
   """
 
-  def __init__(self, learning_rate: Any, l2_reg: float = 0.0, **kwargs: Any):
+  def __init__(
+    self, learning_rate: Any, l2_reg: float = 0.0, **kwargs: Any
+  ) -> None:
     super().__init__(learning_rate=learning_rate, **kwargs)
     self.l2_reg = l2_reg
 
@@ -87,7 +89,7 @@ class SupernetMomentum:
     l2_reg: float,
     clip_mode: str = "none",
     grad_bound: float = 5.0,
-  ):
+  ) -> None:
     self._dense = list(dense)
     self._banks = list(banks)
     self._schedule = schedule
@@ -231,7 +233,7 @@ class ClippedDescent:
     *,
     l2_reg: float,
     grad_bound: float,
-  ):
+  ) -> None:
     self.variables = list(variables)
     self._schedule = schedule
     self._l2_reg = l2_reg

@@ -32,7 +32,7 @@ class CosineRestarts(keras.optimizers.schedules.LearningRateSchedule):
     T_mul,  # noqa: N803
     steps_per_epoch,
     faithful=False,  # noqa: N803
-  ):
+  ) -> None:
     self._config = dict(
       lr_max=lr_max,
       lr_min=lr_min,
@@ -84,7 +84,7 @@ class ExponentialDecay(keras.optimizers.schedules.LearningRateSchedule):
 
   def __init__(
     self, lr, rate, every_epochs, steps_per_epoch, start_epoch=0, minimum=0.0
-  ):
+  ) -> None:
     self._config = dict(
       lr=lr,
       rate=rate,

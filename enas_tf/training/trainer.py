@@ -33,7 +33,7 @@ class Trainer:
     *,
     batch_size: int,
     average: averaging.AveragedWeights | None = None,
-  ):
+  ) -> None:
     self._network = network
     self._steps = steps
     self._stream = stream
@@ -182,7 +182,9 @@ class Means:
     count: over how many steps these are.
   """
 
-  def __init__(self, totals: Mapping[str, float] | None = None, count: int = 0):
+  def __init__(
+    self, totals: Mapping[str, float] | None = None, count: int = 0
+  ) -> None:
     self.totals = dict(totals or {})
     self.count = count
 

@@ -17,7 +17,8 @@ UNITS = 4
 
 def training(**changed):
   return types.SimpleNamespace(
-    **dict(batch_size=2, bptt_steps=5, random_bptt=False) | changed
+    **dict(batch_size=2, bptt_steps=5, random_bptt=False, alpha=0.0, beta=0.0)
+    | changed
   )
 
 

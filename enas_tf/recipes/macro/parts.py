@@ -23,7 +23,7 @@ class Macro(images.ImageParts):
 
   policy: Any = macro_policy.MacroPolicy
 
-  def __init__(self, experiment: base.Experiment, task: Any):
+  def __init__(self, experiment: base.Experiment, task: Any) -> None:
     super().__init__(experiment, task)
     self.space = self.make_space(experiment.search)
     self.final_space = self.make_space(experiment.final)

@@ -22,7 +22,7 @@ from enas_tf.spaces import micro
 class Micro(images.ImageParts):
   """Normal and reduction cells of convolutional networks."""
 
-  def __init__(self, experiment: base.Experiment, task: Any):
+  def __init__(self, experiment: base.Experiment, task: Any) -> None:
     super().__init__(experiment, task)
     search, final = experiment.search, experiment.final
     self.space = micro.MicroSpace(search.num_cells, search.ops)

@@ -27,7 +27,7 @@ _SIZES = (
 class Rnn(base.Parts):
   """Recurrent cells of language models."""
 
-  def __init__(self, experiment: base.Experiment, task: Any):
+  def __init__(self, experiment: base.Experiment, task: Any) -> None:
     super().__init__(experiment, task)
     search, final = experiment.search, experiment.final
     self.space = rnn.RnnSpace(search.num_nodes, search.functions)
