@@ -19,6 +19,8 @@ search = enas_tf.Search(
   child_num_layers=2,
   child_num_cells=2,
   child_out_filters=8,
+  child_lr_max=0.2,
+  child_lr_T_0=20,
   controller_train_steps=5,
 )
 search.run()
