@@ -1,168 +1,33 @@
 import collections
 import contextlib
 import csv
-import dataclasses
 import io
-import math
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import checkpoints, config, errors
-from enas_tf.controllers import random_search, reinforce
-from enas_tf.data import text_windows
-from enas_tf.networks import counts, rnn_child
+from enas_tf import checkpoints, errors
+from enas_tf.networks import counts
 from enas_tf.report import terminal as terminals
-from enas_tf.runs import families, fit, rnn, rnn_training
-from enas_tf.spaces import rnn as spaces
+from enas_tf.runs import assembly, fit, rnn_training
+from enas_tf.runs import train as train_verb
 from enas_tf.training import measuring
-from tests import answers
-from tests.runs import context
+from tests.runs import context, language
 
-VOCAB = 60
-CHILD = dict(
-  num_nodes=2,
-  hidden_size=8,
-  batch_size=200,
-  bptt_steps=16,
-  drop_x=0.2,
-  drop_o=0.2,
-)
-SPACE = spaces.RnnSpace(2)
-ARC = SPACE.parse("0 2 1 1")
+ARC = language.SPACE.parse("0 2 1 1")
 NUM_EPOCHS = 3
 
 
-def experiment(controller=None, fixed_arc=None, search=None, final=None):
-  return config.ExperimentConfig(
-    run=config.RunConfig(
-      search_for="rnn",
-      derive_samples=4,
-      derive_top=2,
-      save_minutes=0.0,
-      max_checkpoints_to_keep=10_000,
-    ),
-    data=config.DataConfig(data="pydoc", vocab_size=VOCAB),
-    search=config.RnnSearchConfig(**CHILD | (search or {})),
-    final=config.RnnFinalConfig(
-      **CHILD | dict(num_epochs=NUM_EPOCHS) | (final or {})
-    ),
-    controller=config.RnnControllerConfig(**controller or {}),
-    fixed_arc=fixed_arc,
-  )
+def make(**changed):
+  settings = {"num_epochs": NUM_EPOCHS, "mode": "train"} | changed
+  return assembly.Assembly(language.experiment(str(ARC), **settings))
 
 
 @pytest.fixture(scope="module")
-def family():
-  found = families.get(experiment())
-  assert isinstance(found, rnn.RnnFamily)
-  return found
-
-
-@pytest.fixture(scope="module")
-def parts(family):
-  return family.search_parts()
-
-
-def random_arcs(num):
-  rng = np.random.default_rng(0)
-  return np.array([SPACE.encode(SPACE.random(rng)) for _ in range(num)])
-
-
-def test_found_arcs_have_the_nodes_of_the_search():
-  final = dict(num_nodes=5)
-  found = families.get(experiment(final=final))
-  assert found.final_space == found.space == SPACE
-  given = families.get(experiment(fixed_arc="0 1 1 1", final=final))
-  assert given.space == SPACE
-  assert given.final_space == spaces.RnnSpace(5)
-
-
-def test_search_parts_fit_together(family):
-  parts = family.search_parts()
-  words = len(family._text.train) // CHILD["batch_size"]
-  assert parts.child_steps == (words - 1) // CHILD["bptt_steps"] > 10
-  arcs = parts.controller.propose(3)
-  SPACE.check(arcs[0])
-  metrics = parts.child.run(arcs)
-  # The weights are small: it guesses among all words.
-  assert metrics["child/perplexity"] == pytest.approx(VOCAB, rel=0.2)
-  told = list(parts.evaluator.evaluate(answers.proposals(arcs)))
-  metrics = parts.controller.update(told)
-  assert all(math.isfinite(value) for value in metrics.values())
-
-
-@pytest.mark.parametrize(
-  ("kind", "expected"),
-  [("reinforce", reinforce.Reinforce), ("random", random_search.RandomSearch)],
-)
-def test_controllers(kind, expected):
-  controller = families.get(experiment(dict(kind=kind))).search_parts()[0]
-  assert type(controller) is expected
-  assert controller.space == SPACE
-
-
-@pytest.mark.parametrize(("reward", "power"), [("ppl", 1), ("ppl_squared", 2)])
-def test_rewards(reward, power):
-  settings = dict(reward=reward, reward_constant=7.0, kind="random")
-  parts = families.get(experiment(settings)).search_parts()
-  (found,) = answers.rewards(parts.evaluator, random_arcs(1))
-  assert found == pytest.approx(7.0 / VOCAB**power, rel=0.05)
-
-
-def test_fingerprint_is_of_all_but_the_length(parts):
-  changed = dict(num_epochs=7), dict(drop_e=0.5)
-  longer, other = (
-    families.get(experiment(search=each)).fingerprint() for each in changed
-  )
-  assert parts.fingerprint | longer == parts.fingerprint
-  assert parts.fingerprint | other != parts.fingerprint
-  for name in (
-    "seed",
-    "data",
-    "vocab_size",
-    "child_hidden_size",
-    "controller_lstm_size",
-  ):
-    assert name in parts.fingerprint
-  for name in ("child_lr", "child_grad_bound", "controller_lr"):
-    assert name not in parts.fingerprint  # These may change.
-
-
-def test_text_that_is_too_short_is_refused_at_once():
-  settings = dict(batch_size=5000)
-  with pytest.raises(errors.DataError, match="`batch_size`"):
-    families.get(experiment(search=settings)).search_parts()
-
-
-def test_rank(family, parts):
-  """The best on a window are ranked on the whole validation part."""
-  parts.child.run(random_arcs(20))  # So that arcs differ.
-  arcs = random_arcs(6)
-  valid = text_windows.batched(family._text.valid, CHILD["batch_size"])
-  windows = list(text_windows.eval_windows(valid, CHILD["bptt_steps"]))
-  on_one = parts.evaluator.score_on(arcs, windows[:1])
-  on_all = parts.evaluator.score_on(arcs, windows)
-  chosen = np.argsort(on_one)[:2]
-  best = sorted(chosen, key=lambda i: on_all[i])
-  rows = family.rank(parts, arcs)
-  assert [row["arc"] for row in rows] == [SPACE.decode(arcs[i]) for i in best]
-  for row, i in zip(rows, best, strict=True):
-    assert row["valid_perplexity"] == pytest.approx(on_all[i])
-    assert row["window_perplexity"] == pytest.approx(on_one[i])
-
-
-@pytest.mark.parametrize("arc", ["0 2", "0 1 1 0 2 3"])
-def test_child_size_is_that_of_the_child(family, arc):
-  arc = spaces.RnnSpace(len(arc.split()) // 2).parse(arc)
-  size = family.child_size(arc)
-  child = rnn_child.build(arc, vocab_size=VOCAB, hidden_size=8)
-  assert size.parameters == counts.parameters(child)
-  # A word is multiplied by every weight of the cell and of the softmax.
-  kernels = [v for v in child.trainable_variables if len(v.shape) == 2]
-  assert size.multiply_adds == sum(math.prod(v.shape) for v in kernels)
+def built():
+  return make()
 
 
 class PowerCut(Exception):  # noqa: N818
@@ -183,10 +48,10 @@ class Terminal(terminals.Terminal):
       raise PowerCut
 
 
-def train(family, folder, last_words=None):
+def train(built, folder, last_words=None):
   """Trains a child; returns what was said."""
   terminal = Terminal(last_words)
-  family.train(ARC, context.make(folder, family.experiment, terminal)[0])
+  train_verb.run(built, context.make(folder, built.experiment, terminal)[0])
   return terminal.screen.getvalue()
 
 
@@ -208,14 +73,14 @@ def saved(folder):
 
 
 @pytest.fixture(scope="module")
-def trained(family, tmp_path_factory):
+def trained(built, tmp_path_factory):
   """The folder of a training that nothing interrupted."""
   folder = tmp_path_factory.mktemp("trained")
-  train(family, folder)
+  train(built, folder)
   return folder
 
 
-def test_trains_all_epochs(family, trained):
+def test_trains_all_epochs(built, trained):
   table = rows(trained)
   assert [row["epoch"] for row in table] == ["1", "2", "3"]
   assert list(table[0]) == [
@@ -228,8 +93,7 @@ def test_trains_all_epochs(family, trained):
     "child/perplexity",
   ]
   step, arrays = saved(trained)
-  words = len(family._text.train) // CHILD["batch_size"]
-  steps = (words - 1) // CHILD["bptt_steps"]
+  steps = language.steps_per_epoch(built.task.text)
   assert step == arrays["num_steps"] == NUM_EPOCHS * steps
 
 
@@ -245,39 +109,43 @@ def test_tensorboard_shows_what_the_table_has(trained):
     assert found[int(row["epoch"])] == pytest.approx(expected)
 
 
-def test_child_is_better_than_a_guess(family, trained):
+def evaluate(built, model, description):
+  return built.task.evaluate(model, description, built.experiment.final)
+
+
+def test_child_is_better_than_a_guess(built, trained):
   model, description = fit.load(place(trained), str(ARC))
-  results = family.evaluate(model, description)
-  assert results["test_perplexity"] < 0.7 * VOCAB
-  assert results["test_words"] == len(family._text.test)
+  results = evaluate(built, model, description)
+  assert results["test_perplexity"] < 0.7 * language.VOCAB
+  assert results["test_words"] == len(built.task.text.test)
   best = min(float(row["valid_perplexity"]) for row in rows(trained))
   assert results["valid_perplexity"] == pytest.approx(best, rel=1e-6)
-  said = family.summary(results)
+  said = built.task.summary(results)
   assert f"{results['test_perplexity']:.2f}" in said
 
 
-def test_description_tells_how_to_read(family, trained):
+def test_description_tells_how_to_read(built, trained):
   _, description = fit.load(place(trained), str(ARC))
   assert description["arc_string"] == str(ARC)
-  assert SPACE.from_json(description["arc"]) == ARC
-  assert tuple(description["vocabulary"]) == family._text.vocabulary
-  assert len(description["vocabulary"]) == VOCAB
+  assert language.SPACE.from_json(description["arc"]) == ARC
+  assert tuple(description["vocabulary"]) == built.task.text.vocabulary
+  assert len(description["vocabulary"]) == language.VOCAB
 
 
-def test_other_texts_are_refused(family, trained):
+def test_other_texts_are_refused(built, trained):
   model, description = fit.load(place(trained), str(ARC))
   words = ["other", *description["vocabulary"][1:]]
   with pytest.raises(errors.DataError, match="of other words"):
-    family.evaluate(model, description | {"vocabulary": words})
+    evaluate(built, model, description | {"vocabulary": words})
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
-def test_killed_training_goes_on(family, trained, tmp_path, epoch):
+def test_killed_training_goes_on(built, trained, tmp_path, epoch):
   """Killed between the row of an epoch and its checkpoint."""
   with pytest.raises(PowerCut):
-    train(family, tmp_path, f"Epoch {epoch}/")
+    train(built, tmp_path, f"Epoch {epoch}/")
   assert len(rows(tmp_path)) == epoch
-  said = train(family, tmp_path)
+  said = train(built, tmp_path)
   # Every step is saved, but for the last of an epoch.
   assert f"Resuming the training at epoch {epoch}, step " in said
   assert rows(tmp_path) == rows(trained)
@@ -287,28 +155,27 @@ def test_killed_training_goes_on(family, trained, tmp_path, epoch):
     np.testing.assert_array_equal(found[name], value, name)
 
 
-def test_training_that_is_done_changes_nothing(family, trained):
+def test_training_that_is_done_changes_nothing(built, trained):
   before = rows(trained), saved(trained)[0]
-  said = train(family, trained)
+  said = train(built, trained)
   assert "Epoch" not in said
   assert (rows(trained), saved(trained)[0]) == before
 
 
-def test_the_best_epoch_is_kept(family, tmp_path, monkeypatch):
+def test_the_best_epoch_is_kept(built, tmp_path, monkeypatch):
   """Also when the training is killed and goes on behind it."""
   scores = iter([50.0, 30.0, 40.0])
   monkeypatch.setattr(
     measuring.Measurement, "score", lambda self, windows: next(scores)
   )
   with pytest.raises(PowerCut):
-    train(family, tmp_path, "Epoch 3/")
+    train(built, tmp_path, "Epoch 3/")
   assert saved(tmp_path)[1]["best"] == 30.0
   # The second epoch is the best.
-  words = len(family._text.train) // CHILD["batch_size"]
-  end = 2 * ((words - 1) // CHILD["bptt_steps"])
+  end = 2 * language.steps_per_epoch(built.task.text)
   arrays = checkpoints.load(place(tmp_path) / "checkpoints", end).arrays
   scores = iter([40.0])
-  train(family, tmp_path)
+  train(built, tmp_path)
   _, last = saved(tmp_path)
   assert last["best"] == 30.0
   model, _ = fit.load(place(tmp_path), str(ARC))
@@ -326,9 +193,9 @@ def train_to_scores(monkeypatch, folder, scores, last_words=None):
   monkeypatch.setattr(
     measuring.Measurement, "score", lambda self, windows: next(scores)
   )
-  final = dict(average_after=1, num_epochs=4)
+  built = make(final_average_after=1, num_epochs=4)
   with contextlib.suppress(PowerCut):
-    train(families.get(experiment(final=final)), folder, last_words)
+    train(built, folder, last_words)
 
 
 def test_averaged_weights_are_kept(tmp_path, monkeypatch):
@@ -351,17 +218,8 @@ def test_averaged_weights_are_kept(tmp_path, monkeypatch):
       assert np.any(variable.numpy() != arrays[f"supernet/{variable.path}"])
 
 
-def test_windows_have_random_lengths(family):
-  text = text_windows.batched(family._text.train, CHILD["batch_size"])
-  for random in (True, False):
-    child = config.RnnSearchConfig(**CHILD, random_bptt=random)
-    windows = family._windows(text, child, "any")(0)
-    lengths = {next(windows).inputs.shape[1] for _ in range(9)}
-    assert (len(lengths) > 1) == random
-
-
 def test_other_settings_are_refused(trained):
-  other = families.get(experiment(final=dict(drop_e=0.5)))
+  other = make(child_drop_e=0.5)
   before = rows(trained)
   with pytest.raises(errors.CheckpointError, match="child_drop_e"):
     train(other, trained)
@@ -369,24 +227,22 @@ def test_other_settings_are_refused(trained):
 
 
 def test_diverged_training_saves_nothing(tmp_path):
-  asked = experiment(final=dict(lr=1e30, grad_bound=1e30))
-  seldom = dataclasses.replace(asked.run, save_minutes=60.0)
-  asked = dataclasses.replace(asked, run=seldom)
+  asked = make(child_lr=1e30, child_grad_bound=1e30, save_minutes=60.0)
   with pytest.raises(errors.DivergenceError, match="`child_lr`"):
-    train(families.get(asked), tmp_path)
+    train(asked, tmp_path)
   with pytest.raises(errors.CheckpointError):
     saved(tmp_path)
   with pytest.raises(errors.CheckpointError, match="0 of 3 epochs"):
     fit.load(place(tmp_path), str(ARC))
 
 
-def test_export(family, trained, tmp_path):
+def test_export(built, trained, tmp_path):
   model, description = fit.load(place(trained), str(ARC))
-  family.export(model, description, tmp_path)
+  built.task.export(model, description, tmp_path)
   exported = tf.saved_model.load(str(tmp_path / "export" / "saved_model"))
   answer = exported.score(tf.constant(["the default value"]))
   assert answer["words"].numpy() == [4]
-  assert 1 < answer["perplexity"].numpy()[0] < 10 * VOCAB
+  assert 1 < answer["perplexity"].numpy()[0] < 10 * language.VOCAB
   loaded = keras.saving.load_model(
     tmp_path / "export" / "child.keras", compile=False
   )
@@ -402,13 +258,6 @@ def test_rows_are_replaced_whole(tmp_path):
     found = [(row["epoch"], row["value"]) for row in csv.DictReader(file)]
   assert found == [("1", "10"), ("2", "20")]
   assert [each.name for each in tmp_path.iterdir()] == ["metrics.csv"]
-
-
-def test_settings_of_the_experiment_are_left_alone():
-  given = experiment(final=dict(num_nodes=5))
-  before = dataclasses.asdict(given)
-  families.get(given)
-  assert dataclasses.asdict(given) == before
 
 
 def test_a_table_that_cannot_be_written_is_an_error_of_the_user(tmp_path):
