@@ -18,7 +18,8 @@ import numpy as np
 
 from enas_tf import errors, files, states
 
-Stateful, Variables = states.Stateful, states.Variables
+Stateful = states.Stateful
+Variables = states.Variables
 
 _META = "__meta__"  # JSON of step, fingerprint and notes, as bytes.
 _NEWEST = 2  # Checkpoints that are never thinned out.
@@ -108,7 +109,7 @@ class Checkpoints:
       "fingerprint": self._fingerprint,
       "notes": dict(notes or {}),
     }
-    arrays = {
+    arrays: dict[str, Any] = {
       _joined(part, name): np.asarray(array)
       for part, stateful in self._parts.items()
       for name, array in stateful.state().items()
@@ -249,7 +250,7 @@ def load(folder: pathlib.Path, step: int | None = None) -> Checkpoint:
       "There is no checkpoint of that step: `resume_from` takes one of "
       f"{', '.join(map(str, found))}. Received: resume_from={step}"
     )
-  reasons = []
+  reasons: list[str] = []
   for each in reversed(found) if step is None else [step]:
     path = _path(folder, each)
     try:

@@ -51,8 +51,8 @@ def _run(experiment: base.Experiment) -> None:
 
 def run() -> None:
   """The console command; an error is a line, not a traceback."""
-  sys.stdout = terminal.LastingStream(sys.stdout)  # type: ignore[assignment]
-  sys.stderr = terminal.LastingStream(sys.stderr)  # type: ignore[assignment]
+  sys.stdout = terminal.LastingStream(sys.stdout)
+  sys.stderr = terminal.LastingStream(sys.stderr)
   flags.define()
   _stop.install()
   with failures.told(flags.spelled):

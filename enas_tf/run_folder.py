@@ -214,8 +214,8 @@ def delete(folder: pathlib.Path, owner: pathlib.Path) -> None:
   """
   for path in check_own(folder, owner):
     path.unlink()
-  for path, _, _ in os.walk(folder, topdown=False):
-    os.rmdir(path)
+  for parent, _, _ in os.walk(folder, topdown=False):
+    os.rmdir(parent)
 
 
 def check_own(folder: pathlib.Path, owner: pathlib.Path) -> list[pathlib.Path]:
@@ -293,7 +293,8 @@ def _set_aside(folder: pathlib.Path) -> None:
 
 def _contents(folder: pathlib.Path, owner: pathlib.Path) -> list[pathlib.Path]:
   """Returns the files below a folder; raises if one is not of the run."""
-  found, strange = [], []
+  found: list[pathlib.Path] = []
+  strange: list[pathlib.Path] = []
   for parent, folders, names in os.walk(folder):
     links = [n for n in folders if os.path.islink(os.path.join(parent, n))]
     for name in (*names, *links):

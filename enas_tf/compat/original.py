@@ -243,9 +243,8 @@ def _cell_references(
     starts = np.cumsum([0, *sizes])
     for node in range(cell.num_nodes):
       for side, letter in enumerate("xy"):
-        blocks = [
-          cell.block(node, side, previous, op) for previous in range(node + 2)
-        ]
+        previous = np.arange(node + 2)
+        blocks = np.asarray(cell.block(node, side, previous, op))
         first = cell.bank.starts[blocks][:, None] * filters
         for i, size in enumerate(sizes):
           name = (

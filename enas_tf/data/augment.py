@@ -30,7 +30,12 @@ def crop(images: tf.Tensor, offsets: tf.Tensor, padding: int) -> tf.Tensor:
 
 
 def flip(images: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-  """Mirrors left and right where mask (bool [batch]) is true."""
+  """Mirrors some of the images, left and right.
+
+  Args:
+    images: [batch, height, width, channels].
+    mask: bool [batch], which ones.
+  """
   return tf.where(mask[:, None, None, None], images[:, :, ::-1], images)
 
 
@@ -46,8 +51,8 @@ def cutout(images: tf.Tensor, starts: tf.Tensor, size: int) -> tf.Tensor:
   height, width = images.shape[1:3]
 
   def inside(start: tf.Tensor, length: int) -> tf.Tensor:
-    position = tf.range(length) - start[:, None]
-    return (position >= 0) & (position < size)
+    index = tf.range(length) - start[:, None]
+    return (index >= 0) & (index < size)
 
   mask = (
     inside(starts[:, 0], height)[:, :, None]

@@ -3,6 +3,7 @@
 import pathlib
 import tarfile
 from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 
@@ -33,10 +34,11 @@ _FOLDERS = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
 _MOST_BYTES, _MOST_MEMBERS = 2**28, 1000
 _MOST_CLASSES = 256
 
-Pair = tuple[np.ndarray, np.ndarray]  # Images and labels.
+# Images and their labels.
+_Part = tuple[np.ndarray, np.ndarray]
 
 
-def read(name: str, path: pathlib.Path) -> tuple[Pair, Pair, tuple[str, ...]]:
+def read(name: str, path: pathlib.Path) -> tuple[_Part, _Part, tuple[str, ...]]:
   """Returns (x_train, y_train), (x_test, y_test), class names.
 
   Args:
@@ -53,15 +55,16 @@ def read(name: str, path: pathlib.Path) -> tuple[Pair, Pair, tuple[str, ...]]:
     parts = [_batch(file, read_bytes(file), label_key) for file in names]
     images, labels = zip(*parts, strict=True)
     splits.append((np.concatenate(images), np.concatenate(labels)))
-  names = _unpickle(meta, read_bytes(meta)).get(names_key)
-  if not isinstance(names, list) or not all(
-    isinstance(name, bytes) for name in names
+  words = _unpickle(meta, read_bytes(meta)).get(names_key)
+  if not isinstance(words, list) or not all(
+    isinstance(word, bytes) for word in words
   ):
     raise errors.DataError(
       f"The file {meta} must hold a list of names, {names_key.decode()}: give "
       f"the official Python batches. Received: data_path={errors.shorten(path)}"
     )
-  return (*splits, tuple(name.decode(errors="replace") for name in names))
+  class_names = tuple(word.decode(errors="replace") for word in words)
+  return splits[0], splits[1], class_names
 
 
 def _folder(name: str, path: pathlib.Path) -> Callable[[str], bytes]:
@@ -107,7 +110,10 @@ def _members(name: str, path: pathlib.Path) -> dict[str, bytes]:
   train, test, meta, *_ = _FILES[name]
   contents = {}
   with files.unpacked(path, _MOST_BYTES) as stream:
-    with tarfile.open(fileobj=stream, mode="r|", bufsize=2**20) as archive:
+    # A tar file that is read as a stream needs nothing but `read`.
+    with tarfile.open(
+      fileobj=cast(Any, stream), mode="r|", bufsize=2**20
+    ) as archive:
       for number, member in enumerate(archive):
         if number >= _MOST_MEMBERS:
           raise ValueError(f"it has more than {_MOST_MEMBERS} members")
@@ -116,7 +122,9 @@ def _members(name: str, path: pathlib.Path) -> dict[str, bytes]:
         if file in (*train, *test, meta) and member.isreg():
           if member.issparse() or member.size > _MOST_BYTES:
             raise ValueError(f"{file} unpacks to {member.size:,} bytes")
-          contents[file] = archive.extractfile(member).read()
+          content = archive.extractfile(member)
+          assert content is not None  # It is a regular file.
+          contents[file] = content.read()
     while stream.read(2**20):  # To the end, where a .gz has its checksum.
       pass
   return contents
@@ -133,7 +141,7 @@ def _unpickle(file: str, content: bytes) -> dict:
     ) from error
 
 
-def _batch(file: str, content: bytes, label_key: bytes) -> Pair:
+def _batch(file: str, content: bytes, label_key: bytes) -> _Part:
   value = _unpickle(file, content)
   pixels, labels = value.get(b"data"), value.get(label_key)
   if (

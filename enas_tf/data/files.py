@@ -7,13 +7,13 @@ import lzma
 import os
 import pathlib
 import resource
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
 
 from enas_tf import errors
 
 # How compressed files begin, and what opens them.
-_OPENERS = {
+_OPENERS: dict[bytes, Callable[..., Any]] = {
   b"\x1f\x8b": gzip.open,
   b"BZh": bz2.open,
   b"\xfd7zXZ\x00": lzma.open,
@@ -31,7 +31,7 @@ def existing(data_path: str) -> pathlib.Path:
     path = pathlib.Path(data_path).expanduser()
     if data_path and path.exists():
       return path
-    reason = "there is no such file or folder"
+    reason: str | Exception = "there is no such file or folder"
   except (OSError, ValueError, RuntimeError) as error:  # ~nobody, or too long.
     reason = error
   raise errors.DataError(
@@ -99,12 +99,25 @@ def unpacked(path: pathlib.Path, most: int) -> Iterator["Bounded"]:
 
 
 class Bounded:
-  """A stream that refuses to give more than `most` bytes."""
+  """A stream that refuses to give too many bytes.
+
+  Args:
+    stream: where they come from.
+    most: how many it gives.
+  """
 
   def __init__(self, stream: BinaryIO, most: int) -> None:
     self._stream, self._most, self._given = stream, most, 0
 
   def read(self, size: int) -> bytes:
+    """Returns the next bytes.
+
+    Args:
+      size: at most so many.
+
+    Raises:
+      ValueError: if they are too many.
+    """
     content = self._stream.read(size)
     self._given += len(content)
     if self._given > self._most:

@@ -42,14 +42,18 @@ def read(path: pathlib.Path) -> base.Parts:
       f"object arrays. Received: data_path={errors.shorten(path)} "
       f"({errors.shorten(error)})"
     ) from error
-  pairs = [
-    (arrays[f"x_{part}"], arrays[f"y_{part}"])
-    if f"x_{part}" in arrays
-    else None
+  pairs = {
+    part: (arrays[f"x_{part}"], arrays[f"y_{part}"])
     for part in _PARTS
-  ]
+    if f"x_{part}" in arrays
+  }
   names = arrays.get(_NAMES, np.array(())).reshape(-1).tolist()
-  return base.Parts(*pairs, tuple(map(_decoded, names)))
+  return base.Parts(
+    pairs["train"],
+    pairs.get("valid"),
+    pairs.get("test"),
+    tuple(map(_decoded, names)),
+  )
 
 
 def _keys(archive: zipfile.ZipFile) -> list[str]:

@@ -81,7 +81,7 @@ class Operation:
     Returns:
       (y, what the gradients need); y is as large as x.
     """
-    saved = []
+    saved: list[tf.Tensor] = []
     weights = self.split_rows(rows, x.shape[-1])
     for stage, stage_weights in zip(self.stages, weights, strict=True):
       x, stage_saved = stage.run(x, stage_weights)
@@ -101,7 +101,8 @@ class Operation:
     Returns:
       (dx, what `weight_gradient` needs); dx is as large as dy.
     """
-    saved_back, shape = [], dy.shape
+    saved_back: list[tf.Tensor] = []
+    shape = dy.shape
     weights = self.split_rows(rows, dy.shape[-1])
     by_stage = self._by_stage(saved, "num_saved")
     for stage, stage_weights, stage_saved in reversed(

@@ -105,6 +105,7 @@ class KerasStage(stages.Stage):
   def _new(self, filters: int, stride: int = 1) -> keras.Layer:
     arguments = {"filters": filters}
     if stride != 1:
+      assert self._stride_name is not None  # It is `spatial`.
       arguments[self._stride_name] = stride
     try:
       layer = self._factory(**arguments)

@@ -224,7 +224,7 @@ class SharedLanguage(Language):
   @property
   def num_blocks(self) -> int:
     """Blocks of the bank."""
-    return self.block(self.num_nodes + 1, 0, 0)
+    return int(self.block(self.num_nodes + 1, 0, 0))
 
   @property
   def shared(self) -> dict[tuple[int, str, int], shared.SharedWeights]:
@@ -262,6 +262,7 @@ class SharedLanguage(Language):
 
   def cell(self, arc: tf.Tensor | None = None) -> highway.Cell:
     """Returns what the arc describes; see `Language`."""
+    assert arc is not None  # Shared weights have no arc of their own.
     previous = arc[0::2]
     mean = mean_of_nodes(previous, self.num_nodes, self.output_nodes)
     return highway.Cell(

@@ -148,7 +148,7 @@ class DropPath(_Counted):
     **kwargs: Any,
   ) -> None:
     super().__init__(seed, **kwargs)
-    self._schedule = dict(
+    self._schedule: dict[str, Any] = dict(
       keep_prob=keep_prob, layer_ratio=layer_ratio, total_steps=total_steps
     )
 

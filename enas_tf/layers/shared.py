@@ -115,6 +115,7 @@ class SharedWeights(NamedTuple):
     Args:
       values: an array for each of `shapes`, as large as it.
     """
+    assert not isinstance(self.variable, np.ndarray)  # Those are only read.
     bank = np.array(self.variable)
     rows = bank[self.rows]
     starts = np.cumsum([0, *self._num_rows()])

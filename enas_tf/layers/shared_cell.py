@@ -222,7 +222,7 @@ class _Run:
     self._wiring = wiring
     self._rows = rows
     self._kernels = kernels
-    self._saved = []
+    self._saved: list[list[tf.Tensor]] = []
 
   def forward(self, x0: tf.Tensor, x1: tf.Tensor) -> tf.Tensor:
     """Returns the output of the cell, as large as an input."""

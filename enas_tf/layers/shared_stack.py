@@ -272,7 +272,7 @@ class _Run:
     self._pool_layers = pool_layers
     self._wiring = wiring
     self._weights = weights
-    self._saved = {}
+    self._saved: dict[Any, Any] = {}
 
   def forward(self, x: tf.Tensor) -> tf.Tensor:
     """Returns the output of the last layer."""
@@ -311,7 +311,11 @@ class _Run:
   def gradient(self, dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns the gradients of the input and of all weights."""
     wiring, weights = self._wiring, self._weights
-    grads = {"rows": list(weights["rows"]), "norms": {}, "reductions": {}}
+    grads: dict[str, Any] = {
+      "rows": list(weights["rows"]),
+      "norms": {},
+      "reductions": {},
+    }
     sums = [dataflow.Sum() for _ in range(wiring.num_layers)]
     sums.append(dataflow.Sum(dy))
     for layer in reversed(range(wiring.num_layers)):

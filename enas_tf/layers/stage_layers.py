@@ -31,7 +31,7 @@ class StageLayer(keras.layers.Layer):
   ) -> None:
     super().__init__(**kwargs)
     self._stage = _stage(operation, stage)
-    self._config = {
+    self._config: dict[str, Any] = {
       "operation": operation,
       "stage": stage,
       "filters": filters,

@@ -18,7 +18,7 @@ runs it as a Keras layer of its own.
 import abc
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -245,7 +245,7 @@ class ForwardStage(Stage):
     thing: the object; its methods are those of a `Stage`.
   """
 
-  def __init__(self, thing: object) -> None:
+  def __init__(self, thing: Any) -> None:
     self._thing = thing
 
   def weights(self, filters: int) -> tuple[Weight, ...]:

@@ -152,7 +152,7 @@ def _check_banks(
       (f"{name}/bank/rows", num_rows),
       (f"{name}/output_bank/rows", (num_nodes + 2) * filters),
     ):
-      if np.shape(variables.get(path)) != (rows, filters):
+      if path not in variables or variables[path].shape != (rows, filters):
         raise errors.ConfigError(
           "The supernet was built for other nodes or operations: set "
           "`child_num_cells` and `child_ops` as in the search, or "

@@ -1,7 +1,7 @@
 """What all micro networks share: where the cells stand, and their glue."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import keras
 
@@ -9,7 +9,8 @@ from enas_tf import seeds
 from enas_tf.layers import conv, initial, norm
 
 
-class Cell(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Cell:
   """One cell of the stack.
 
   Attributes:

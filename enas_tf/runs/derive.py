@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from enas_tf import checkpoints, errors, files, trials
+from enas_tf.evaluators import shared_weights
 from enas_tf.report import draw, loggers, tables
 from enas_tf.runs import assembly, search
 from enas_tf.runs import run as runs
@@ -47,6 +48,7 @@ def _rank_recommended(
     f"{position.epoch} epochs of search."
   )
   evaluator = built.search.evaluator
+  assert isinstance(evaluator, shared_weights.SharedWeights)
   seed = built.seed("reward batches")
   training, metric = built.experiment.search, task.metric
   few = list(task.ranking_batches(training, seed))

@@ -72,7 +72,7 @@ class Training:
       self._run.stop.steps(),
       divergence.explained(self._settings, self._saver),
     ):
-      if done and epoch < num_epochs:  # The rest of a stopped epoch.
+      if found and done and epoch < num_epochs:  # The rest of a stopped epoch.
         watch.go_on(done, found.notes["metrics"])
         self._train(epoch, epoch + 1, done, watch)
         epoch += 1

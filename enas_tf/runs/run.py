@@ -33,8 +33,7 @@ class Run:
   def end(self, where: str) -> NoReturn:
     """Says where the run was stopped, and ends the process."""
     self.terminal.say(
-      f"Stopped at {where}, and saved. {stopping.same_command()} goes on from "
-      "there."
+      f"Stopped at {where}, and saved. {self.stop.again()} goes on from there."
     )
     self.stop.end()
 

@@ -363,7 +363,7 @@ def stateful_parts(
     parts: of the search.
     position: of the search.
   """
-  named = {
+  named: dict[str, checkpoints.Stateful] = {
     "position": position,
     "controller": parts.controller,
     "evaluator": parts.evaluator,

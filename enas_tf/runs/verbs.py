@@ -28,7 +28,7 @@ _OF_MODE: dict[str, tuple[str, ...]] = {
   "search": ("search", "derive"),
   "all": ("search", "derive", "train", "evaluate", "export"),
 }
-_VERBS: dict[str, Callable[[assembly.Assembly, runs.Run], None]] = {
+_VERBS: dict[str, Callable[[assembly.Assembly, runs.Run], object]] = {
   "search": search.run,
   "derive": derive.run,
   "train": train.run,

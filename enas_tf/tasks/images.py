@@ -152,14 +152,14 @@ class ImageClassification(base.Task):
   def reward_stream(
     self, training: TrainingSettings, seed: int
   ) -> Callable[[int], tf.data.Dataset]:
-    dataset = self.searched
+    dataset, valid = self.searched, self._valid
 
     def stream(start_step: int) -> tf.data.Dataset:
       return pipeline.train_batches(
-        dataset.valid,
+        valid,
         dataset,
         # A small validation split is one batch.
-        batch_size=min(training.batch_size, len(dataset.valid)),
+        batch_size=min(training.batch_size, len(valid)),
         seed=seed,
         start_step=start_step,
         augment=False,
@@ -178,7 +178,14 @@ class ImageClassification(base.Task):
   ) -> tf.data.Dataset:
     assert not final, "A final training of images has nothing to be held out."
     del training
-    return self._eval_batches(self.searched.valid, self.searched)
+    return self._eval_batches(self._valid, self.searched)
+
+  @property
+  def _valid(self) -> data.Split:
+    """What rewards are computed on."""
+    valid = self.searched.valid
+    assert valid is not None  # A search has some, if need be held out.
+    return valid
 
   def _eval_batches(
     self, split: data.Split, dataset: data.ImageDataset
@@ -247,9 +254,11 @@ class ImageClassification(base.Task):
       dataset = self._tested(description)
     else:
       dataset = _given(test, description)
-    batches = self._eval_batches(dataset.test, dataset)
+    split = dataset.test
+    assert split is not None  # Else it was refused.
+    batches = self._eval_batches(split, dataset)
     logits = [model(x, training=False).numpy() for x, _ in batches]
-    labels = dataset.test.labels
+    labels = split.labels
     hits = np.concatenate(logits).argmax(1) == labels
     return {
       "test_accuracy": float(hits.mean()),
@@ -323,6 +332,7 @@ def _given(
   """Returns images of a program's as the test split of a child's data."""
   names = tuple(description["class_names"])
   pair = arrays.read(arrays.ImageSource(test, class_names=names)).train
+  assert isinstance(pair, tuple)  # Arrays are.
   split = data.checked(*pair, names, "the arrays (test)")
   if list(split.image_shape) != description["image_shape"]:
     raise errors.DataError(

@@ -41,17 +41,24 @@ class _LanguageModel(tf.Module):
 
   @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "texts")])
   def score(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns log-probability in nats, words and perplexity of texts [n].
+    """Returns log-probability in nats, words and perplexity of texts.
 
     A text is scored as lines: "<eos>" stands before its first word and counts
     behind its last.
+
+    Args:
+      texts: string [n].
     """
     ids, lengths = self._encode(texts)
     return self._score(ids, lengths)
 
   @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32, "ids")])
   def score_ids(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns the same of ids of words [n, words], scored as they are."""
+    """Returns the same of ids of words, scored as they are.
+
+    Args:
+      ids: int32 [n, words].
+    """
     batch, length = tf.unstack(tf.shape(ids))
     return self._score(ids, tf.fill([batch], length - 1))
 
@@ -83,7 +90,10 @@ class _LanguageModel(tf.Module):
     words = tf.TensorArray(tf.string, num_words)
 
     def step(
-      i: tf.Tensor, logits: tf.Tensor, state: tf.Tensor, words: tf.TensorArray
+      i: tf.Tensor,
+      logits: tf.Tensor,
+      state: tf.Tensor,
+      words: tf.TensorArray,
     ) -> tuple[Any, ...]:
       noise = tf.random.experimental.stateless_fold_in(seed, i)
       word = tf.random.stateless_categorical(

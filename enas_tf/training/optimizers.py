@@ -106,12 +106,12 @@ class SupernetMomentum:
     ]
 
   @property
-  def banks(self) -> list[shared.Bank]:
+  def banks(self) -> Sequence[shared.Bank]:
     """The shared variables, of whose blocks a step uses some."""
     return self._banks
 
   @property
-  def variables(self) -> list[tf.Variable]:
+  def variables(self) -> Sequence[tf.Variable]:
     """What gradients are taken with respect to, the dense ones first."""
     return self._dense + [bank.rows.value for bank in self._banks]
 
@@ -179,13 +179,13 @@ class SupernetMomentum:
     return norm
 
   def _clip(self, gradients: Iterable[Any]) -> tuple[list[Any], tf.Tensor]:
-    gradients = list(gradients)
-    norm = tf.linalg.global_norm(gradients)
+    clipped = list(gradients)
+    norm = tf.linalg.global_norm(clipped)
     if self._clip_mode == "global":
-      gradients, _ = tf.clip_by_global_norm(gradients, self._grad_bound, norm)
+      clipped, _ = tf.clip_by_global_norm(clipped, self._grad_bound, norm)
     elif self._clip_mode == "norm":
-      gradients = [tf.clip_by_norm(g, self._grad_bound) for g in gradients]
-    return gradients, norm
+      clipped = [tf.clip_by_norm(g, self._grad_bound) for g in clipped]
+    return clipped, norm
 
   def _postpone(self, chosen: Sequence[tf.Tensor], rate: tf.Tensor) -> None:
     """Remembers this step's A for the blocks that it did not choose."""
@@ -224,7 +224,7 @@ class ClippedDescent:
     grad_bound: the norm of all gradients that clipping allows.
   """
 
-  banks = ()  # All its variables are updated alike.
+  banks: Sequence[shared.Bank] = ()  # All its variables are updated alike.
 
   def __init__(
     self,
@@ -234,7 +234,7 @@ class ClippedDescent:
     l2_reg: float,
     grad_bound: float,
   ) -> None:
-    self.variables = list(variables)
+    self.variables: Sequence[tf.Variable] = list(variables)
     self._schedule = schedule
     self._l2_reg = l2_reg
     self._grad_bound = grad_bound

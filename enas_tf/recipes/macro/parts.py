@@ -14,7 +14,7 @@ from enas_tf.recipes import base, images
 from enas_tf.spaces import macro
 
 
-class Macro(images.ImageParts):
+class Macro(images.ImageParts[Any]):
   """Whole convolutional networks, layer by layer.
 
   An arc fixes the number of layers: the final child of an arc that was found
@@ -22,6 +22,9 @@ class Macro(images.ImageParts):
   """
 
   policy: Any = macro_policy.MacroPolicy
+  # The form with ranges of channels, a subclass, has another one.
+  space: Any
+  final_space: Any
 
   def __init__(self, experiment: base.Experiment, task: Any) -> None:
     super().__init__(experiment, task)
@@ -29,7 +32,11 @@ class Macro(images.ImageParts):
     self.final_space = self.make_space(experiment.final)
 
   def make_space(self, settings: Any) -> Any:
-    """Returns the space of a network's settings."""
+    """Returns the space of a network.
+
+    Args:
+      settings: of the network.
+    """
     return macro.MacroSpace(settings.num_layers, settings.ops)
 
   def make_policy(

@@ -19,8 +19,10 @@ from enas_tf.recipes import base, images
 from enas_tf.spaces import micro
 
 
-class Micro(images.ImageParts):
+class Micro(images.ImageParts[micro.MicroArc]):
   """Normal and reduction cells of convolutional networks."""
+
+  space: micro.MicroSpace
 
   def __init__(self, experiment: base.Experiment, task: Any) -> None:
     super().__init__(experiment, task)
