@@ -30,6 +30,7 @@ class Language(keras.layers.Layer):
       "loose" ones, which no node reads, node 0 among them.
     rates: of the dropouts.
     seed: of the initial weights and the dropouts.
+    **kwargs: of a Keras layer, such as `name`.
 
   Attributes:
     embedding: [vocab_size, units], the weights of the softmax too.
@@ -60,7 +61,12 @@ class Language(keras.layers.Layer):
     self.seed = seed
 
   def build(self, *shapes: Any, **named_shapes: Any) -> None:
-    """Makes the variables; the arguments give their shapes."""
+    """Makes the variables; the arguments give their shapes.
+
+    Args:
+      *shapes: of the arguments of `call`.
+      **named_shapes: likewise.
+    """
     del shapes, named_shapes  # The arguments give all sizes.
     units = self.units
     self.embedding = self._weight("embedding", (self.vocab_size, units))
@@ -169,7 +175,14 @@ class Language(keras.layers.Layer):
     arc: keras.KerasTensor | None = None,
     training: bool = False,
   ) -> dict[str, keras.KerasTensor]:
-    """Returns the shapes of what `call` returns."""
+    """Returns the shapes of what `call` returns.
+
+    Args:
+      tokens: see `call`, as for all below.
+      state: the state of the cell.
+      arc: the arc.
+      training: whether dropouts are on.
+    """
     del arc, training
     shapes = {
       "logits": (*tokens.shape, self.vocab_size),
@@ -203,6 +216,8 @@ class SharedLanguage(Language):
   Args:
     num_nodes: nodes after node 0.
     words: the functions of the space, in the order of their integers.
+    *args: see `Language`.
+    **kwargs: likewise.
 
   Attributes:
     bank: [blocks, units, 2 * units], keyed by (node, function, previous).
@@ -216,7 +231,12 @@ class SharedLanguage(Language):
     self.words = _checked(words)
 
   def build(self, *shapes: Any, **named_shapes: Any) -> None:
-    """Makes the variables; the arguments give their shapes."""
+    """Makes the variables; the arguments give their shapes.
+
+    Args:
+      *shapes: of the arguments of `call`.
+      **named_shapes: likewise.
+    """
     super().build(*shapes, **named_shapes)
     shape = (self.num_blocks, self.units, 2 * self.units)
     self.bank = self._weight("bank", shape)
@@ -307,6 +327,8 @@ class FixedLanguage(Language):
 
   Args:
     nodes: (previous, function) of nodes 1, 2, ..., the function as a word.
+    *args: see `Language`.
+    **kwargs: likewise.
   """
 
   def __init__(
@@ -318,7 +340,12 @@ class FixedLanguage(Language):
     self.nodes = list(zip(previous, words, strict=True))
 
   def build(self, *shapes: Any, **named_shapes: Any) -> None:
-    """Makes the variables; the arguments give their shapes."""
+    """Makes the variables; the arguments give their shapes.
+
+    Args:
+      *shapes: of the arguments of `call`.
+      **named_shapes: likewise.
+    """
     super().build(*shapes, **named_shapes)
     shape = (self.units, 2 * self.units)
     self.node_kernels = [
