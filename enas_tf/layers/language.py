@@ -228,7 +228,7 @@ class SharedLanguage(Language):
   ) -> None:
     super().__init__(*args, **kwargs)
     self.num_nodes = num_nodes
-    self.words = _checked(words)
+    self.words = highway.checked(words)
 
   def build(self, *shapes: Any, **named_shapes: Any) -> None:
     """Makes the variables; the arguments give their shapes.
@@ -284,7 +284,7 @@ class SharedLanguage(Language):
     """Returns what the arc describes; see `Language`."""
     assert arc is not None  # Shared weights have no arc of their own.
     previous = arc[0::2]
-    mean = mean_of_nodes(previous, self.num_nodes, self.output_nodes)
+    mean = highway.mean_of_nodes(previous, self.num_nodes, self.output_nodes)
     return highway.Cell(
       tf.unstack(previous), tf.unstack(arc[1::2]), self.words, mean
     )
@@ -335,7 +335,7 @@ class FixedLanguage(Language):
     self, *args: Any, nodes: Sequence[tuple[int, str]], **kwargs: Any
   ) -> None:
     super().__init__(*args, **kwargs)
-    words = _checked([function for _, function in nodes])
+    words = highway.checked([function for _, function in nodes])
     previous = [int(previous) for previous, _ in nodes]
     self.nodes = list(zip(previous, words, strict=True))
 
@@ -362,7 +362,7 @@ class FixedLanguage(Language):
     del arc
     previous, words = zip(*self.nodes, strict=True)
     functions = range(len(words))
-    mean = mean_of_nodes(previous, len(previous), self.output_nodes)
+    mean = highway.mean_of_nodes(previous, len(previous), self.output_nodes)
     return highway.Cell(previous, functions, words, mean)
 
   def get_config(self) -> dict[str, Any]:
@@ -383,24 +383,6 @@ def _uniform(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
   return tf.random.stateless_uniform(shape, seed, -INITIAL_RANGE, INITIAL_RANGE)
 
 
-def mean_of_nodes(
-  previous: tf.Tensor | Sequence[int], num_nodes: int, output: str
-) -> tf.Tensor:
-  """Returns the weights of s_0, s_1, ... in the new state, [num_nodes + 1].
-
-  Args:
-    previous: what nodes 1, 2, ... read, int32 [num_nodes].
-    num_nodes: nodes after node 0.
-    output: see `Language`.
-  """
-  if output == "all":
-    counted = tf.constant([0.0] + [1.0] * num_nodes)
-  else:
-    read = tf.reduce_max(tf.one_hot(previous, num_nodes + 1), 0)
-    counted = 1 - read
-  return counted / tf.reduce_sum(counted)
-
-
 def _multiply(
   x: tf.Tensor, kernel: tf.Tensor, transpose_b: bool = False
 ) -> tf.Tensor:
@@ -408,20 +390,3 @@ def _multiply(
   rows = tf.reshape(x, [-1, x.shape[-1]])
   y = tf.matmul(rows, kernel, transpose_b=transpose_b)
   return tf.reshape(y, [*tf.unstack(tf.shape(x)[:2]), y.shape[-1]])
-
-
-def _checked(words: Sequence[str]) -> tuple[str, ...]:
-  """Returns the words in lower case.
-
-  Raises:
-    ConfigError: if a cell cannot compute one.
-  """
-  lower = tuple(word.lower() for word in words)
-  unknown = [word for word in lower if word not in highway.FUNCTIONS]
-  if unknown:
-    raise errors.ConfigError(
-      "The functions of a cell must be among "
-      f"{', '.join(highway.FUNCTIONS)}: change `child_functions`. Received: "
-      f"functions={','.join(unknown)}"
-    )
-  return lower
