@@ -76,7 +76,11 @@ class Checkpoints:
     self._restored: int | None = None  # Until the next save.
 
   def due(self, minutes: float) -> bool:
-    """Returns whether that many minutes have passed since the last save."""
+    """Returns whether that many minutes have passed since the last save.
+
+    Args:
+      minutes: how many.
+    """
     return time.monotonic() - self._saved_at >= 60 * minutes
 
   def steps(self) -> list[int]:
@@ -221,7 +225,11 @@ class Checkpoints:
 
 
 def steps(folder: pathlib.Path) -> list[int]:
-  """Returns the steps of a folder's checkpoints, the oldest first."""
+  """Returns the steps of a folder's checkpoints, the oldest first.
+
+  Args:
+    folder: of the checkpoints.
+  """
   names = (
     re.fullmatch(r"checkpoint-(\d{1,18})\.npz", path.name)
     for path in folder.glob("checkpoint-*.npz")

@@ -13,6 +13,10 @@ def shorten(value: object, most: int = 300) -> str:
 
   >>> shorten("a" * 30 + "z" * 30, most=20)
   'aaaaaaa ... zzzzzzzz'
+
+  Args:
+    value: anything.
+    most: characters that are kept.
   """
   text = str(value)
   if len(text) > most:

@@ -92,6 +92,9 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
 def with_recipes(argv: Sequence[str]) -> list[str]:
   """Returns arguments with the flagfiles of `--recipe=NAME`.
 
+  Args:
+    argv: the arguments of the command.
+
   Raises:
     ConfigError: if there is no such recipe.
   """
@@ -122,6 +125,9 @@ def spelled(text: str) -> str:
 
   >>> spelled("lower `batch_size`, or set `child_init=random`")
   'lower --batch_size, or set --child_init=random'
+
+  Args:
+    text: of an error, or for the terminal.
   """
   return re.sub(r"`([a-z]\w*)((?:=[^`\s]*)?)`", _spell, text)
 
@@ -134,7 +140,11 @@ def _spell(match: re.Match[str]) -> str:
 
 
 def unknown_message(error: flags.UnrecognizedFlagError) -> str:
-  """Returns what to say of a flag that does not exist."""
+  """Returns what to say of a flag that does not exist.
+
+  Args:
+    error: of absl.
+  """
   name = error.flagname
   reason = _DROPPED.get(name) or _DROPPED.get(name.removeprefix("no"))
   if reason:
@@ -168,7 +178,11 @@ def experiment(
 
 
 def output_dir(values: flags.FlagValues) -> pathlib.Path:
-  """Returns the run's folder: the one given, or that of the space and data."""
+  """Returns the run's folder: the one given, or that of the space and data.
+
+  Args:
+    values: the parsed flags.
+  """
   if values["output_dir"].present:
     if not values.output_dir:
       raise errors.ConfigError(

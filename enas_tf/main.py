@@ -21,7 +21,11 @@ _stop = stopping.Stop()
 
 
 def main(argv: list[str]) -> None:
-  """Runs what the flags ask for."""
+  """Runs what the flags ask for.
+
+  Args:
+    argv: what the flags left of the arguments.
+  """
   if len(argv) > 1:
     raise errors.ConfigError(
       f"All settings are flags: write --name=value. Received: {argv[1:]}"

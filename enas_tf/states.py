@@ -17,11 +17,18 @@ class Stateful(Protocol):
     """Returns everything that it needs to go on, by name."""
 
   def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-    """Takes the arrays of an earlier `state` back."""
+    """Takes the arrays of an earlier `state` back.
+
+    Args:
+      arrays: what `state` returned.
+    """
 
 
 class Mismatch(ValueError):  # noqa: N818 It is told as a CheckpointError.
   """Arrays that are not those of a state.
+
+  Args:
+    differences: see the attribute.
 
   Attributes:
     differences: (name, what the arrays have, what the state has) of each.

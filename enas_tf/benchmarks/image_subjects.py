@@ -19,7 +19,11 @@ _NO_DROP_PATH = {"micro": {"drop_path_keep_prob": 1.0}, "macro": {}}
 
 
 def write_data(folder: pathlib.Path) -> pathlib.Path:
-  """Writes random images of CIFAR-10's shape; returns the file's path."""
+  """Writes random images of CIFAR-10's shape; returns the file's path.
+
+  Args:
+    folder: where it is written.
+  """
   rng = np.random.default_rng(0)
   pixels = rng.integers(0, 256, (_NUM_IMAGES, 32, 32, 3), np.uint8)
   labels = np.arange(_NUM_IMAGES) % 10
@@ -59,7 +63,11 @@ def experiment(
 
 
 def with_more_operations(settings: base.Experiment) -> base.Experiment:
-  """Returns settings whose space has ten operations."""
+  """Returns settings whose space has ten operations.
+
+  Args:
+    settings: those that are changed.
+  """
   ops = settings.search.ops
   known = [
     word.removeprefix("macro/")

@@ -99,7 +99,11 @@ class Reinforce(base.Controller):
     return np.concatenate(arcs)[skipped : skipped + n]
 
   def update(self, trials: Sequence[trials.Trial]) -> dict[str, float]:
-    """Learns from the trials that are done; of failed ones nothing is known."""
+    """Learns from the trials that are done; of failed ones nothing is known.
+
+    Args:
+      trials: of arcs that were proposed.
+    """
     done = [each for each in trials if each.is_done]
     if not done:
       return {}

@@ -44,6 +44,9 @@ class ImageSource:
 def read(source: ImageSource) -> base.Parts:
   """Returns the splits of a source, images as uint8.
 
+  Args:
+    source: the images.
+
   Raises:
     DataError: if they are no images and labels.
   """

@@ -186,7 +186,12 @@ def reading(*splits: Split | None) -> Iterator[None]:
 
 
 def check_names(class_names: tuple[str, ...], where: str) -> None:
-  """Raises DataError if the words of the classes are no two or more words."""
+  """Raises DataError if the words of the classes are no two or more words.
+
+  Args:
+    class_names: the words.
+    where: what error messages call the source.
+  """
   if len(class_names) < 2:
     raise errors.DataError(
       f"{where} must have at least two classes: add another. Received: "

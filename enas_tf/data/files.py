@@ -24,6 +24,9 @@ _OPENERS: dict[bytes, Callable[..., Any]] = {
 def existing(data_path: str) -> pathlib.Path:
   """Returns the path, with ~ expanded.
 
+  Args:
+    data_path: as a user gives it.
+
   Raises:
     DataError: if there is nothing.
   """
@@ -44,6 +47,9 @@ def existing(data_path: str) -> pathlib.Path:
 def entries(folder: pathlib.Path) -> list[os.DirEntry]:
   """Returns what is in a folder and not hidden, by name.
 
+  Args:
+    folder: the folder.
+
   Raises:
     DataError: if the folder cannot be read.
   """
@@ -63,6 +69,9 @@ def entries(folder: pathlib.Path) -> list[os.DirEntry]:
 def open_regular(path: pathlib.Path) -> BinaryIO:
   """Opens a file for reading; a device or a pipe may never end.
 
+  Args:
+    path: of the file.
+
   Raises:
     OSError: if it is no file, or cannot be read.
   """
@@ -73,6 +82,10 @@ def open_regular(path: pathlib.Path) -> BinaryIO:
 
 def read_bytes(path: pathlib.Path, most: int) -> bytes:
   """Returns the content of a file of at most `most` bytes.
+
+  Args:
+    path: of the file.
+    most: bytes that it may have.
 
   Raises:
     OSError: if it is no file, cannot be read or has more bytes.
@@ -86,7 +99,12 @@ def read_bytes(path: pathlib.Path, most: int) -> bytes:
 
 @contextlib.contextmanager
 def unpacked(path: pathlib.Path, most: int) -> Iterator["Bounded"]:
-  """Opens a file, decompressed by gzip, bzip2 or xz if it is compressed."""
+  """Opens a file, decompressed by gzip, bzip2 or xz if it is compressed.
+
+  Args:
+    path: of the file.
+    most: bytes that it may have, decompressed.
+  """
   with open_regular(path) as file:
     start = file.read(8)
     file.seek(0)
@@ -144,7 +162,14 @@ def memory() -> int:
 
 
 def check_memory(num_bytes: int, what: str, remedy: str, received: str) -> None:
-  """Raises DataError if so many bytes are too many for this machine."""
+  """Raises DataError if so many bytes are too many for this machine.
+
+  Args:
+    num_bytes: how many.
+    what: would take them, the first words of the message.
+    remedy: what the message advises.
+    received: what the user gave.
+  """
   most = most_memory()
   if num_bytes > most:
     raise errors.DataError(

@@ -9,6 +9,9 @@ def unpacked_bytes(content: bytes) -> int:
   """Returns the bytes of its picture and of the pixels of all its frames.
 
   What cannot be read is not counted: it ends the decoding, too.
+
+  Args:
+    content: of a GIF file.
   """
   try:
     width, height, flags = struct.unpack_from("<HHB", content, 6)

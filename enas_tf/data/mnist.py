@@ -21,6 +21,9 @@ _MOST_BYTES = 2**30
 def read(path: pathlib.Path) -> list[tuple[np.ndarray, np.ndarray]]:
   """Returns (x_train, y_train), (x_test, y_test) of a folder of IDX files.
 
+  Args:
+    path: of the folder.
+
   Raises:
     DataError: if a file is missing, damaged or holds something else.
   """

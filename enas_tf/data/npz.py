@@ -19,6 +19,9 @@ def read(path: pathlib.Path) -> base.Parts:
   That is x_train, y_train and, if they are there, x_valid, y_valid, x_test,
   y_test and class_names.
 
+  Args:
+    path: of the file.
+
   Raises:
     DataError: if an array is missing, damaged or too large for the memory.
   """

@@ -79,6 +79,9 @@ class _Unpickler(pickle._Unpickler):
 def load(content: bytes) -> dict:
   """Returns the dictionary that was pickled, byte strings throughout.
 
+  Args:
+    content: the pickle.
+
   Raises:
     Exception: of any kind, if the pickle is damaged or holds something else.
   """

@@ -117,7 +117,11 @@ def load(
 
 
 def check_vocab_size(vocab_size: int | None) -> None:
-  """Raises ConfigError if a vocabulary cannot be so small."""
+  """Raises ConfigError if a vocabulary cannot be so small.
+
+  Args:
+    vocab_size: most words in it; None is for all.
+  """
   if vocab_size is not None and vocab_size < _MIN_VOCAB_SIZE:
     raise errors.ConfigError(
       f"A vocabulary has {UNK}, {EOS} and at least one word: raise "
@@ -173,6 +177,10 @@ def tokenize(token: str, line: str) -> list[str]:
 
   >>> tokenize(TEXT_TOKEN, "Don't say \\"x_1 = 0.5\\".")
   ["Don't", 'say', '"', 'x_1', '=', '0', '.', '5', '"', '.']
+
+  Args:
+    token: the regular expression of a word.
+    line: the text.
   """
   return re.findall(token, line)
 
@@ -302,7 +310,11 @@ def _refusal(file: pathlib.Path, expected: str) -> errors.DataError:
 
 
 def without_blank(lines: Iterable[str]) -> Iterator[str]:
-  """Returns the lines that have more than blanks."""
+  """Returns the lines that have more than blanks.
+
+  Args:
+    lines: of a text.
+  """
   return (line for line in lines if line and not line.isspace())
 
 
@@ -326,7 +338,13 @@ class Index(dict[str, int]):
 def to_numbers(
   token: str, lines: Iterable[str], index: Index
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the numbers of the words, and where in them each line ends."""
+  """Returns the numbers of the words, and where in them each line ends.
+
+  Args:
+    token: the regular expression of a word.
+    lines: of the text.
+    index: numbers the words; new ones are added.
+  """
   ids, ends = array.array("i"), array.array("q")
   find = re.compile(token).finditer
   for line in lines:

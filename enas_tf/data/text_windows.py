@@ -38,6 +38,10 @@ def batched(ids: np.ndarray, batch_size: int) -> np.ndarray:
   Row i + 1 goes on where row i ends. Up to batch_size - 1 words at the end are
   left out.
 
+  Args:
+    ids: of the words, int32 [n].
+    batch_size: how many rows.
+
   Raises:
     DataError: if a row would have fewer than two words.
   """
@@ -51,7 +55,12 @@ def batched(ids: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def windows_per_epoch(rows: np.ndarray, num_steps: int) -> int:
-  """Returns how many windows `windows` cuts before it begins again."""
+  """Returns how many windows `windows` cuts before it begins again.
+
+  Args:
+    rows: of `batched`.
+    num_steps: words of a window, of each row.
+  """
   return (rows.shape[1] - 1) // num_steps
 
 
@@ -124,7 +133,12 @@ def _random_length(rng: np.random.Generator, num_steps: int) -> int:
 
 
 def eval_windows(rows: np.ndarray, num_steps: int) -> Iterator[Window]:
-  """Returns all of the rows, once; the last window may be shorter."""
+  """Returns all of the rows, once; the last window may be shorter.
+
+  Args:
+    rows: of `batched`.
+    num_steps: words of a window, of each row.
+  """
   return (
     _window(rows, start, num_steps)
     for start in range(0, rows.shape[1] - 1, num_steps)

@@ -23,6 +23,7 @@ class ChannelRanges(keras.layers.Layer):
     filters: channels of the input, of each whole operation and of the output.
     first: index of the layer's first integer in the arc.
     seed: of the initial weights.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(
@@ -43,7 +44,11 @@ class ChannelRanges(keras.layers.Layer):
     self.norm = norm.BatchNorm(moving_statistics=False, name="bn")
 
   def build(self, input_shape: Sequence[int | None]) -> None:
-    """Makes the variables, for an input [batch, height, width, filters]."""
+    """Makes the variables, for an input [batch, height, width, filters].
+
+    Args:
+      input_shape: shape of the input, [batch, height, width, filters].
+    """
     for i, operation in enumerate(self._operations):
       for j, weight in enumerate(operation.weights(self._filters)):
         self._add(f"op_{i}_{j}", weight)
@@ -117,7 +122,12 @@ class ChannelRanges(keras.layers.Layer):
   def compute_output_spec(
     self, x: keras.KerasTensor, arc: keras.KerasTensor
   ) -> keras.KerasTensor:
-    """Returns the shape of the output, which is that of the input."""
+    """Returns the shape of the output, which is that of the input.
+
+    Args:
+      x: see `call`.
+      arc: see `call`.
+    """
     del arc
     return keras.KerasTensor(x.shape, x.dtype)
 
@@ -127,6 +137,7 @@ class ChosenSum(keras.layers.Layer):
 
   Args:
     first: index of the first of the layer's skip bits in the arc.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(self, first: int, **kwargs: Any) -> None:
@@ -153,13 +164,22 @@ class ChosenSum(keras.layers.Layer):
     *tensors: keras.KerasTensor,
     arc: keras.KerasTensor,
   ) -> keras.KerasTensor:
-    """Returns the shape of the output, which is that of x."""
+    """Returns the shape of the output, which is that of x.
+
+    Args:
+      x: see `call`.
+      *tensors: see `call`.
+      arc: see `call`.
+    """
     del tensors, arc
     return keras.KerasTensor(x.shape, x.dtype)
 
 
 def last_convolution(operation: operations.Operation) -> int:
   """Returns the index of the last stage that mixes channels.
+
+  Args:
+    operation: of the macro space.
 
   Raises:
     ConfigError: if the operation has no such stage, as a user's own.

@@ -30,11 +30,19 @@ class Operation:
       self.stages = tuple(stages)
 
   def weights(self, filters: int) -> list[Weight]:
-    """Returns the weights of all stages, for so many channels."""
+    """Returns the weights of all stages, for so many channels.
+
+    Args:
+      filters: channels of the input and of the output.
+    """
     return [w for stage in self.stages for w in stage.weights(filters)]
 
   def num_rows(self, filters: int) -> int:
-    """Returns how many rows of `filters` numbers hold all weights."""
+    """Returns how many rows of `filters` numbers hold all weights.
+
+    Args:
+      filters: length of a row.
+    """
     return sum(weight.num_rows(filters) for weight in self.weights(filters))
 
   def initialize(self, copies: int, filters: int, seed: int) -> tf.Tensor:
@@ -57,7 +65,12 @@ class Operation:
     return tf.concat(parts, 1) if parts else tf.zeros([copies, 0, filters])
 
   def split_rows(self, rows: tf.Tensor, filters: int) -> list[list[tf.Tensor]]:
-    """Returns, for each stage, its weights out of [num_rows, filters]."""
+    """Returns, for each stage, its weights out of [num_rows, filters].
+
+    Args:
+      rows: float32 [num_rows, filters].
+      filters: length of a row.
+    """
     weights = self.weights(filters)
     if not weights:
       return [[] for _ in self.stages]

@@ -25,7 +25,11 @@ class Functions:
     self._by_shape: dict[tuple[int | None, ...], Mixed] = {}
 
   def of(self, shape: tf.TensorShape) -> "Mixed":
-    """Returns the operation for images [batch, *shape]."""
+    """Returns the operation for images [batch, *shape].
+
+    Args:
+      shape: of an image: (height, width, channels).
+    """
     key = tuple(shape)
     if key not in self._by_shape:
       self._by_shape[key] = Mixed(self.words, key)

@@ -57,6 +57,7 @@ class Dropout(_Counted):
     keep_prob: the fraction that is kept, in (0, 1].
     seed: of the random numbers.
     always: do it outside of training too.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(
@@ -137,6 +138,7 @@ class DropPath(_Counted):
     layer_ratio: depth of the cell, in (0, 1].
     total_steps: of the whole training.
     seed: of the random numbers.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(

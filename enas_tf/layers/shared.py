@@ -24,6 +24,7 @@ class Bank(keras.layers.Layer):
     sizes: rows of each block, in order.
     filters: length of a row.
     initial: the initial rows, [sum(sizes), filters].
+    **kwargs: of a Keras layer, such as `name`.
 
   Attributes:
     rows: the variable.
@@ -46,7 +47,11 @@ class Bank(keras.layers.Layer):
     self._initial = initial
 
   def build(self, input_shape: Sequence[int | None] | None = None) -> None:
-    """Makes the variable; the arguments give its shape."""
+    """Makes the variable; the arguments give its shape.
+
+    Args:
+      input_shape: has no meaning here.
+    """
     del input_shape
     self.rows = self.add_weight(
       shape=(int(self.starts[-1]), self._filters),

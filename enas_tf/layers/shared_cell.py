@@ -35,6 +35,7 @@ class SharedCell(keras.layers.Layer):
     seed: of the initial weights.
     parts: what the cell has in common with the others of its network; default:
       nothing.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(
@@ -112,7 +113,11 @@ class SharedCell(keras.layers.Layer):
     return shared.entries(self.bank.rows, keys(self.num_nodes, self.words))
 
   def build(self, input_shape: Sequence[int | None]) -> None:
-    """Makes the variables, for inputs [batch, height, width, filters]."""
+    """Makes the variables, for inputs [batch, height, width, filters].
+
+    Args:
+      input_shape: of an input, [batch, height, width, filters].
+    """
     # Not in the constructor: the variables' paths begin with the cell's name.
     for bank in self.banks:
       bank.build()
@@ -174,7 +179,13 @@ class SharedCell(keras.layers.Layer):
     x1: keras.KerasTensor,
     arc: keras.KerasTensor,
   ) -> keras.KerasTensor:
-    """Returns the shape of the output, which is that of an input."""
+    """Returns the shape of the output, which is that of an input.
+
+    Args:
+      x0: see `call`.
+      x1: see `call`.
+      arc: see `call`.
+    """
     del x1, arc
     return keras.KerasTensor(x0.shape, x0.dtype)
 

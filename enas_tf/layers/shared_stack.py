@@ -42,6 +42,7 @@ class SharedStack(keras.layers.Layer):
     filters: channels, everywhere.
     pool_layers: the layers behind which is downsampled, from 0.
     seed: of the initial weights.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(
@@ -103,7 +104,11 @@ class SharedStack(keras.layers.Layer):
     return layer * len(self.words) + op
 
   def build(self, input_shape: Sequence[int | None]) -> None:
-    """Makes the variables, for an input [batch, height, width, filters]."""
+    """Makes the variables, for an input [batch, height, width, filters].
+
+    Args:
+      input_shape: shape of the input, [batch, height, width, filters].
+    """
     self.bank.build()
     for layer in range(1, self.num_layers):
       getattr(self, f"layer_{layer}_skip_bn").build(input_shape)
@@ -166,7 +171,12 @@ class SharedStack(keras.layers.Layer):
   def compute_output_spec(
     self, x: keras.KerasTensor, arc: keras.KerasTensor
   ) -> keras.KerasTensor:
-    """Returns the shape of the output."""
+    """Returns the shape of the output.
+
+    Args:
+      x: see `call`.
+      arc: see `call`.
+    """
     del arc
     batch, height, width, channels = x.shape
     for _ in self.pool_layers:

@@ -101,6 +101,10 @@ class MacroChannelsSupernet(keras.Model):
     }
 
   def chosen(self, arc: tf.Tensor) -> list[tf.Tensor]:
-    """Returns the blocks of each bank that an arc uses: there are none."""
+    """Returns the blocks of each bank that an arc uses: there are none.
+
+    Args:
+      arc: int32 [num_decisions].
+    """
     del arc
     return []

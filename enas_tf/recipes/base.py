@@ -152,7 +152,11 @@ class Parts(abc.ABC, Generic[AnyArc]):
 
   @abc.abstractmethod
   def make_supernet(self, seed: int) -> keras.Model:
-    """Returns the supernet, with random weights."""
+    """Returns the supernet, with random weights.
+
+    Args:
+      seed: of its weights.
+    """
 
   @abc.abstractmethod
   def make_child(self, arc: AnyArc, seed: int, total_steps: int) -> keras.Model:
@@ -177,7 +181,11 @@ class Parts(abc.ABC, Generic[AnyArc]):
     """
 
   def inference(self, child: keras.Model) -> keras.Model:
-    """Returns a child without what only its training needs."""
+    """Returns a child without what only its training needs.
+
+    Args:
+      child: of `make_child`.
+    """
     return child
 
   def inherit(

@@ -172,7 +172,11 @@ class TensorBoardLogger(Logger):
 
 
 class CompositeLogger(Logger):
-  """Passes everything on to several loggers."""
+  """Passes everything on to several loggers.
+
+  Args:
+    loggers: the others.
+  """
 
   def __init__(self, loggers: Sequence[Logger]) -> None:
     self._loggers = tuple(loggers)

@@ -103,13 +103,21 @@ class Assembly:
 
     They are "supernet", "policy" and "final child", the networks; "proposals";
     "search batches", "reward batches" and "final batches".
+
+    Args:
+      consumer: the name.
     """
     return seeds.derive(self.experiment.run.seed, consumer)
 
   def final_folder(
     self, run_folder: pathlib.Path, arc: spaces.Arc
   ) -> pathlib.Path:
-    """Returns where the final child of an arc is trained."""
+    """Returns where the final child of an arc is trained.
+
+    Args:
+      run_folder: the folder of the run.
+      arc: of the child.
+    """
     digest = hashlib.sha256(str(arc).encode()).hexdigest()[:8]
     return run_folder / FINAL_FOLDER / f"{self.final_space.name}-{digest}"
 

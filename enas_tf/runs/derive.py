@@ -22,6 +22,10 @@ def run(built: assembly.Assembly, run: runs.Run) -> None:
   ranks all, the whole validation split the best of them. The test split is
   never looked at. Where a function scores arcs, those that it scored best are
   ranked: asking it again would cost and tell nothing.
+
+  Args:
+    built: the parts of the run.
+    run: the run: its folder, its settings, whom it tells.
   """
   built.check_final()  # Its size is told.
   position = search.restore(built, run.folder)
@@ -108,6 +112,10 @@ def _say_outdated(run: runs.Run, arc: str) -> None:
 def best_arc(built: assembly.Assembly, folder: pathlib.Path) -> base.Arc:
   """Returns the arc to train: `child_fixed_arc`, or the one that was derived.
 
+  Args:
+    built: the parts of the run.
+    folder: of the run.
+
   Raises:
     ArcError: if `child_fixed_arc` is not an arc of the space.
     ConfigError: if there is neither.
@@ -126,7 +134,11 @@ def best_arc(built: assembly.Assembly, folder: pathlib.Path) -> base.Arc:
 
 
 def say_if_outdated(run: runs.Run) -> None:
-  """Says so if the search has gone on since the best arc was derived."""
+  """Says so if the search has gone on since the best arc was derived.
+
+  Args:
+    run: the run: its folder, its settings, whom it tells.
+  """
   path = run.folder / BEST_ARC
   steps = checkpoints.steps(run.folder / search.FOLDER)
   if run.experiment.fixed_arc is None and path.exists() and steps:

@@ -23,7 +23,12 @@ _SUPERNET_PREFIX = "supernet/"
 
 
 def run(parts: assembly.Assembly, run: runs.Run) -> None:
-  """Trains the arc of `child_fixed_arc`, or the one that was derived."""
+  """Trains the arc of `child_fixed_arc`, or the one that was derived.
+
+  Args:
+    parts: the parts of the run.
+    run: the run: its folder, its settings, whom it tells.
+  """
   arc = derive.best_arc(parts, run.folder)
   derive.say_if_outdated(run)
   parts.check_final()

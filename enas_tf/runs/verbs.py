@@ -69,7 +69,11 @@ def run(
 
 
 def prepare(experiment: base.Experiment) -> None:
-  """Prepares TensorFlow for a run: its seeds, its graphs and what it says."""
+  """Prepares TensorFlow for a run: its seeds, its graphs and what it says.
+
+  Args:
+    experiment: the settings of the run.
+  """
   logging.set_verbosity(logging.WARNING)  # TensorFlow's notes on saving.
   if not experiment.run.debug:
     # AutoGraph warns where it finds no room for its temporary files.
@@ -82,7 +86,11 @@ def prepare(experiment: base.Experiment) -> None:
 
 
 def parsed(parts: assembly.Assembly) -> base.Experiment:
-  """Returns the settings with the arc as what it is, not as a file's name."""
+  """Returns the settings with the arc as what it is, not as a file's name.
+
+  Args:
+    parts: the parts of the run.
+  """
   experiment = parts.experiment
   if experiment.fixed_arc is None:
     return experiment

@@ -200,7 +200,11 @@ class Task(abc.ABC):
 
   @abc.abstractmethod
   def summary(self, results: dict[str, Any]) -> str:
-    """Returns a sentence that says the test results."""
+    """Returns a sentence that says the test results.
+
+    Args:
+      results: of `evaluate`.
+    """
 
   @classmethod
   @abc.abstractmethod

@@ -194,7 +194,11 @@ class ImageClassification(base.Task):
     return pipeline.eval_batches(split, dataset, batch_size=size)
 
   def reward(self, settings: Any) -> Callable[[float], float]:
-    """Returns the identity: the reward is the accuracy (ENAS, section 2.2)."""
+    """Returns the identity: the reward is the accuracy (ENAS, section 2.2).
+
+    Args:
+      settings: of the controller.
+    """
     del settings
     return float
 

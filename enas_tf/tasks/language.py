@@ -123,6 +123,10 @@ class LanguageModelling(base.Task):
 
     Differs from enas_lm: an epoch always has as many steps; windows of random
     lengths go on from where they are.
+
+    Args:
+      training: see `Task`.
+      final: see `Task`.
     """
     del final  # It has the same text.
     rows = text_windows.batched(self.text.train, training.batch_size)
@@ -165,7 +169,11 @@ class LanguageModelling(base.Task):
     return _windows(self.text.valid, rows, training)
 
   def reward(self, settings: RewardSettings) -> Callable[[float], float]:
-    """Returns the function from a perplexity to the reward."""
+    """Returns the function from a perplexity to the reward.
+
+    Args:
+      settings: of the controller.
+    """
     power = 2 if settings.reward == "ppl_squared" else 1
     constant = settings.reward_constant
     return lambda perplexity: constant / perplexity**power

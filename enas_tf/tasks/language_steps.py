@@ -88,7 +88,11 @@ class LanguageSteps(steps.Steps):
     return rate * length / self._bptt_steps
 
   def summary(self, metrics: Mapping[str, float]) -> dict[str, float]:
-    """Returns the metrics with the perplexity of the mean loss."""
+    """Returns the metrics with the perplexity of the mean loss.
+
+    Args:
+      metrics: means over the steps; "child/loss" is in nats a word.
+    """
     perplexity = _perplexity(metrics["child/loss"])
     return {**metrics, "child/perplexity": perplexity}
 

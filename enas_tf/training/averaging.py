@@ -41,7 +41,11 @@ class AveragedWeights:
     return int(self._count)
 
   def observe(self, perplexity: float) -> None:
-    """Takes an epoch's validation perplexity in; begins if it says so."""
+    """Takes an epoch's validation perplexity in; begins if it says so.
+
+    Args:
+      perplexity: of the validation text.
+    """
     if not self._patience:
       return
     best, oldest, *recent = self._past.numpy()

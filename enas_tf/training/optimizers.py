@@ -37,6 +37,11 @@ class NesterovMomentum(keras.optimizers.Optimizer):
     self.l2_reg = l2_reg
 
   def build(self, variables: Sequence[keras.Variable]) -> None:
+    """Makes the momenta.
+
+    Args:
+      variables: that are trained.
+    """
     if self.built:
       return
     super().build(variables)
@@ -48,12 +53,20 @@ class NesterovMomentum(keras.optimizers.Optimizer):
   def update_step(
     self, gradient: Any, variable: keras.Variable, learning_rate: tf.Tensor
   ) -> None:
+    """Moves a variable.
+
+    Args:
+      gradient: of the variable.
+      variable: that is trained.
+      learning_rate: a scalar.
+    """
     momentum = self._momenta[self._get_variable_index(variable)]
     gradient = tf.convert_to_tensor(gradient) + 2 * self.l2_reg * variable
     momentum.assign(MOMENTUM * momentum + gradient)
     variable.assign_sub(learning_rate * (gradient + MOMENTUM * momentum))
 
   def get_config(self) -> dict[str, Any]:
+    """Returns the arguments of the constructor."""
     return super().get_config() | {"l2_reg": self.l2_reg}
 
 
@@ -246,7 +259,11 @@ class ClippedDescent:
     return self._schedule(self.step)
 
   def refresh(self, chosen: Sequence[tf.Tensor]) -> None:
-    """Does nothing: no move is postponed."""
+    """Does nothing: no move is postponed.
+
+    Args:
+      chosen: nothing; there are no banks.
+    """
 
   def flush(self) -> None:
     """Does nothing: no move is postponed."""
@@ -339,7 +356,13 @@ def _write(variable: tf.Variable, places: tf.Tensor, rows: tf.Tensor) -> None:
 
 
 def with_l2(gradient: Any, variable: tf.Variable, factor: tf.Tensor) -> Any:
-  """Returns gradient + factor * variable."""
+  """Returns gradient + factor * variable.
+
+  Args:
+    gradient: of the variable, dense or IndexedSlices.
+    variable: the weights.
+    factor: a scalar.
+  """
   if gradient is None:
     return factor * variable
   if not isinstance(gradient, tf.IndexedSlices):

@@ -19,6 +19,10 @@ class Macro(images.ImageParts[Any]):
 
   An arc fixes the number of layers: the final child of an arc that was found
   has as many as the supernet, and grows by its channels alone.
+
+  Args:
+    experiment: see `base.Parts`.
+    task: likewise.
   """
 
   policy: Any = macro_policy.MacroPolicy

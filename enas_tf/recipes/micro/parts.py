@@ -20,7 +20,12 @@ from enas_tf.spaces import micro
 
 
 class Micro(images.ImageParts[micro.MicroArc]):
-  """Normal and reduction cells of convolutional networks."""
+  """Normal and reduction cells of convolutional networks.
+
+  Args:
+    experiment: see `base.Parts`.
+    task: likewise.
+  """
 
   space: micro.MicroSpace
 

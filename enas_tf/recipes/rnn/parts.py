@@ -26,7 +26,12 @@ _SIZES = (
 
 
 class Rnn(base.Parts[rnn.RnnArc]):
-  """Recurrent cells of language models."""
+  """Recurrent cells of language models.
+
+  Args:
+    experiment: see `base.Parts`.
+    task: likewise.
+  """
 
   task: language.LanguageModelling
   space: rnn.RnnSpace
