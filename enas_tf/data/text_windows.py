@@ -13,8 +13,8 @@ import numpy as np
 
 from enas_tf import errors
 
-# Of windows of random lengths: the share of those about the usual length, and
-# the standard deviation, in words, before it is cut at two of them.
+# Of windows of random lengths: the fraction of those about the usual length,
+# and the standard deviation, in words, before it is cut at two of them.
 _USUAL, _SPREAD = 0.95, 5.0
 
 
