@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from enas_tf import (
-  errors,
   files,
   run_folder,
   sources,
@@ -90,6 +89,8 @@ class Search:
     given = dict(settings)
     if "search_for" in given:
       space = given.pop("search_for")
+    if evaluator is not None:
+      given["evaluator"] = "function"
     given, self._source = sources.described(
       given, data, validation_data, test_data, class_names
     )
@@ -292,7 +293,7 @@ class Search:
     from enas_tf.runs import export as verb
     from enas_tf.tasks import saved
 
-    target = None if folder is None else _new_folder(folder)
+    target = None if folder is None else files.new_folder(folder)
     with self._at_work("export", arc) as (parts, run):
       verb.run(parts, run)
     exported = self._folder / saved.FOLDER
@@ -342,7 +343,7 @@ class Search:
     stop = stopping.Interrupt()
     run = runs.Run(folder, experiment, self._terminal(), stop, self._callbacks)
     try:
-      with stop.installed():
+      with stop.installed(), parts.task.reading():
         yield parts, run
     finally:
       run_folder.bring_back(folder)
@@ -397,13 +398,3 @@ def _experiment(
   given = given | {"output_dir": str(folder)}
   given.setdefault("mode", "search")
   return experiments.go_on(recorded, space, given)
-
-
-def _new_folder(path: str | os.PathLike[str]) -> pathlib.Path:
-  target = pathlib.Path(path).expanduser().absolute()
-  if target.exists() and (not target.is_dir() or any(target.iterdir())):
-    raise errors.OutputDirError(
-      "There are files in the folder to export to, and they are left alone: "
-      f"give a new one. Received: folder={target}"
-    )
-  return target

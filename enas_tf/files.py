@@ -140,3 +140,21 @@ def _sync(path: pathlib.Path) -> None:
     os.fsync(descriptor)
   finally:
     os.close(descriptor)
+
+
+def new_folder(path: str | os.PathLike[str]) -> pathlib.Path:
+  """Returns the path of a folder that is empty, or not there yet.
+
+  Args:
+    path: of the folder.
+
+  Raises:
+    OutputDirError: if there is anything in it, or it is no folder.
+  """
+  target = pathlib.Path(path).expanduser().absolute()
+  if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    raise errors.OutputDirError(
+      "There are files in the folder to export to, and they are left alone: "
+      f"give a new one. Received: folder={target}"
+    )
+  return target

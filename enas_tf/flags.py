@@ -16,6 +16,7 @@ from absl import flags
 from enas_tf import errors, run_folder
 from enas_tf.recipes import base, experiments
 from enas_tf.settings import fields
+from enas_tf.spaces import macro, micro, rnn
 
 _PARSERS = {
   int: flags.IntegerParser,
@@ -25,6 +26,7 @@ _PARSERS = {
 # The original's words for search spaces.
 _SPACES = {"enas": "rnn"}
 _NONE = "none"  # Unsets a setting.
+_PUBLISHED = (*micro.PUBLISHED, *macro.PUBLISHED, *rnn.PUBLISHED)
 # The original's flag for the macro space with channel ranges.
 _WHOLE_CHANNELS = "controller_search_whole_channels"
 # Flags of the original that ask for what always or never happens here.
@@ -52,8 +54,9 @@ OTHERS = {
   "quickstart or cifar10_micro_search",
   experiments.ARC: (
     "the arc to train, evaluate or export: the original's integers, a JSON "
-    "file, or the name of a published arc; default: that of the command "
-    f'before, or the one that was derived, which "{_NONE}" goes back to'
+    f"file, or the name of a published arc ({', '.join(_PUBLISHED)}); default: "
+    "that of the command before, or the one that was derived, which "
+    f'"{_NONE}" goes back to'
   ),
   _WHOLE_CHANNELS: (
     "with --search_for=macro: whether a layer is one operation; if not, it "

@@ -45,6 +45,9 @@ class Proposal(NamedTuple):
 class Trial:
   """An arc, and what came of scoring it.
 
+  >>> Trial(0, (1, 0), scores={"reward": 0.5}).reward
+  0.5
+
   Attributes:
     number: of the arc, see `Proposal`.
     arc: the integers of its decisions.
@@ -200,6 +203,9 @@ class TrialLog:
 
 def read(folder: pathlib.Path) -> list[Trial]:
   """Returns the trials of a run, by number; none if there is no file.
+
+  >>> [trial.status for trial in read_trials(search.folder)]
+  ['done', 'done']
 
   Args:
     folder: of the run.

@@ -230,6 +230,11 @@ def split(images: Images, valid_fraction: float | None) -> base.ImageDataset:
 
 
 def _read(data: Settings, most_bytes: int | None) -> base.Parts:
+  if data.data == "arrays":
+    raise errors.DataError(
+      "The images of this run are arrays of a program: go on with it there, by "
+      "enas_tf.Search(data=..., output_dir=...). Received: data=arrays"
+    )
   path = None if data.data_path is None else files.existing(data.data_path)
   if data.data == "digits":
     return _digits()

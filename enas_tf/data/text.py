@@ -92,6 +92,11 @@ def load(
     ConfigError: if there is no such data set, or no vocabulary so small.
     DataError: if it cannot be had, or is damaged.
   """
+  if name == "arrays":
+    raise errors.DataError(
+      "The text of this run is one of a program: go on with it there, by "
+      "enas_tf.Search(data=..., output_dir=...). Received: data=arrays"
+    )
   if name not in _READERS:
     raise errors.ConfigError(
       f"The text data sets are {', '.join(_READERS)}: change `data`. "

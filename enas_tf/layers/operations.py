@@ -87,6 +87,13 @@ def register(name: str, thing: Any) -> None:
   shared bank, a final child in ordinary Keras layers. In the macro space's
   final child it comes whole behind the layer's first 1x1 convolution.
 
+  >>> import keras
+  >>> def conv_7x7(filters):
+  ...   return keras.layers.Conv2D(filters, 7, padding="same")
+  >>> register_operation("conv_7x7", conv_7x7)
+  >>> enas_tf.Search(child_ops=["conv_7x7", "identity"], output_dir=folder)
+  Search(space='micro', epochs=0 of 150)
+
   Args:
     name: what it is called in arcs and in `child_ops`: letters, digits and
       "_". One of a user's own that has it already is replaced.

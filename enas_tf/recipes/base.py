@@ -234,6 +234,14 @@ def register(recipe: Recipe) -> None:
   Its settings become flags and keyword arguments, its name a word of
   `search_for`.
 
+  >>> import dataclasses
+  >>> from enas_tf.recipes import base
+  >>> mine = dataclasses.replace(base.get("micro"), name="mine")
+  >>> register_recipe(mine)
+  >>> enas_tf.Search("mine", output_dir=folder).settings["child_num_cells"]
+  5
+  >>> base.forget("mine")
+
   Args:
     recipe: of the space.
 
@@ -242,6 +250,15 @@ def register(recipe: Recipe) -> None:
       the public name of another one of another type.
   """
   runs.SPACES.register(recipe.name, recipe)
+
+
+def forget(name: str) -> None:
+  """Undoes `register`.
+
+  Args:
+    name: of the recipe.
+  """
+  runs.SPACES.remove(name)
 
 
 def get(name: str) -> Recipe:

@@ -129,14 +129,26 @@ class Assembly:
       ConfigError: if they would not fit into the memory.
     """
     self._check_controller()
-    if self._score is not None:
-      return SearchParts(
-        controller=self.make_controller(),
-        child=None,
-        evaluator=function.FunctionEvaluator(self.space, self._score),
-        child_steps=0,
-        fingerprint=self._fingerprint() | {"evaluator": "function"},
+    if self.experiment.run.evaluator == "function":
+      return self._search_by_function()
+    return self._search_by_shared_weights()
+
+  def _search_by_function(self) -> SearchParts:
+    if self._score is None:
+      raise errors.ConfigError(
+        "A function of a program scores the arcs of this search: give it, by "
+        "enas_tf.Search(evaluator=..., output_dir=...), or leave `evaluator` "
+        "out. Received: evaluator=function"
       )
+    return SearchParts(
+      controller=self.make_controller(),
+      child=None,
+      evaluator=function.FunctionEvaluator(self.space, self._score),
+      child_steps=0,
+      fingerprint=self._fingerprint() | {"evaluator": "function"},
+    )
+
+  def _search_by_shared_weights(self) -> SearchParts:
     settings = self.experiment.search
     _check_memory(
       self.parts.least_weights(settings, is_shared=True),
@@ -144,7 +156,7 @@ class Assembly:
       settings,
     )
     supernet = self.parts.make_supernet(self.seed("supernet"))
-    task_steps = self.task.steps(settings)
+    task_steps = self.task.steps(settings, supernet)
     steps_per_epoch = self.task.steps_per_epoch(settings)
     return SearchParts(
       child=trainer.Trainer(

@@ -60,7 +60,7 @@ def _rank_recommended(
   sign = -1 if metric.is_higher_better else 1
   best = np.argsort(sign * np.array(scores), kind="stable")
   best = best[: settings.derive_top]
-  full = evaluator.score_on(arcs[best], list(task.valid_batches(training)))
+  full = evaluator.score_on(arcs[best], task.valid_batches(training))
   rows = [
     {
       "arc": built.space.decode(arcs[i]),

@@ -37,8 +37,7 @@ class Run:
       where: what was done last, as words.
     """
     self.terminal.say(
-      f"Stopped at {where}, and saved. {stopping.same_command()} goes on from "
-      "there."
+      f"Stopped at {where}, and saved. {self.stop.again()} goes on from there."
     )
     self.stop.end()
 

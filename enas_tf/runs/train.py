@@ -57,7 +57,7 @@ def _by_steps(parts: assembly.Assembly, arc: spaces.Arc, run: runs.Run) -> None:
   average = averaging.AveragedWeights(
     [v.value for v in model.trainable_variables], settings.average_after
   )
-  steps = task.steps(settings)
+  steps = task.steps(settings, model)
   schedule = schedules.from_settings(settings, arguments["steps_per_epoch"])
   training = rnn_training.Training(
     model,

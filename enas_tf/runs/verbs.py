@@ -60,7 +60,8 @@ def run(
   for name in _OF_MODE.get(mode, (mode,)):
     # An arc that is given needs no search.
     if experiment.fixed_arc is None or name not in ("search", "derive"):
-      _VERBS[name](parts, context)
+      with parts.task.reading():
+        _VERBS[name](parts, context)
       if stop.requested():  # In the last step.
         context.end(f"the end of `mode={name}`")
   terminal.say(f"Everything is in {folder}. Look at it with:")

@@ -90,15 +90,18 @@ class ImageClassification(base.Task):
 
   @contextlib.contextmanager
   def reading(self) -> Iterator[None]:
-    # What was held out, or not, are splits of their own.
-    parts = [
-      getattr(dataset, name)
-      for dataset in (self.__dict__.get(x) for x in ("searched", "trained"))
-      if dataset is not None
-      for name in data.PARTS
-    ]
-    with data.reading(*parts):
+    try:
       yield
+    except tf.errors.OpError as error:
+      splits = [
+        getattr(dataset, name)
+        # What was held out, or not, are splits of their own.
+        for dataset in (self.__dict__.get(x) for x in ("searched", "trained"))
+        if dataset is not None
+        for name in data.PARTS
+      ]
+      with data.reading(*splits):
+        raise error
 
   def fingerprint(self) -> dict[str, Any]:
     return {
@@ -109,8 +112,8 @@ class ImageClassification(base.Task):
       **self._read.digests,
     }
 
-  def steps(self, training: Any) -> image_steps.ImageSteps:
-    del training
+  def steps(self, training: Any, network: Any) -> image_steps.ImageSteps:
+    del training, network
     return image_steps.ImageSteps()
 
   def _dataset(self, final: bool) -> data.ImageDataset:

@@ -101,9 +101,10 @@ class LanguageModelling(base.Task):
       **self._digest,
     }
 
-  def steps(self, training: Any) -> language_steps.LanguageSteps:
+  def steps(self, training: Any, network: Any) -> language_steps.LanguageSteps:
     return language_steps.LanguageSteps(
-      training.hidden_size,
+      # An imported child has a size of its own.
+      network.get_layer("language").units,
       bptt_steps=training.bptt_steps,
       alpha=training.alpha,
       beta=training.beta,
@@ -210,7 +211,7 @@ class LanguageModelling(base.Task):
     test: Any = None,
   ) -> dict[str, Any]:
     words = description["vocabulary"]
-    measurement = measuring.Measurement(model, self.steps(training))
+    measurement = measuring.Measurement(model, self.steps(training, model))
     if test is None:
       test = self._tested(description)
       valid = _windows(self.text.valid, _EVAL_ROWS, training)

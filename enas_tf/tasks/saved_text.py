@@ -76,7 +76,7 @@ class _LanguageModel(tf.Module):
     num_words: tf.Tensor,
     temperature: tf.Tensor,
     seed: tf.Tensor,
-  ) -> tf.Tensor:
+  ) -> dict[str, tf.Tensor]:
     """Returns a text and so many sampled words behind it.
 
     Args:

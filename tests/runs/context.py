@@ -2,7 +2,8 @@
 
 import io
 
-from enas_tf import config, stopping
+from enas_tf import stopping
+from enas_tf.recipes import base, experiments
 from enas_tf.report import terminal as terminals
 from enas_tf.runs import run as runs
 
@@ -16,12 +17,17 @@ class Run(runs.Run):
     self.records += 1
 
 
-def make(folder, experiment=None, terminal=None):
+def experiment(space="micro", fixed_arc=None, **given):
+  """Returns the experiment of a space with some settings, by public names."""
+  return experiments.build(base.get(space).experiment, given, fixed_arc)
+
+
+def make(folder, settings=None, terminal=None):
   """Returns a run in a folder, and what its terminal writes to."""
   screen = io.StringIO()
   return Run(
     folder,
-    experiment or config.ExperimentConfig(),
+    settings or experiment(),
     terminal or terminals.Terminal(screen),
     stopping.Stop(),
   ), screen

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import checkpoints, config, errors, files
+from enas_tf import checkpoints, errors, files, trials
 from enas_tf.controllers import random_search
 from enas_tf.report import loggers
-from enas_tf.runs import derive, family, search
+from enas_tf.recipes import base
+from enas_tf.runs import assembly, derive, search
 from enas_tf.spaces import micro
+from enas_tf.tasks import base as tasks
 from tests.runs import context
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
@@ -22,19 +24,14 @@ A, B, C, D = (SPACE.encode(SPACE.parse(text)).tolist() for text in TEXTS)
 
 
 def experiment(fixed_arc=None, **run):
-  child = dict(num_cells=1, ops=SPACE.ops)
-  return config.ExperimentConfig(
-    run=config.RunConfig(**run),
-    search=config.ChildConfig(**child),
-    final=config.MicroFinalConfig(**child),
-    fixed_arc=fixed_arc,
-  )
+  child = dict(child_num_cells=1, child_ops=SPACE.ops)
+  return context.experiment(fixed_arc=fixed_arc, **child, **run)
 
 
 def test_best_arc_is_the_fixed_one(tmp_path):
   files.write_json(tmp_path / derive.BEST_ARC, {"arc": TEXTS[0]})
   for text in TEXTS[1:]:
-    assert str(derive.best_arc(Family(experiment(text)), tmp_path)) == text
+    assert str(derive.best_arc(Assembly(experiment(text)), tmp_path)) == text
 
 
 def test_best_arc_is_the_derived_one(tmp_path):
@@ -42,24 +39,24 @@ def test_best_arc_is_the_derived_one(tmp_path):
   files.write_json(
     tmp_path / derive.BEST_ARC, {"rank": 1, "arc": arc.to_json()}
   )
-  assert derive.best_arc(Family(experiment()), tmp_path) == arc
+  assert derive.best_arc(Assembly(experiment()), tmp_path) == arc
 
 
 def test_no_best_arc(tmp_path):
   with pytest.raises(errors.ConfigError, match=f"output_dir={tmp_path}"):
-    derive.best_arc(Family(experiment()), tmp_path)
+    derive.best_arc(Assembly(experiment()), tmp_path)
 
 
 @pytest.mark.parametrize("text", ["0 0 0", "0 0 0 0 0 0 0 2", "no_such_arc"])
 def test_best_arc_that_is_none(tmp_path, text):
   with pytest.raises(errors.ArcError):
-    derive.best_arc(Family(experiment(text)), tmp_path)
+    derive.best_arc(Assembly(experiment(text)), tmp_path)
 
 
 def test_best_arc_of_a_damaged_file(tmp_path):
   (tmp_path / derive.BEST_ARC).write_text('{"arc": ')
   with pytest.raises(errors.ArcError, match=derive.BEST_ARC):
-    derive.best_arc(Family(experiment()), tmp_path)
+    derive.best_arc(Assembly(experiment()), tmp_path)
 
 
 class Counter:
@@ -78,46 +75,90 @@ class Counter:
     self.count = int(arrays["count"])
 
 
-class Family:
-  """Ranks arcs by their sums, the highest first."""
+class Evaluator(Counter):
+  """Scores arcs on a few batches, or on all, so that their ranks differ."""
+
+  def __init__(self, child):
+    super().__init__()
+    self._child = child
+
+  def score_on(self, arcs, batches):
+    assert self._child.count == 100  # Whole weights are ranked.
+    score = {("few",): on_few, ("all",): on_all}[tuple(batches)]
+    return [score(row) for row in arcs]
+
+
+def on_few(row):
+  return int(row @ range(8)) / 28
+
+
+def on_all(row):
+  return int(row @ range(8, 0, -1)) / 36
+
+
+class Task:
+  """Its metric is called a mark."""
+
+  part = "batch"
+
+  def __init__(self, is_higher_better):
+    self.metric = tasks.Metric("mark", is_higher_better, "mark", ".2f")
+
+  def ranking_batches(self, training, seed):
+    assert training.num_cells == 1
+    assert seed == SEED
+    return iter(["few"])
+
+  def valid_batches(self, training):
+    assert training.num_cells == 1
+    return iter(["all"])
+
+
+class Parts:
+  def child_size(self, arc):
+    return base.Size(1000 * SPACE.encode(arc).sum().item(), 5)
+
+
+SEED = 17  # Of the batches that rewards and the ranking come from.
+
+
+class Assembly:
+  """What the verb needs of an assembly."""
+
+  space = final_space = SPACE
+  parts = Parts()
+
+  def __init__(self, experiment, is_higher_better=True):
+    self.experiment = experiment
+    self.task = Task(is_higher_better)
+    child = Counter()
+    self.search = assembly.SearchParts(
+      random_search.RandomSearch(SPACE, seed=0), child, Evaluator(child), 1, {}
+    )
+
+  def seed(self, consumer):
+    return {"reward batches": SEED}[consumer]
 
   def check_final(self):
     pass
 
-  def __init__(self, experiment):
-    self.experiment = experiment
-    self.final_space = SPACE
-    self.parts = family.SearchParts(
-      random_search.RandomSearch(SPACE, seed=0), Counter(), Counter(), 1, {}
-    )
 
-  def rank(self, parts, arcs):
-    assert parts.child.count == 100  # Whole weights are ranked.
-    rows = sorted(arcs, key=lambda row: -row.sum())[:3]
-    return [
-      {
-        "arc": SPACE.decode(row),
-        "valid_accuracy": row.sum() / 8.0,
-        "batch_accuracy": 0.5,
-      }
-      for row in rows
-    ]
-
-  def child_size(self, arc):
-    return family.Size(1000 * SPACE.encode(arc).sum().item(), 5)
-
-
-def run(folder):
+def run(folder, is_higher_better=True, without_child=False):
   """Runs the verb in a folder; returns what was said."""
   settings = experiment(derive_samples=20, derive_top=3)
   command, screen = context.make(folder, settings)
-  derive.run(Family(settings), command)
+  built = Assembly(settings, is_higher_better)
+  if without_child:
+    built.search = built.search._replace(child=None, evaluator=Counter())
+  derive.run(built, command)
   return screen.getvalue()
 
 
-def save_search(folder, num_proposals):
+def save_search(folder, num_proposals, without_child=False):
   """Writes a checkpoint of a search that has proposed so many times."""
-  parts, position = Family(None).parts, search.Position()
+  parts, position = Assembly(None).search, search.Position()
+  if without_child:
+    parts = parts._replace(child=None, evaluator=Counter())
   for _ in range(num_proposals):
     parts.controller.propose(1)
   state = search.stateful_parts(parts, position)
@@ -141,25 +182,61 @@ def test_run_needs_a_search(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-def test_run_ranks_what_the_restored_policy_samples(tmp_path):
+@pytest.mark.parametrize("sign", [1, -1])
+def test_run_ranks_what_the_restored_policy_samples(tmp_path, sign):
+  """The best on few batches are ranked on all of them."""
   controller = save_search(tmp_path, num_proposals=3)
   arcs = controller.recommend(20)
-  best = sorted(arcs, key=lambda row: -row.sum())[:3]
-  said = run(tmp_path)
+  assert len(arcs) == 20
+  best = sorted(arcs, key=lambda row: -sign * on_few(row))[:3]
+  best = sorted(best, key=lambda row: -sign * on_all(row))
+  said = run(tmp_path, is_higher_better=sign == 1)
   rows = json.loads((tmp_path / derive.LEADERBOARD).read_text())
   assert [row["rank"] for row in rows] == [1, 2, 3]
   for row, arc in zip(rows, best, strict=True):
     assert SPACE.from_json(row["arc"]) == SPACE.decode(arc)
     assert row["arc_string"] == " ".join(map(str, arc))
-    assert row["valid_accuracy"] == arc.sum() / 8
+    assert row["valid_mark"] == on_all(arc)
+    assert row["batch_mark"] == on_few(arc)
     assert row["parameters"] == 1000 * arc.sum()
     assert row["multiply_adds"] == 5
     assert row["arc_string"] in said
   assert json.loads((tmp_path / derive.BEST_ARC).read_text()) == rows[0]
   assert (tmp_path / "best_arc.dot").read_text().startswith("digraph")
-  found = derive.best_arc(Family(experiment()), tmp_path)
+  found = derive.best_arc(Assembly(experiment()), tmp_path)
   assert found == SPACE.decode(best[0])
-  assert scalars(tmp_path) == {"derived/valid_accuracy": best[0].sum() / 8}
+  assert scalars(tmp_path) == {
+    "derived/valid_mark": pytest.approx(on_all(best[0]))
+  }
+
+
+def test_without_shared_weights_the_scored_arcs_are_ranked(tmp_path):
+  """Each by its first score, and failed ones not at all."""
+  save_search(tmp_path, num_proposals=1, without_child=True)
+  log = trials.TrialLog(tmp_path / trials.FILE, SPACE)
+  log.begin("settings", 0)
+  for number, (row, reward) in enumerate(
+    [(A, 0.2), (B, 0.5), (C, None), (A, 0.9), (D, 0.7)]
+  ):
+    proposal = trials.Proposal(number, tuple(row))
+    if reward is None:
+      log.append(trials.Trial(*proposal, status="failed", reason="no"))
+    else:
+      log.append(trials.Trial(*proposal, scores={"reward": reward}))
+  run(tmp_path, without_child=True)
+  rows = json.loads((tmp_path / derive.LEADERBOARD).read_text())
+  assert [(row["arc_string"], row["reward"]) for row in rows] == [
+    (TEXTS[3], 0.7),
+    (TEXTS[1], 0.5),
+    (TEXTS[0], 0.2),
+  ]
+
+
+def test_nothing_scored_is_nothing_to_rank(tmp_path):
+  save_search(tmp_path, num_proposals=1, without_child=True)
+  with pytest.raises(errors.ConfigError, match="No arc was scored"):
+    run(tmp_path, without_child=True)
+  assert not (tmp_path / derive.LEADERBOARD).exists()
 
 
 def test_run_repeats(tmp_path):

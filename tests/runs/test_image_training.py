@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.layers import heads, regularize
+from enas_tf.recipes.micro import settings as micro
 from enas_tf.runs import image_training
 from tests.runs import context
 
 STEPS = 3  # In an epoch.
-CHILD = config.MicroFinalConfig(num_epochs=3, lr_T_0=1)
+CHILD = micro.Child(num_epochs=3, lr_T_0=1)
 
 
 def build():
@@ -48,9 +49,7 @@ def batches(start, factors=None):
 def make_training(folder, child=CHILD, factors=None, model=None, **run):
   """Returns a training, its model, and what its terminal writes to."""
   model = model or build()
-  settings = config.ExperimentConfig(
-    run=config.RunConfig(mode="train", **{"save_minutes": 0.0} | run)
-  )
+  settings = context.experiment(**{"mode": "train", "save_minutes": 0.0} | run)
   command, screen = context.make(folder, settings)
   training = image_training.Training(
     model,
@@ -137,7 +136,7 @@ def test_goes_back_to_an_older_checkpoint(whole, tmp_path):
 
 
 def test_a_longer_training_goes_on(whole, tmp_path):
-  train(tmp_path, config.MicroFinalConfig(num_epochs=2, lr_T_0=1))
+  train(tmp_path, micro.Child(num_epochs=2, lr_T_0=1))
   model, said = train(tmp_path)
   assert "at epoch 3, step 0" in said
   assert_same(model, whole[0])
@@ -145,10 +144,8 @@ def test_a_longer_training_goes_on(whole, tmp_path):
 
 
 def test_rates_may_change(tmp_path):
-  train(tmp_path, config.MicroFinalConfig(num_epochs=2, lr_T_0=1))
-  other = config.MicroFinalConfig(
-    num_epochs=3, lr_max=0.01, clip_mode="global", l2_reg=0.0
-  )
+  train(tmp_path, micro.Child(num_epochs=2, lr_T_0=1))
+  other = micro.Child(num_epochs=3, lr_max=0.01, clip_mode="global", l2_reg=0.0)
   _, said = train(tmp_path, other)
   assert "at epoch 3, step 0" in said
 
@@ -171,7 +168,7 @@ def test_stops_when_it_is_asked_to(whole, tmp_path, after):
 
 def test_rows_of_repeated_epochs_are_dropped(whole, tmp_path):
   """The newest checkpoint is damaged: what came before it is trained again."""
-  child = config.MicroFinalConfig(num_epochs=2, lr_T_0=1)
+  child = micro.Child(num_epochs=2, lr_T_0=1)
   train(tmp_path, child)
   newest = tmp_path / "checkpoints" / f"checkpoint-{2 * STEPS:09d}.npz"
   newest.write_bytes(b"")
@@ -215,7 +212,7 @@ def test_divergence_of_the_last_step_alone_saves_nothing(tmp_path):
   """The loss of a step cannot show what the step makes of the weights."""
   images = keras.Input((4,))
   model = keras.Model(images, {"logits": keras.layers.Dense(3)(images)})
-  child = config.MicroFinalConfig(num_epochs=1, lr_max=1e38)
+  child = micro.Child(num_epochs=1, lr_max=1e38)
   with pytest.raises(errors.DivergenceError):
     train(
       tmp_path,
@@ -245,7 +242,7 @@ def test_other_settings_are_refused(whole):
 )
 def test_clipping(clip_mode, expected):
   model = build()
-  child = config.ChildConfig(clip_mode=clip_mode, grad_bound=0.25)
+  child = micro.Child(clip_mode=clip_mode, grad_bound=0.25)
   image_training._compile(model, child, STEPS)
   optimizer = model.optimizer
   assert (optimizer.clipnorm, optimizer.global_clipnorm) == expected

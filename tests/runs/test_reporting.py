@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import config
 from enas_tf.report import loggers
 from enas_tf.runs import reporting, search
 from enas_tf.spaces import micro
+from enas_tf.tasks import base as tasks
 from tests import answers
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
+SETTINGS = {"seed": 0, "child_lr": 0.5}
 PLAN = search.Plan(
   num_epochs=4,
   child_steps=6,
@@ -50,8 +51,9 @@ def open_report(tmp_path):
     return reporting.SearchReport(
       tmp_path,
       terminal or Terminal(),
-      config.ExperimentConfig(),
+      SETTINGS,
       SPACE,
+      tasks.Metric("accuracy", True, "acc", ".4f"),
       plan,
       resume_tick,
     )
@@ -187,7 +189,7 @@ def test_settings_are_logged_once(open_report, monkeypatch):
   for resume_tick in (None, 3):
     with open_report(resume_tick=resume_tick):
       pass
-  assert logged == [loggers.flatten(config.ExperimentConfig())]
+  assert logged == [SETTINGS]
 
 
 def test_resuming_drops_the_lines_that_will_be_repeated(open_report, tmp_path):

@@ -1,39 +1,38 @@
 """A search that stopped within an epoch is read with its weights whole."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
-from enas_tf import config, errors
-from enas_tf.runs import families, search
+from enas_tf import errors
+from enas_tf.runs import assembly, search, train
 from tests.runs import context
 
-EXPERIMENT = config.ExperimentConfig(
-  data=config.DataConfig("digits"),
-  search=config.ChildConfig(
-    num_layers=1, num_cells=2, out_filters=4, batch_size=32, lr_max=0.5
-  ),
-  final=config.MicroFinalConfig(
-    num_layers=1,
-    num_cells=2,
-    out_filters=4,
-    init="supernet",
-    as_searched=True,
-    drop_path_keep_prob=1.0,
-  ),
+SETTINGS = dict(
+  data="digits",
+  child_num_layers=1,
+  child_num_cells=2,
+  child_out_filters=4,
+  batch_size=32,
+  child_lr_max=0.5,
+  final_init="supernet",
+  final_as_searched=True,
+  final_drop_path_keep_prob=1.0,
 )
+
+
+def make(**changed):
+  return assembly.Assembly(context.experiment(**SETTINGS | changed))
 
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory):
   """The folder of a search of a few steps, and its weights made whole."""
   folder = tmp_path_factory.mktemp("run")
-  family = families.get(EXPERIMENT)
-  parts, position = family.parts, search.Position()
+  built = make()
+  parts, position = built.search, search.Position()
   parts.child.run(parts.controller.sample(12))
   position.advance("child_steps", 12)
-  search.checkpoint(family, folder, position).save(12)
+  search.checkpoint(built, folder, position).save(12)
   before = weights(parts)
   parts.child.flush()
   after = weights(parts)
@@ -52,19 +51,19 @@ def weights(parts):
 
 def test_deriving_ranks_whole_weights(stopped):
   folder, expected = stopped
-  family = families.get(EXPERIMENT)
-  assert search.restore(family, folder).child_steps == 12
-  for name, value in weights(family.parts).items():
+  built = make()
+  assert search.restore(built, folder).child_steps == 12
+  for name, value in weights(built.search).items():
     np.testing.assert_allclose(value, expected[name], atol=1e-6, err_msg=name)
 
 
 def test_a_child_inherits_whole_weights(stopped):
   folder, expected = stopped
-  family = families.get(EXPERIMENT)
-  arc = family.final_space.parse("0 0 1 1 2 0 1 4 0 4 1 0 0 1 2 2")
-  model = family.make_child(arc, family._trained, 1)
-  run, screen = context.make(folder, EXPERIMENT)
-  family._inherit(model, arc, run)
+  built = make()
+  arc = built.final_space.parse("0 0 1 1 2 0 1 4 0 4 1 0 0 1 2 2")
+  model = built.parts.make_child(arc, seed=0, total_steps=1)
+  run, screen = context.make(folder, built.experiment)
+  train._inherit(built, model, arc, run)
   count = len(model.trainable_variables)
   assert f"{count} of {count} variables" in screen.getvalue()
   theirs = {k.removeprefix("supernet/"): v for k, v in expected.items()}
@@ -88,11 +87,9 @@ def test_a_child_inherits_whole_weights(stopped):
 
 def test_there_must_be_a_search(tmp_path):
   with pytest.raises(errors.CheckpointError, match="search first"):
-    search.restore(families.get(EXPERIMENT), tmp_path)
+    search.restore(make(), tmp_path)
 
 
 def test_a_search_of_other_settings_is_refused(stopped):
-  other = dataclasses.replace(EXPERIMENT.search, num_cells=3)
-  changed = dataclasses.replace(EXPERIMENT, search=other)
   with pytest.raises(errors.CheckpointError, match="child_num_cells"):
-    search.restore(families.get(changed), stopped[0])
+    search.restore(make(child_num_cells=3), stopped[0])

@@ -4,12 +4,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from enas_tf import checkpoints, config, errors, trials
+from enas_tf import checkpoints, errors, trials
 from enas_tf.controllers import random_search
 from enas_tf.evaluators import base as evaluators
 from enas_tf.report import callbacks
-from enas_tf.runs import family, search
+from enas_tf.recipes import base
+from enas_tf.runs import assembly, search
 from enas_tf.spaces import micro
+from enas_tf.tasks import images
 from tests.runs import context
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
@@ -130,7 +132,7 @@ class Evaluator(evaluators.Evaluator):
 def make_parts(last_step=None, last_trial=None):
   """Returns new parts, and the list of what will be asked of them."""
   calls = []
-  parts = family.SearchParts(
+  parts = assembly.SearchParts(
     controller=Controller(calls),
     child=Child(calls, last_step),
     evaluator=Evaluator(calls, last_trial),
@@ -298,11 +300,13 @@ def test_state_holds_all_parts():
   }
 
 
-class Family(NamedTuple):
-  """What the verb needs of a family."""
+class Assembly(NamedTuple):
+  """What the verb needs of an assembly."""
 
-  experiment: config.ExperimentConfig
-  parts: family.SearchParts
+  experiment: base.Experiment
+  search: assembly.SearchParts
+  space: micro.MicroSpace = SPACE
+  task: type[images.ImageClassification] = images.ImageClassification
 
 
 def run(
@@ -316,18 +320,21 @@ def run(
   **kwargs,
 ):
   """Runs the verb on parts; returns what was said."""
-  experiment = config.ExperimentConfig(
-    run=config.RunConfig(log_every=2, save_minutes=save_minutes, **kwargs),
-    search=config.ChildConfig(num_epochs=num_epochs),
-    controller=config.ControllerConfig(
-      train_steps=2, train_every=2, num_aggregate=3, lr=lr
-    ),
+  experiment = context.experiment(
+    log_every=2,
+    save_minutes=save_minutes,
+    num_epochs=num_epochs,
+    controller_train_steps=2,
+    controller_train_every=2,
+    controller_num_aggregate=3,
+    controller_lr=lr,
+    **kwargs,
   )
   command, screen = context.make(folder, experiment)
   command.callbacks = callbacks
   if stop_at is not None:
     command.stop.requested = lambda: parts.child.num_steps >= stop_at
-  search.run(Family(experiment, parts), command)
+  search.run(Assembly(experiment, parts), command)
   assert command.records == 1
   return screen.getvalue()
 

@@ -17,7 +17,15 @@ UNITS = 4
 
 def training(**changed):
   return types.SimpleNamespace(
-    **dict(batch_size=2, bptt_steps=5, random_bptt=False) | changed
+    **dict(
+      batch_size=2,
+      bptt_steps=5,
+      random_bptt=False,
+      hidden_size=UNITS,
+      alpha=0.0,
+      beta=0.0,
+    )
+    | changed
   )
 
 
@@ -69,6 +77,14 @@ def test_streams_begin_at_any_step(tmp_path, is_random):
   np.testing.assert_array_equal(first.targets, rows[:, 1 : length + 1])
   assert length == 5 or is_random
   assert task.steps_per_epoch(training()) == 879 // 5
+
+
+@pytest.mark.parametrize("is_random", [False, True])
+def test_windows_have_random_lengths(tmp_path, is_random):
+  stream = make(tmp_path).train_stream(training(random_bptt=is_random), 5)
+  windows = itertools.islice(stream(0), 9)
+  lengths = {window.inputs.shape[1] for window in windows}
+  assert (len(lengths) > 1) == is_random
 
 
 def test_rewards_and_rankings_see_the_validation_text(tmp_path):

@@ -21,7 +21,10 @@ class Layers(fields.Settings):
     matters=True,
   )
   ops: tuple[str, ...] = fields.setting(
-    macro.PAPER_OPS, "the operations that an arc can choose", of_arc=True
+    macro.PAPER_OPS,
+    "the operations that an arc can choose, of "
+    f"{', '.join(macro.KNOWN_OPS)} and those that a program registered",
+    of_arc=True,
   )
 
 

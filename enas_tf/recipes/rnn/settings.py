@@ -21,7 +21,8 @@ class Cell(fields.Settings):
   )
   functions: tuple[str, ...] = fields.setting(
     rnn.ENAS_LM_FUNCTIONS,
-    "the activation functions, in the order of their integers",
+    "the activation functions, in the order of their integers, of "
+    f"{', '.join(rnn.KNOWN_FUNCTIONS)}",
     of_arc=True,
   )
   hidden_size: int = fields.setting(
