@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from enas_tf import checkpoints, errors, files, trials
 from enas_tf.controllers import random_search
-from enas_tf.report import loggers
 from enas_tf.recipes import base
+from enas_tf.report import loggers
 from enas_tf.runs import assembly, derive, search
 from enas_tf.spaces import micro
 from enas_tf.tasks import base as tasks

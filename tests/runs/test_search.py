@@ -7,8 +7,8 @@ import pytest
 from enas_tf import checkpoints, errors, trials
 from enas_tf.controllers import random_search
 from enas_tf.evaluators import base as evaluators
-from enas_tf.report import callbacks
 from enas_tf.recipes import base
+from enas_tf.report import callbacks
 from enas_tf.runs import assembly, search
 from enas_tf.spaces import micro
 from enas_tf.tasks import images
