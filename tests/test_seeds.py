@@ -1,28 +1,32 @@
 """No two streams of random numbers are alike, of one seed or of neighbours."""
 
-import dataclasses
 import doctest
-import types
 
 import keras
 import numpy as np
 import pytest
 
-from enas_tf import config, seeds
-from enas_tf.runs import families, fit, image_training
+from enas_tf import seeds
+from enas_tf.runs import assembly, fit, image_training, rnn_training, train
 from tests.runs import context
 
 RUN_SEEDS = range(5)
-IMAGES = types.SimpleNamespace(image_shape=(8, 8, 3), num_classes=4)
 OPS = ("sep_conv_3x3", "conv_3x3", "identity", "sep_conv_5x5")
 MACRO_OPS = ("conv_3x3", "sep_conv_3x3", "sep_conv_5x5", "max_pool_3x3")
 # Sizes are multiples of four, see `fours`. A macro network of three layers is
 # halved twice, and a micro network has two reductions.
 SIZES = {
-  "micro": dict(num_layers=1, num_cells=2, out_filters=4, ops=OPS),
-  "macro": dict(num_layers=3, out_filters=8, ops=MACRO_OPS),
+  "micro": dict(
+    child_num_layers=1, child_num_cells=2, child_out_filters=4, child_ops=OPS
+  ),
+  "macro": dict(child_num_layers=3, child_out_filters=8, child_ops=MACRO_OPS),
   "rnn": dict(
-    num_nodes=3, hidden_size=8, batch_size=2, bptt_steps=4, random_bptt=True
+    child_num_nodes=3,
+    child_hidden_size=8,
+    batch_size=2,
+    child_bptt_steps=4,
+    child_random_bptt=True,
+    data="text",
   ),
 }
 SIZES["macro_channels"] = SIZES["macro"]
@@ -38,46 +42,33 @@ def text(tmp_path_factory):
 
 @pytest.fixture(params=SIZES)
 def make(request, text):
-  """A function from a seed, and settings of the final child, to a family."""
+  """A function from a seed, and settings, to an assembly."""
 
-  def make(seed, **final):
-    recipe = config.RECIPES[request.param.split("_")[0]]
-    sizes = SIZES[request.param]
-    changed = {
-      part: dataclasses.replace(getattr(recipe, part), **sizes)
-      for part in ("search", "final")
-    }
-    changed["final"] = dataclasses.replace(changed["final"], **final)
-    if request.param == "macro_channels":
-      changed["controller"] = dataclasses.replace(
-        recipe.controller, search_whole_channels=False
-      )
-    data = dict(data="digits")
-    if request.param == "rnn":
-      data = dict(data="text", data_path=str(text))
-    changed["data"] = config.DataConfig(**data)
-    run = dataclasses.replace(recipe.run, seed=seed)
-    return families.get(dataclasses.replace(recipe, run=run, **changed))
+  def make(seed, **changed):
+    given = {"data": "digits", "seed": seed} | SIZES[request.param] | changed
+    if given["data"] == "text":
+      given["data_path"] = str(text)
+    return assembly.Assembly(context.experiment(request.param, **given))
 
   return make
 
 
-def build(family):
+def random_arc(built):
+  return built.final_space.random(np.random.default_rng(7))
+
+
+def build(built):
   """Returns the policy, the supernet and the final child of a random arc."""
-  arc = family.space.random(np.random.default_rng(7))
-  policy = family.make_policy()
-  if family.space.name == "rnn":
-    return policy, family.make_supernet(), family.make_child(arc)
   return (
-    policy,
-    family.make_supernet(IMAGES),
-    family.make_child(arc, IMAGES, 10),
+    built.make_policy(),
+    built.parts.make_supernet(built.seed("supernet")),
+    built.parts.make_child(random_arc(built), built.seed("final child"), 10),
   )
 
 
-def arrays(family):
+def arrays(built):
   """Yields (name, array) of all initial weights."""
-  policy, *networks = build(family)
+  policy, *networks = build(built)
   yield from policy.named_variables.items()
   for network in networks:
     for variable in network.variables:
@@ -95,7 +86,7 @@ def fours(array):
   return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("final", [{}, {"as_searched": True}])
+@pytest.mark.parametrize("final", [{}, {"final_as_searched": True}])
 def test_no_two_initial_weights_are_alike(make, final):
   names, rows = [], []
   if final and make(0).space.name == "rnn":
@@ -127,25 +118,25 @@ class NoTraining:
   def __init__(self, *args, **kwargs):
     del args, kwargs
 
-  def run(self):
+  def run(self, *args):
+    del args
     return 1
 
 
-def draw_everything(family, folder):
+def draw_everything(make, seed, folder):
   """Asks for all that a search and a final training draw, once."""
-  family.search_parts()
-  arc = family.space.random(np.random.default_rng(7))
-  if family.space.name == "rnn":
-    network = family.make_child(arc)
-    tokens = {"tokens": np.zeros((2, 4), int), "state": np.zeros((2, 8))}
-    network(tokens, training=True)
-  else:
-    family.train(arc, context.make(folder, family.experiment)[0])
+  built = make(seed)
+  assert built.search
+  arc = random_arc(built)
+  (train._by_fit if built.task.uses_fit else train._by_steps)(
+    built, arc, context.make(folder, built.experiment)[0]
+  )
 
 
 def test_every_stream_has_a_name_of_its_own(make, monkeypatch, tmp_path):
   """Weights, dropouts, data, proposals: each asks for another seed."""
-  monkeypatch.setattr(image_training, "Training", NoTraining)
+  for module in (image_training, rnn_training):
+    monkeypatch.setattr(module, "Training", NoTraining)
   monkeypatch.setattr(fit, "finish", lambda *_: None)
   asked = []
   derive = seeds.derive
@@ -156,7 +147,7 @@ def test_every_stream_has_a_name_of_its_own(make, monkeypatch, tmp_path):
 
   monkeypatch.setattr(seeds, "derive", record)
   for seed in RUN_SEEDS:
-    draw_everything(make(seed), tmp_path)
+    draw_everything(make, seed, tmp_path)
   assert len(asked) > 15 * len(RUN_SEEDS)
   assert len(set(asked)) == len(asked)
   assert len({derive(*each) for each in asked}) == len(asked)
