@@ -289,6 +289,6 @@ def test_operations_of_ones_own(tmp_path):
   model = search.train("0 0 1 0 0 0 1 0")
   assert any("my_conv" in op for op in search.best_arc.ops)
   assert model.predict(PIXELS[:2], verbose=0).shape == (2, 2)
-  assert operations.get("my_conv").word == "my_conv"
+  assert operations.get("my_conv").name == "my_conv"
   best = json.loads((search.folder / "best_arc.json").read_text())
   assert best["arc"]["ops"] == ["my_conv", "max_pool_3x3"]

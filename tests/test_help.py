@@ -21,9 +21,9 @@ def test_it_begins_with_what_matters():
 
 
 def test_choices_are_spelt_out():
-  assert set(micro.KNOWN_OPS) == set(operations.words("micro"))
+  assert set(micro.KNOWN_OPS) == set(operations.names("micro"))
   known = {f"macro/{word}" for word in macro.KNOWN_OPS}
-  assert known == set(operations.words("macro"))
+  assert known == set(operations.names("macro"))
   assert set(rnn.KNOWN_FUNCTIONS) == set(highway.FUNCTIONS)
   text = " ".join(" ".join(LINES).split())
   for words in (micro.KNOWN_OPS, macro.KNOWN_OPS, rnn.KNOWN_FUNCTIONS):

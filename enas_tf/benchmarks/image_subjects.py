@@ -70,10 +70,10 @@ def with_more_operations(settings: base.Experiment) -> base.Experiment:
   """
   ops = settings.search.ops
   known = [
-    word.removeprefix("macro/")
-    for word in operations.words(settings.run.search_for)
+    op.removeprefix("macro/")
+    for op in operations.names(settings.run.search_for)
   ]
-  others = [word for word in known if word not in ops]
+  others = [op for op in known if op not in ops]
   ops = (*ops, *others[: _NUM_OPERATIONS - len(ops)])
   search = dataclasses.replace(settings.search, ops=ops)
   return dataclasses.replace(settings, search=search)

@@ -19,7 +19,7 @@ class ChannelRanges(keras.layers.Layer):
   general_child.py without whole channels).
 
   Args:
-    words: the operations, as `operations.get` knows them.
+    ops: the operations, as `operations.get` knows them.
     filters: channels of the input, of each whole operation and of the output.
     first: index of the layer's first integer in the arc.
     seed: of the initial weights.
@@ -28,15 +28,15 @@ class ChannelRanges(keras.layers.Layer):
 
   def __init__(
     self,
-    words: Sequence[str],
+    ops: Sequence[str],
     filters: int,
     first: int,
     seed: int,
     **kwargs: Any,
   ) -> None:
     super().__init__(**kwargs)
-    self.words = tuple(words)
-    self._operations = [operations.get(word) for word in words]
+    self.ops = tuple(ops)
+    self._operations = [operations.get(op) for op in ops]
     self._last = [last_convolution(each) for each in self._operations]
     self._filters = filters
     self._first = first
@@ -69,14 +69,14 @@ class ChannelRanges(keras.layers.Layer):
 
   @property
   def shared(self) -> dict[str, list[keras.Variable]]:
-    """The weights of each operation's word, for all of its channels."""
+    """The weights of each operation's name, for all of its channels."""
     return {
-      word: [
+      op: [
         getattr(self, f"op_{i}_{j}")
         for j in range(len(operation.weights(self._filters)))
       ]
-      for i, (word, operation) in enumerate(
-        zip(self.words, self._operations, strict=True)
+      for i, (op, operation) in enumerate(
+        zip(self.ops, self._operations, strict=True)
       )
     }
 
@@ -193,6 +193,6 @@ def last_convolution(operation: operations.Operation) -> int:
     raise errors.ConfigError(
       "An operation of a user's own has no ranges of channels: take it out of "
       "`child_ops`, or set `controller_search_whole_channels`. Received: "
-      f"op={operation.word}"
+      f"op={operation.name}"
     )
   return found[-1]

@@ -18,11 +18,11 @@ class Operation:
       as an attribute instead.
 
   Attributes:
-    word: the name of the operation in arcs and flags.
+    name: the name of the operation in arcs and flags.
     stages: what it computes.
   """
 
-  word: str = ""
+  name: str = ""
   stages: Sequence[Stage] = ()
 
   def __init__(self, stages: Iterable[Stage] | None = None) -> None:
@@ -192,7 +192,7 @@ class Operation:
       layer = stage.layer(filters, here, own, seed)
       if layer is None:
         layer = stage_layers.StageLayer(
-          self.word, i, filters, seeds.derive(seed, own), name=own
+          self.name, i, filters, seeds.derive(seed, own), name=own
         )
       layers.append(layer)
       if stage.spatial:

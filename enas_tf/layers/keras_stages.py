@@ -25,7 +25,7 @@ class KerasStage(stages.Stage):
   Args:
     factory: a function or class that returns a new layer when it is called with
       `filters=`. If it has an argument `strides` or `stride` it is called with
-      that where a final child halves the image; else an average pool does it
+      that where a final child downsamples; else an average pool does it
       before the layer.
   """
 

@@ -166,7 +166,7 @@ def entries(
 
   Args:
     rows: the bank, [rows, filters].
-    keys: of its blocks, in order; each ends with the word of an operation.
+    keys: of its blocks, in order; each ends with the name of an operation.
 
   Returns:
     The weights by the keys; operations without weights have entries of no rows.

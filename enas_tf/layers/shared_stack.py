@@ -38,7 +38,7 @@ class SharedStack(keras.layers.Layer):
 
   Args:
     num_layers: layers in the stack.
-    words: the operations of the space, as `operations.get` knows them.
+    ops: the operations of the space, as `operations.get` knows them.
     filters: channels, everywhere.
     pool_layers: the layers behind which is downsampled, from 0.
     seed: of the initial weights.
@@ -48,7 +48,7 @@ class SharedStack(keras.layers.Layer):
   def __init__(
     self,
     num_layers: int,
-    words: Sequence[str],
+    ops: Sequence[str],
     filters: int,
     pool_layers: Sequence[int],
     seed: int,
@@ -56,14 +56,14 @@ class SharedStack(keras.layers.Layer):
   ) -> None:
     super().__init__(**kwargs)
     self.num_layers = num_layers
-    self.words = tuple(words)
+    self.ops = tuple(ops)
     self.filters = filters
     self.pool_layers = tuple(pool_layers)
-    self._functions = mixed.Functions(words)
-    catalogue = [operations.get(word) for word in words]
+    self._functions = mixed.Functions(ops)
+    catalogue = [operations.get(op) for op in ops]
     initial = [
       operation.initialize(
-        num_layers, filters, seeds.derive(seed, operation.word)
+        num_layers, filters, seeds.derive(seed, operation.name)
       )
       for operation in catalogue
     ]
@@ -89,8 +89,8 @@ class SharedStack(keras.layers.Layer):
 
   @property
   def shared(self) -> dict[tuple[int, str], shared.SharedWeights]:
-    """The weights of each (layer, operation's word)."""
-    return shared.entries(self.bank.rows, keys(self.num_layers, self.words))
+    """The weights of each (layer, operation's name)."""
+    return shared.entries(self.bank.rows, keys(self.num_layers, self.ops))
 
   def block(
     self, layer: int | np.ndarray, op: int | tf.Tensor
@@ -99,9 +99,9 @@ class SharedStack(keras.layers.Layer):
 
     Args:
       layer: from 0.
-      op: index of the operation in `words`.
+      op: index of the operation in `ops`.
     """
-    return layer * len(self.words) + op
+    return layer * len(self.ops) + op
 
   def build(self, input_shape: Sequence[int | None]) -> None:
     """Makes the variables, for an input [batch, height, width, filters].
@@ -184,17 +184,17 @@ class SharedStack(keras.layers.Layer):
     return keras.KerasTensor((batch, height, width, channels), x.dtype)
 
 
-def keys(num_layers: int, words: Sequence[str]) -> list[tuple[int, str]]:
+def keys(num_layers: int, ops: Sequence[str]) -> list[tuple[int, str]]:
   """Returns the keys of the blocks of a stack's bank, in order.
 
   Args:
     num_layers: layers in the stack.
-    words: the operations of the space.
+    ops: the operations of the space.
 
   Returns:
-    (layer, word of the operation), layers from 0.
+    (layer, name of the operation), layers from 0.
   """
-  return [(layer, word) for layer in range(num_layers) for word in words]
+  return [(layer, op) for layer in range(num_layers) for op in ops]
 
 
 class _Reduction(keras.layers.Layer):

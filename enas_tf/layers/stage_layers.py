@@ -9,7 +9,7 @@ import tensorflow as tf
 from enas_tf import errors, seeds
 from enas_tf.layers import stages
 
-# The operations of a user's own, by their words: what a saved layer names.
+# The operations of a user's own, by their names: what a saved layer names.
 registered: dict[str, Any] = {}
 
 
@@ -20,7 +20,7 @@ class StageLayer(keras.layers.Layer):
   It is loaded where the operation is registered.
 
   Args:
-    operation: the word of the operation.
+    operation: the name of the operation.
     stage: index of the stage in it.
     filters: channels of the input and of the output.
     seed: of the initial weights.

@@ -35,7 +35,7 @@ class MicroSupernet(keras.Model):
   Attributes:
     space: the space of the arcs.
     shared: a mapping from (layer, node, input, previous node, operation), the
-      operation by its word and the rest from 0, to the `SharedWeights` of that
+      operation by its name and the rest from 0, to the `SharedWeights` of that
       choice.
   """
 

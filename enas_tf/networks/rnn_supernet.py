@@ -34,7 +34,7 @@ class RnnSupernet(keras.Model):
   Attributes:
     space: the space of the arcs.
     shared: a mapping from (node, function, previous node), nodes from 1 and
-      previous ones from 0, the function by its word, to the `SharedWeights` of
+      previous ones from 0, the function by its name, to the `SharedWeights` of
       that choice: one kernel, float32 [hidden_size, 2 * hidden_size].
 
   Raises:

@@ -140,24 +140,24 @@ class SupernetMomentum:
       chosen: the blocks of each bank, int32 [n], all different.
     """
     for i, (bank, blocks) in enumerate(zip(self._banks, chosen, strict=True)):
-      places = bank.rows_of(blocks)
-      self._catch_up(i, places, tf.gather(bank.block_of_row, places))
+      indices = bank.rows_of(blocks)
+      self._catch_up(i, indices, tf.gather(bank.block_of_row, indices))
       _write(self._pending[i], blocks, _identity(tf.size(blocks)))
 
   def flush(self) -> None:
     """Brings all blocks up to date."""
     for i, bank in enumerate(self._banks):
-      places = tf.range(bank.starts[-1])
-      self._catch_up(i, places, bank.block_of_row)
+      indices = tf.range(bank.starts[-1])
+      self._catch_up(i, indices, bank.block_of_row)
       self._pending[i].assign(_identity(len(bank.starts) - 1))
 
-  def _catch_up(self, i: int, places: tf.Tensor, blocks: tf.Tensor) -> None:
+  def _catch_up(self, i: int, indices: tf.Tensor, blocks: tf.Tensor) -> None:
     weights, momenta = self._banks[i].rows.value, self._bank_momenta[i]
-    w, m = tf.gather(weights, places), tf.gather(momenta, places)
+    w, m = tf.gather(weights, indices), tf.gather(momenta, indices)
     product = tf.gather(self._pending[i], blocks)
-    ww, mw, wm, mm = tf.split(product, 4, axis=1)  # Each [len(places), 1].
-    _write(weights, places, ww * w + wm * m)
-    _write(momenta, places, mw * w + mm * m)
+    ww, mw, wm, mm = tf.split(product, 4, axis=1)  # Each [len(indices), 1].
+    _write(weights, indices, ww * w + wm * m)
+    _write(momenta, indices, mw * w + mm * m)
 
   def apply(
     self,
@@ -351,8 +351,8 @@ def _identity(n: int | tf.Tensor) -> tf.Tensor:
   return tf.tile([[1.0, 0.0, 0.0, 1.0]], [n, 1])
 
 
-def _write(variable: tf.Variable, places: tf.Tensor, rows: tf.Tensor) -> None:
-  variable.scatter_update(tf.IndexedSlices(rows, places))
+def _write(variable: tf.Variable, indices: tf.Tensor, rows: tf.Tensor) -> None:
+  variable.scatter_update(tf.IndexedSlices(rows, indices))
 
 
 def with_l2(gradient: Any, variable: tf.Variable, factor: tf.Tensor) -> Any:
