@@ -16,11 +16,11 @@ search = enas_tf.Search(
   output_dir="outputs/examples/digits",
   num_epochs=int(sys.argv[1]) if len(sys.argv) > 1 else 20,
   batch_size=32,
+  augment="crop",  # By default images are mirrored, too.
   child_num_layers=2,
   child_num_cells=2,
   child_out_filters=8,
-  child_lr_max=0.2,
-  child_lr_T_0=20,
+  child_lr_max=0.1,
   controller_train_steps=5,
 )
 search.run()
