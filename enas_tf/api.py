@@ -62,7 +62,7 @@ class Search:
       better, or numbers by name with "reward" among them), which takes the
       place of shared weights.
     callbacks: are told what happens.
-    verbose: whether it prints what happens.
+    verbose: whether a run prints what happens.
     **settings: as on the command line, without the dashes: num_epochs=10,
       child_num_layers=2, controller_lr=0.01, final_num_epochs=30.
 
@@ -210,7 +210,7 @@ class Search:
       n: how many arcs at most.
     """
     rows = self.leaderboard[:n]
-    terminal = self._terminal()
+    terminal = terminals.Terminal()  # Whoever asks for it wants to see it.
     if not rows:
       terminal.say("Nothing was searched yet: call run().")
       return

@@ -201,7 +201,7 @@ class TrialLog:
         file.write((json.dumps(line, allow_nan=False) + "\n").encode())
 
 
-def read(folder: pathlib.Path) -> list[Trial]:
+def read(folder: str | os.PathLike[str]) -> list[Trial]:
   """Returns the trials of a run, by number; none if there is no file.
 
   >>> [trial.status for trial in read_trials(search.folder)]
@@ -213,7 +213,7 @@ def read(folder: pathlib.Path) -> list[Trial]:
   Raises:
     OutputDirError: if the file is damaged.
   """
-  path = folder / FILE
+  path = pathlib.Path(folder).expanduser() / FILE
   trials, _ = _load(path) if path.exists() else ({}, None)
   return [trials[number] for number in sorted(trials)]
 

@@ -146,7 +146,7 @@ def test_tests_on_what_is_given(search):
 
 
 def test_results_are_a_table(search, capsys):
-  search = enas_tf.Search(output_dir=search.folder)
+  search = enas_tf.Search(output_dir=search.folder, verbose=False)
   search.results_summary(1)
   said = capsys.readouterr().out.splitlines()
   assert said[0].startswith("rank  validation accuracy")

@@ -1,6 +1,5 @@
 """The real entry point, in processes of its own, on the smallest recipe."""
 
-import dataclasses
 import json
 import pathlib
 import re
@@ -10,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from enas_tf import config, errors, main
+from enas_tf import errors, main
+from enas_tf.recipes import base, experiments
 
 ROOT = pathlib.Path(__file__).parent.parent
 SMOKE = {
@@ -147,19 +147,17 @@ def test_bad_input_is_one_error(flags, words, tmp_path):
 @pytest.mark.parametrize(
   ("changed", "words"),
   [
-    (dict(search=config.ChildConfig(1, batch_size=5000)), "--batch_size"),
-    (dict(search=config.ChildConfig(ops=("no_op",))), "no_op"),
-    (dict(data=config.DataConfig(data_path="/no/such")), "does not exist"),
-    (dict(run=config.RunConfig("evaluate")), "no trained child"),
+    (dict(batch_size=5000), "`batch_size`"),
+    (dict(child_ops=("no_op",)), "no_op"),
+    (dict(data="cifar10", data_path="/no/such"), "does not exist"),
+    (dict(mode="evaluate"), "no trained child"),
   ],
 )
 def test_what_a_verb_refuses_is_an_error_of_the_user(changed, words, tmp_path):
-  experiment = dataclasses.replace(
-    config.ExperimentConfig(data=config.DataConfig("digits")), **changed
-  )
-  placed = dataclasses.replace(experiment.run, output_dir=str(tmp_path))
+  given = {"data": "digits", "output_dir": str(tmp_path)} | changed
+  experiment = experiments.build(base.get("micro").experiment, given)
   with pytest.raises(errors.UserError, match=words):
-    main._run(dataclasses.replace(experiment, run=placed))
+    main._run(experiment)
 
 
 def test_foreign_folder_is_left_alone(tmp_path):

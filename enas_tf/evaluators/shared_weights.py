@@ -12,7 +12,7 @@ from enas_tf.evaluators import base
 from enas_tf.training import measuring, steps
 
 
-class SharedWeights(base.Evaluator):
+class SharedWeights(base.OnBatches):
   """The reward of an arc comes from one validation batch, of its own.
 
   Each arc has the next batch, and none depends on the arcs before it.

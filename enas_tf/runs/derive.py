@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from enas_tf import checkpoints, errors, files, trials
-from enas_tf.evaluators import shared_weights
+from enas_tf.evaluators import base as evaluators
 from enas_tf.report import draw, loggers, tables
 from enas_tf.runs import assembly, search
 from enas_tf.runs import run as runs
@@ -30,7 +30,8 @@ def run(built: assembly.Assembly, run: runs.Run) -> None:
   built.check_final()  # Its size is told.
   position = search.restore(built, run.folder)
   run.record()
-  rank = _rank_trials if built.search.child is None else _rank_recommended
+  ranks = isinstance(built.search.evaluator, evaluators.OnBatches)
+  rank = _rank_recommended if ranks else _rank_trials
   rows = [
     {"rank": i, **row, **built.parts.child_size(row["arc"])._asdict()}
     for i, row in enumerate(rank(built, position, run), start=1)
@@ -52,7 +53,7 @@ def _rank_recommended(
     f"{position.epoch} epochs of search."
   )
   evaluator = built.search.evaluator
-  assert isinstance(evaluator, shared_weights.SharedWeights)
+  assert isinstance(evaluator, evaluators.OnBatches)
   seed = built.seed("reward batches")
   training, metric = built.experiment.search, task.metric
   few = list(task.ranking_batches(training, seed))

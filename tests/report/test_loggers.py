@@ -1,4 +1,3 @@
-import dataclasses
 import importlib.util
 import json
 import pathlib
@@ -10,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from enas_tf import config, errors
+from enas_tf import errors
 from enas_tf.report import draw, loggers
 from enas_tf.spaces import micro
 from tests.report import tensorboard_reader
@@ -293,19 +292,3 @@ def test_open_loggers_writes_both_and_resumes(tmp_path):
   assert [x["step"] for x in _lines(tmp_path / "metrics.jsonl")] == [1, 2, 3]
   events = _events(tmp_path / "tensorboard")
   assert {step for step, _, _ in events} == {1, 2, 3}
-
-
-def test_flatten_names_every_setting_by_path():
-  experiment = config.ExperimentConfig()
-  flat = loggers.flatten(experiment)
-  assert flat["search/lr_max"] == experiment.search.lr_max
-  assert flat["fixed_arc"] is None
-  sections = [
-    experiment.run,
-    experiment.data,
-    experiment.search,
-    experiment.final,
-    experiment.controller,
-  ]
-  fields = sum(len(dataclasses.fields(section)) for section in sections)
-  assert len(flat) == fields + 1

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from enas_tf import checkpoints, errors, files, trials
 from enas_tf.controllers import random_search
+from enas_tf.evaluators import base as evaluators
 from enas_tf.recipes import base
 from enas_tf.report import loggers
 from enas_tf.runs import assembly, derive, search
@@ -75,12 +76,15 @@ class Counter:
     self.count = int(arrays["count"])
 
 
-class Evaluator(Counter):
+class Evaluator(Counter, evaluators.OnBatches):
   """Scores arcs on a few batches, or on all, so that their ranks differ."""
 
   def __init__(self, child):
     super().__init__()
     self._child = child
+
+  def evaluate(self, proposals):
+    raise AssertionError("Nothing is proposed.")
 
   def score_on(self, arcs, batches):
     assert self._child.count == 100  # Whole weights are ranked.

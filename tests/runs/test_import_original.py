@@ -9,10 +9,11 @@ import sys
 import numpy as np
 import pytest
 
-from enas_tf import config, errors, main
+from enas_tf import errors, main
 from enas_tf.compat import enas_lm, original
 from enas_tf.runs import fit
 from tests.compat import tf1
+from tests.runs import context
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 FIXED = {
@@ -21,23 +22,40 @@ FIXED = {
   "rnn": "0 1 0 2",
 }
 SMALL = {
-  "micro": dict(num_layers=1, num_cells=1, out_filters=4, batch_size=64),
-  "macro": dict(num_layers=3, out_filters=4, batch_size=64, faithful=True),
-  "rnn": dict(num_nodes=2, hidden_size=8, batch_size=40, output="all"),
+  "micro": dict(
+    data="digits",
+    child_num_layers=1,
+    child_num_cells=1,
+    child_out_filters=4,
+    batch_size=64,
+  ),
+  "macro": dict(
+    data="digits",
+    child_num_layers=3,
+    child_out_filters=4,
+    batch_size=64,
+    faithful=True,
+  ),
+  "rnn": dict(
+    data="pydoc",
+    vocab_size=500,
+    child_num_nodes=2,
+    child_hidden_size=8,
+    batch_size=40,
+    child_output="all",
+  ),
 }
 
 
 def experiment(space, folder, mode, **run):
-  recipe = config.RECIPES[space]
-  data = "pydoc" if space == "rnn" else "digits"
-  return dataclasses.replace(
-    recipe,
-    run=dataclasses.replace(
-      recipe.run, mode=mode, output_dir=str(folder), **run
-    ),
-    data=config.DataConfig(data, vocab_size=500),
-    final=dataclasses.replace(recipe.final, num_epochs=1, **SMALL[space]),
-    fixed_arc=FIXED[space],
+  return context.experiment(
+    space,
+    FIXED[space],
+    mode=mode,
+    output_dir=str(folder),
+    num_epochs=1,
+    **SMALL[space],
+    **run,
   )
 
 
@@ -101,7 +119,7 @@ def test_on_the_command_line(trained, tmp_path):
 
   def command(*flags):
     process = subprocess.run(
-      [sys.executable, "-m", "enas_tf.main", f"`output_dir={folder}`", *flags],
+      [sys.executable, "-m", "enas_tf.main", f"--output_dir={folder}", *flags],
       cwd=ROOT,
       capture_output=True,
       text=True,
@@ -112,16 +130,16 @@ def test_on_the_command_line(trained, tmp_path):
     return process.stdout
 
   said = command(
-    "`mode=import`",
-    f"`import_checkpoint={prefix}`",
-    "`data=digits`",
-    f"`child_fixed_arc={FIXED['micro']}`",
-    "`child_num_cells=1`",
+    "--mode=import",
+    f"--import_checkpoint={prefix}",
+    "--data=digits",
+    f"--child_fixed_arc={FIXED['micro']}",
+    "--child_num_cells=1",
   )
   assert "Imported the child of 0 0 1 4 1 1 0 2" in said
-  command("`mode=evaluate`")
+  command("--mode=evaluate")
   assert read(folder, "evaluation.json") == read(run, "evaluation.json")
-  command("`mode=export`")
+  command("--mode=export")
   assert (folder / "export" / "saved_model").is_dir()
 
 

@@ -267,14 +267,3 @@ def test_a_table_that_cannot_be_written_is_an_error_of_the_user(tmp_path):
   scores = {"child/perplexity": 2.0, "valid_perplexity": 2.0}
   with pytest.raises(errors.OutputDirError, match="Received: path=.*metrics"):
     report.on_epoch(1, scores)
-
-
-def test_a_child_of_another_size_is_measured(family):
-  """As an import may have brought it."""
-  sizes = dict(vocab_size=VOCAB, hidden_size=4, output="all", seed=0)
-  model = rnn_child.build(ARC, **sizes)
-  assert 4 != family.experiment.final.hidden_size
-  windows = family._eval_windows(family._text.valid)
-  assert family.measurement(model).score(windows) == pytest.approx(
-    VOCAB, rel=0.2
-  )
