@@ -65,6 +65,7 @@ class Decay(fields.Settings):
 class Cosine(Decay):
   """The learning rate: a cosine with restarts, or an exponential decay."""
 
+  # A constant of the parent; here everybody has a value.
   lr_cosine: bool = fields.setting(  # type: ignore[misc]
     True,
     "cosine schedule with restarts; else exponential decay",

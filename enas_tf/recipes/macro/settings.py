@@ -59,6 +59,7 @@ class Controller(controller.Learning):
     above=0,
     below=1,
   )
+  # For others a constant of the class; here everybody has a value.
   skip_weight: float = fields.setting(  # type: ignore[misc]
     0.8,
     "weight of the penalty on other fractions, 0 for none",
