@@ -6,7 +6,6 @@ folders, and one can go on with what the other began.
 
 import contextlib
 import dataclasses
-import io
 import os
 import pathlib
 import shutil
@@ -321,7 +320,7 @@ class Search:
     return self._assembly
 
   def _terminal(self) -> terminals.Terminal:
-    return terminals.Terminal(None if self._verbose else io.StringIO())
+    return terminals.Terminal() if self._verbose else terminals.Quiet()
 
   @contextlib.contextmanager
   def _at_work(

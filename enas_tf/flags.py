@@ -15,7 +15,7 @@ from absl import flags
 
 from enas_tf import errors, run_folder
 from enas_tf.recipes import base, experiments
-from enas_tf.settings import fields
+from enas_tf.settings import data, fields
 from enas_tf.spaces import macro, micro, rnn
 
 _PARSERS = {
@@ -50,7 +50,7 @@ _PACKAGE = pathlib.Path(__file__).parent
 _FLAGFILES = (_PACKAGE / "flagfiles", _PACKAGE.parent / "flags")
 # The flags that are no settings, and their help.
 OTHERS = {
-  "recipe": "a file of flags that comes with enas_tf, by its name, such as "
+  "recipe=NAME": "a file of flags that comes with enas_tf, by its name, as "
   "quickstart or cifar10_micro_search",
   experiments.ARC: (
     "the arc to train, evaluate or export: the original's integers, a JSON "
@@ -74,7 +74,10 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
   for name, places in experiments.everywhere().items():
     field = places[0][1].field
     words = {
-      word for _, place in places for word in fields.choices(place.field) or ()
+      word
+      for _, place in places
+      for word in fields.choices(place.field) or ()
+      if word != data.IN_PYTHON
     }
     if name == "search_for":
       words |= _SPACES.keys()

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from enas_tf.recipes import base, experiments
-from enas_tf.settings import fields
+from enas_tf.settings import data, fields
 
 _WIDTH = 80
 _TYPES = {
@@ -78,7 +78,10 @@ def _line(name: str, places: list[tuple[base.Recipe, Any]]) -> str:
   field = places[0][1].field
   kind, optional = fields.kind(field)
   words = dict.fromkeys(
-    word for _, place in places for word in fields.choices(place.field) or ()
+    word
+    for _, place in places
+    for word in fields.choices(place.field) or ()
+    if word != data.IN_PYTHON
   )
   listed = "|".join(words)
   head = f"--[no]{name}" if kind is bool else f"--{name}{_TYPES[kind]}"

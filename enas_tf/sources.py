@@ -44,7 +44,7 @@ def described(
           "data=None"
         )
     return given, None
-  if isinstance(data, str | os.PathLike):
+  if isinstance(data, str | os.PathLike) and "\n" not in str(data):
     return given | _named(os.fspath(data), given), None
   source = {
     "train": data,

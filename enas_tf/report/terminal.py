@@ -5,6 +5,7 @@ What is printed is the least of what a run leaves: a reader that has gone away
 """
 
 import contextlib
+import io
 import os
 import shutil
 import sys
@@ -181,6 +182,20 @@ class Terminal:
   def _write(self, text: str) -> None:
     self._stream.write(text)
     self._stream.flush()
+
+
+class Quiet(Terminal):
+  """Says nothing, and nor does Keras."""
+
+  def __init__(self) -> None:
+    super().__init__(io.StringIO())
+
+  @property
+  def verbosity(self) -> int:
+    return 0
+
+  def _write(self, text: str) -> None:
+    del text
 
 
 def _is_number(text: str) -> bool:

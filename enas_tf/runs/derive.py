@@ -33,13 +33,18 @@ def run(built: assembly.Assembly, run: runs.Run) -> None:
   ranks = isinstance(built.search.evaluator, evaluators.OnBatches)
   rank = _rank_recommended if ranks else _rank_trials
   rows = [
-    {"rank": i, **row, **built.parts.child_size(row["arc"])._asdict()}
+    {"rank": i, **row, **(_size(built, row["arc"]) if ranks else {})}
     for i, row in enumerate(rank(built, position, run), start=1)
   ]
   _say_outdated(run, str(rows[0]["arc"]))
   _write(run.folder, rows, position.tick)
   _log(run.folder, position.tick, rows[0])
   run.terminal.table(*tables.leaderboard([_printable(row) for row in rows]))
+
+
+def _size(built: assembly.Assembly, arc: base.Arc) -> dict[str, int]:
+  """Returns the size of a child; it depends on the data."""
+  return built.parts.child_size(arc)._asdict()
 
 
 def _rank_recommended(
@@ -128,8 +133,8 @@ def best_arc(built: assembly.Assembly, folder: pathlib.Path) -> base.Arc:
   if not path.exists():
     raise errors.ConfigError(
       "There is no arc yet, and so no trained child: search first, by "
-      "`mode=search`, or train an arc of your own, by `mode=train` and "
-      f"`child_fixed_arc`. Received: output_dir={folder}"
+      "`mode=search` or run(), or train an arc of your own, by `mode=train` "
+      f"and `child_fixed_arc` or train(arc). Received: output_dir={folder}"
     )
   return space.parse(str(path))
 

@@ -290,7 +290,7 @@ class ImageClassification(base.Task):
     if dataset.test is None:
       raise errors.DataError(
         "There are no images for the test: give some, in a folder test/ beside "
-        "train/, as x_test and y_test, or as `test` of arrays. Received: "
+        "train/, as x_test and y_test, or as evaluate(test=...). Received: "
         f"data={dataset.name}, test=None"
       )
     return dataset
