@@ -173,9 +173,12 @@ def named_arguments(text: str) -> set[str]:
   section = re.search(r"^Args:\n((?:[ ]+.*\n|\n)*)", text + "\n", re.M)
   if section is None:
     return set()
+  lines = section.group(1).splitlines()
+  indent = min(len(x) - len(x.lstrip()) for x in lines if x)
   names = set()
-  for line in section.group(1).splitlines():
-    match = re.match(r" {2,4}(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: \(.*\))?:", line)
+  for line in lines:
+    head = line[indent:]
+    match = re.match(r"(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: \(.*\))?:", head)
     if match:
       names |= {name.strip("* ") for name in match.group(1).split(",")}
   return names

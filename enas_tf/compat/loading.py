@@ -222,22 +222,7 @@ def _build(
 ) -> keras.Model:
   """Returns the network, with random weights."""
   if kind.space == "rnn":
-    options = {
-      name: getattr(child, name)
-      for name in (
-        "hidden_size",
-        "output",
-        "drop_e",
-        "drop_i",
-        "drop_x",
-        "drop_l",
-        "drop_o",
-      )
-    } | {"vocab_size": sizes["vocab_size"]}
-    if kind == reading.RNN_FINAL:
-      return rnn_child.build(arc, **options)
-    space = rnn.RnnSpace(child.num_nodes, child.functions)
-    return rnn_supernet.RnnSupernet(space, **options)
+    return _build_rnn(kind, arc, child, sizes["vocab_size"])
   size = image_size if isinstance(image_size, tuple) else (image_size,) * 2
   shape = {
     "image_shape": (*size, sizes["channels"]),
@@ -278,6 +263,18 @@ def _build(
     faithful=True,
     **shape,
   )
+
+
+def _build_rnn(
+  kind: reading.Kind, arc: Any, child: Any, vocab_size: int
+) -> keras.Model:
+  names = ("hidden_size", "output", *(f"drop_{each}" for each in "eixlo"))
+  options = {name: getattr(child, name) for name in names}
+  options["vocab_size"] = vocab_size
+  if kind == reading.RNN_FINAL:
+    return rnn_child.build(arc, **options)
+  space = rnn.RnnSpace(child.num_nodes, child.functions)
+  return rnn_supernet.RnnSupernet(space, **options)
 
 
 def _policy(
