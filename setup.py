@@ -11,5 +11,5 @@ setuptools.setup(
     "enas_tf.flagfiles",
   ],
   package_dir={"enas_tf.flagfiles": "flags"},
-  package_data={"enas_tf.flagfiles": ["*.flags"]},
+  package_data={"enas_tf": ["py.typed"], "enas_tf.flagfiles": ["*.flags"]},
 )

@@ -6,19 +6,24 @@ folders, and one can go on with what the other began.
 
 import contextlib
 import dataclasses
-import io
 import os
 import pathlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from enas_tf import errors, files, run_folder, startup, stopping, trials
+from enas_tf import (
+  files,
+  run_folder,
+  sources,
+  startup,
+  stopping,
+  trials,
+)
 from enas_tf.recipes import base, experiments
 from enas_tf.report import callbacks as listeners
 from enas_tf.report import notebook, tables
 from enas_tf.report import terminal as terminals
-from enas_tf.settings import data as data_settings
 
 if TYPE_CHECKING:
   import keras
@@ -56,7 +61,7 @@ class Search:
       better, or numbers by name with "reward" among them), which takes the
       place of shared weights.
     callbacks: are told what happens.
-    verbose: whether it prints what happens.
+    verbose: whether a run prints what happens.
     **settings: as on the command line, without the dashes: num_epochs=10,
       child_num_layers=2, controller_lr=0.01, final_num_epochs=30.
 
@@ -79,11 +84,13 @@ class Search:
     callbacks: Sequence[listeners.Callback] = (),
     verbose: bool = True,
     **settings: Any,
-  ):
+  ) -> None:
     given = dict(settings)
     if "search_for" in given:
       space = given.pop("search_for")
-    given, self._source = _described(
+    if evaluator is not None:
+      given["evaluator"] = "function"
+    given, self._source = sources.described(
       given, data, validation_data, test_data, class_names
     )
     self._folder = _folder(output_dir, space, given)
@@ -202,7 +209,7 @@ class Search:
       n: how many arcs at most.
     """
     rows = self.leaderboard[:n]
-    terminal = self._terminal()
+    terminal = terminals.Terminal()  # Whoever asks for it wants to see it.
     if not rows:
       terminal.say("Nothing was searched yet: call run().")
       return
@@ -285,7 +292,7 @@ class Search:
     from enas_tf.runs import export as verb
     from enas_tf.tasks import saved
 
-    target = None if folder is None else _new_folder(folder)
+    target = None if folder is None else files.new_folder(folder)
     with self._at_work("export", arc) as (parts, run):
       verb.run(parts, run)
     exported = self._folder / saved.FOLDER
@@ -313,7 +320,7 @@ class Search:
     return self._assembly
 
   def _terminal(self) -> terminals.Terminal:
-    return terminals.Terminal(None if self._verbose else io.StringIO())
+    return terminals.Terminal() if self._verbose else terminals.Quiet()
 
   @contextlib.contextmanager
   def _at_work(
@@ -335,7 +342,7 @@ class Search:
     stop = stopping.Interrupt()
     run = runs.Run(folder, experiment, self._terminal(), stop, self._callbacks)
     try:
-      with stop.installed():
+      with stop.installed(), parts.task.reading():
         yield parts, run
     finally:
       run_folder.bring_back(folder)
@@ -369,52 +376,6 @@ def load_model(path: str | os.PathLike[str]) -> "keras.Model":
   return loading.load(pathlib.Path(path).expanduser())
 
 
-def _described(
-  given: dict[str, Any],
-  data: Any,
-  validation_data: Any,
-  test_data: Any,
-  class_names: Sequence[str] | None,
-) -> tuple[dict[str, Any], Any]:
-  """Returns settings that say what the data are, and arrays if they are any."""
-  if data is None:
-    for name, value in (
-      ("validation_data", validation_data),
-      ("test_data", test_data),
-      ("class_names", class_names),
-    ):
-      if value is not None:
-        raise errors.DataError(
-          f"{name} comes with data of the same kind: give data, too. Received: "
-          "data=None"
-        )
-    return given, None
-  if isinstance(data, str | os.PathLike):
-    return given | _named(os.fspath(data), given), None
-  source = {
-    "train": data,
-    "valid": validation_data,
-    "test": test_data,
-    "class_names": class_names,
-  }
-  return given | {"data": data_settings.IN_PYTHON}, source
-
-
-def _named(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns the settings of data that are given by a name or a path."""
-  known = {*data_settings.IMAGES, *data_settings.TEXTS}
-  if data in known or "data_path" in given:
-    return {"data": data}
-  path = pathlib.Path(data).expanduser()
-  if not path.exists():
-    raise errors.DataError(
-      "data is the name of a data set, or a path: correct it. Known are "
-      f"{', '.join(sorted(known))}. Received: data={data}"
-    )
-  is_text = path.is_file() or not any(each.is_dir() for each in path.iterdir())
-  return {"data": "text" if is_text else "folder", "data_path": data}
-
-
 def _folder(
   output_dir: str | os.PathLike[str] | None,
   space: str | None,
@@ -436,13 +397,3 @@ def _experiment(
   given = given | {"output_dir": str(folder)}
   given.setdefault("mode", "search")
   return experiments.go_on(recorded, space, given)
-
-
-def _new_folder(path: str | os.PathLike[str]) -> pathlib.Path:
-  target = pathlib.Path(path).expanduser().absolute()
-  if target.exists() and (not target.is_dir() or any(target.iterdir())):
-    raise errors.OutputDirError(
-      "There are files in the folder to export to, and they are left alone: "
-      f"give a new one. Received: folder={target}"
-    )
-  return target

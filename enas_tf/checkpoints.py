@@ -18,7 +18,8 @@ import numpy as np
 
 from enas_tf import errors, files, states
 
-Stateful, Variables = states.Stateful, states.Variables
+Stateful = states.Stateful
+Variables = states.Variables
 
 _META = "__meta__"  # JSON of step, fingerprint and notes, as bytes.
 _NEWEST = 2  # Checkpoints that are never thinned out.
@@ -65,7 +66,7 @@ class Checkpoints:
     fingerprint: Mapping[str, Any],
     max_to_keep: int = 4,
     may_be_infinite: Sequence[str] = (),
-  ):
+  ) -> None:
     self.folder = folder
     self._parts = dict(parts)
     self._fingerprint = json.loads(json.dumps(dict(fingerprint)))
@@ -75,7 +76,11 @@ class Checkpoints:
     self._restored: int | None = None  # Until the next save.
 
   def due(self, minutes: float) -> bool:
-    """Returns whether that many minutes have passed since the last save."""
+    """Returns whether that many minutes have passed since the last save.
+
+    Args:
+      minutes: how many.
+    """
     return time.monotonic() - self._saved_at >= 60 * minutes
 
   def steps(self) -> list[int]:
@@ -108,7 +113,7 @@ class Checkpoints:
       "fingerprint": self._fingerprint,
       "notes": dict(notes or {}),
     }
-    arrays = {
+    arrays: dict[str, Any] = {
       _joined(part, name): np.asarray(array)
       for part, stateful in self._parts.items()
       for name, array in stateful.state().items()
@@ -220,7 +225,11 @@ class Checkpoints:
 
 
 def steps(folder: pathlib.Path) -> list[int]:
-  """Returns the steps of a folder's checkpoints, the oldest first."""
+  """Returns the steps of a folder's checkpoints, the oldest first.
+
+  Args:
+    folder: of the checkpoints.
+  """
   names = (
     re.fullmatch(r"checkpoint-(\d{1,18})\.npz", path.name)
     for path in folder.glob("checkpoint-*.npz")
@@ -249,7 +258,7 @@ def load(folder: pathlib.Path, step: int | None = None) -> Checkpoint:
       "There is no checkpoint of that step: `resume_from` takes one of "
       f"{', '.join(map(str, found))}. Received: resume_from={step}"
     )
-  reasons = []
+  reasons: list[str] = []
   for each in reversed(found) if step is None else [step]:
     path = _path(folder, each)
     try:

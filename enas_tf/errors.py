@@ -13,6 +13,10 @@ def shorten(value: object, most: int = 300) -> str:
 
   >>> shorten("a" * 30 + "z" * 30, most=20)
   'aaaaaaa ... zzzzzzzz'
+
+  Args:
+    value: anything.
+    most: characters that are kept.
   """
   text = str(value)
   if len(text) > most:
@@ -28,7 +32,7 @@ class UserError(ValueError):
     message: is shortened to one line of a bounded length.
   """
 
-  def __init__(self, message: str):
+  def __init__(self, message: str) -> None:
     super().__init__(shorten(" ".join(message.split()), _LONGEST))
 
 
@@ -63,7 +67,7 @@ class DivergenceError(UserError):
 
   def __init__(
     self, message: str, received: str = "", is_of_controller: bool = False
-  ):
+  ) -> None:
     super().__init__(message)
     self.received = received
     self.is_of_controller = is_of_controller

@@ -15,7 +15,12 @@ _debug = False
 
 
 def prepare(folder: pathlib.Path, debug: bool) -> None:
-  """Says where tracebacks are kept from now on, and whether they are shown."""
+  """Says where tracebacks are kept from now on, and whether they are shown.
+
+  Args:
+    folder: of the run.
+    debug: whether they are shown.
+  """
   global _folder, _debug
   _folder, _debug = folder, debug
 

@@ -48,7 +48,11 @@ def writing(path: pathlib.Path, *others: type[Exception]) -> Iterator[None]:
 
 
 def is_of_the_disk(error: BaseException) -> bool:
-  """Returns whether an error comes from the system's files."""
+  """Returns whether an error comes from the system's files.
+
+  Args:
+    error: that was raised.
+  """
   if isinstance(error, OSError):
     return True
   tensorflow = sys.modules.get("tensorflow")
@@ -63,6 +67,9 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
   """Yields a new path; the file that is written there takes `path`'s place.
 
   Readers see the old file or the new one, never a half.
+
+  Args:
+    path: of the file.
 
   Raises:
     OutputDirError: if it cannot be written; the old file stays.
@@ -81,13 +88,23 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes a text, whole or not at all."""
+  """Writes a text, whole or not at all.
+
+  Args:
+    path: of the file.
+    text: its content.
+  """
   with replacing(path) as temporary:
     temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: pathlib.Path, value: Any) -> None:
-  """Writes JSON, whole or not at all."""
+  """Writes JSON, whole or not at all.
+
+  Args:
+    path: of the file.
+    value: its content, for `json.dumps`.
+  """
   write_text(path, json.dumps(value, indent=2) + "\n")
 
 
@@ -123,3 +140,21 @@ def _sync(path: pathlib.Path) -> None:
     os.fsync(descriptor)
   finally:
     os.close(descriptor)
+
+
+def new_folder(path: str | os.PathLike[str]) -> pathlib.Path:
+  """Returns the path of a folder that is empty, or not there yet.
+
+  Args:
+    path: of the folder.
+
+  Raises:
+    OutputDirError: if there is anything in it, or it is no folder.
+  """
+  target = pathlib.Path(path).expanduser().absolute()
+  if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    raise errors.OutputDirError(
+      "There are files in the folder to export to, and they are left alone: "
+      f"give a new one. Received: folder={target}"
+    )
+  return target

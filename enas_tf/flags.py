@@ -15,7 +15,8 @@ from absl import flags
 
 from enas_tf import errors, run_folder
 from enas_tf.recipes import base, experiments
-from enas_tf.settings import fields
+from enas_tf.settings import data, fields
+from enas_tf.spaces import macro, micro, rnn
 
 _PARSERS = {
   int: flags.IntegerParser,
@@ -25,6 +26,7 @@ _PARSERS = {
 # The original's words for search spaces.
 _SPACES = {"enas": "rnn"}
 _NONE = "none"  # Unsets a setting.
+_PUBLISHED = (*micro.PUBLISHED, *macro.PUBLISHED, *rnn.PUBLISHED)
 # The original's flag for the macro space with channel ranges.
 _WHOLE_CHANNELS = "controller_search_whole_channels"
 # Flags of the original that ask for what always or never happens here.
@@ -48,12 +50,13 @@ _PACKAGE = pathlib.Path(__file__).parent
 _FLAGFILES = (_PACKAGE / "flagfiles", _PACKAGE.parent / "flags")
 # The flags that are no settings, and their help.
 OTHERS = {
-  "recipe": "a file of flags that comes with enas_tf, by its name, such as "
+  "recipe=NAME": "a file of flags that comes with enas_tf, by its name, as "
   "quickstart or cifar10_micro_search",
   experiments.ARC: (
     "the arc to train, evaluate or export: the original's integers, a JSON "
-    "file, or the name of a published arc; default: that of the command "
-    f'before, or the one that was derived, which "{_NONE}" goes back to'
+    f"file, or the name of a published arc ({', '.join(_PUBLISHED)}); default: "
+    "that of the command before, or the one that was derived, which "
+    f'"{_NONE}" goes back to'
   ),
   _WHOLE_CHANNELS: (
     "with --search_for=macro: whether a layer is one operation; if not, it "
@@ -71,7 +74,10 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
   for name, places in experiments.everywhere().items():
     field = places[0][1].field
     words = {
-      word for _, place in places for word in fields.choices(place.field) or ()
+      word
+      for _, place in places
+      for word in fields.choices(place.field) or ()
+      if word != data.IN_PYTHON
     }
     if name == "search_for":
       words |= _SPACES.keys()
@@ -88,6 +94,9 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
 
 def with_recipes(argv: Sequence[str]) -> list[str]:
   """Returns arguments with the flagfiles of `--recipe=NAME`.
+
+  Args:
+    argv: the arguments of the command.
 
   Raises:
     ConfigError: if there is no such recipe.
@@ -119,6 +128,9 @@ def spelled(text: str) -> str:
 
   >>> spelled("lower `batch_size`, or set `child_init=random`")
   'lower --batch_size, or set --child_init=random'
+
+  Args:
+    text: of an error, or for the terminal.
   """
   return re.sub(r"`([a-z]\w*)((?:=[^`\s]*)?)`", _spell, text)
 
@@ -131,7 +143,11 @@ def _spell(match: re.Match[str]) -> str:
 
 
 def unknown_message(error: flags.UnrecognizedFlagError) -> str:
-  """Returns what to say of a flag that does not exist."""
+  """Returns what to say of a flag that does not exist.
+
+  Args:
+    error: of absl.
+  """
   name = error.flagname
   reason = _DROPPED.get(name) or _DROPPED.get(name.removeprefix("no"))
   if reason:
@@ -165,7 +181,11 @@ def experiment(
 
 
 def output_dir(values: flags.FlagValues) -> pathlib.Path:
-  """Returns the run's folder: the one given, or that of the space and data."""
+  """Returns the run's folder: the one given, or that of the space and data.
+
+  Args:
+    values: the parsed flags.
+  """
   if values["output_dir"].present:
     if not values.output_dir:
       raise errors.ConfigError(
@@ -266,7 +286,7 @@ def _given(values: flags.FlagValues) -> dict[str, Any]:
 class _Optional(flags.ArgumentParser):
   """Parses a value, or the word that unsets it."""
 
-  def __init__(self, parser: flags.ArgumentParser):
+  def __init__(self, parser: flags.ArgumentParser) -> None:
     self._parser = parser
     self.syntactic_help = getattr(parser, "syntactic_help", "")
 

@@ -2,10 +2,11 @@
 
 import dataclasses
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 from enas_tf.recipes import base, experiments
-from enas_tf.settings import fields
+from enas_tf.settings import data, fields
 
 _WIDTH = 80
 _TYPES = {
@@ -77,11 +78,17 @@ def _line(name: str, places: list[tuple[base.Recipe, Any]]) -> str:
   field = places[0][1].field
   kind, optional = fields.kind(field)
   words = dict.fromkeys(
-    word for _, place in places for word in fields.choices(place.field) or ()
+    word
+    for _, place in places
+    for word in fields.choices(place.field) or ()
+    if word != data.IN_PYTHON
   )
   listed = "|".join(words)
   head = f"--[no]{name}" if kind is bool else f"--{name}{_TYPES[kind]}"
-  help = fields.of(field).help.replace("`", "")
+  help = _by_recipe(
+    (recipe, fields.of(place.field).help.replace("`", ""))
+    for recipe, place in places
+  )
   if words and len(listed) <= _SHORT:
     head = f"--{name}={listed}"
   elif words:
@@ -95,13 +102,18 @@ def _defaults(name: str, places: list[tuple[base.Recipe, Any]]) -> str:
   """Returns the defaults of a setting in words, those of each recipe."""
   if name == "search_for":
     return places[0][0].name
+  return _by_recipe((recipe, _default(name, recipe)) for recipe, _ in places)
+
+
+def _by_recipe(texts: Iterable[tuple[base.Recipe, str]]) -> str:
+  """Returns the texts of recipes; the recipes are named where they differ."""
   found: dict[str, list[str]] = {}
-  for recipe, _ in places:
-    found.setdefault(_default(name, recipe), []).append(recipe.name)
+  for recipe, text in texts:
+    found.setdefault(text, []).append(recipe.name)
   if len(found) == 1:
     return next(iter(found))
   return "; ".join(
-    f"{', '.join(recipes)}: {default}" for default, recipes in found.items()
+    f"{', '.join(recipes)}: {text}" for text, recipes in found.items()
   )
 
 

@@ -26,11 +26,19 @@ def install() -> None:
 
 
 def _register_if_ready() -> None:
-  for name in _WATCHED:
-    spec = getattr(sys.modules.get(name), "__spec__", None)
-    if spec is None or getattr(spec, "_initializing", False):
-      return
-  importlib.import_module(_LAYERS)
+  if not all(_is_whole(name) for name in _WATCHED):
+    return
+  # A module of ours that imports TensorFlow is not whole before it has it: the
+  # circle is left alone, for what loads children imports the layers itself.
+  ours = [name for name in [*sys.modules] if name.startswith("enas_tf.")]
+  if all(_is_whole(name) for name in ours):
+    importlib.import_module(_LAYERS)
+
+
+def _is_whole(name: str) -> bool:
+  """Returns whether a module is imported to its end."""
+  spec = getattr(sys.modules.get(name), "__spec__", None)
+  return spec is not None and not getattr(spec, "_initializing", False)
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -62,7 +70,7 @@ class _Loader(importlib.abc.Loader):
     loader: of the module.
   """
 
-  def __init__(self, loader: importlib.abc.Loader):
+  def __init__(self, loader: importlib.abc.Loader) -> None:
     self._loader = loader
 
   def create_module(

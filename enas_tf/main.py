@@ -21,7 +21,11 @@ _stop = stopping.Stop()
 
 
 def main(argv: list[str]) -> None:
-  """Runs what the flags ask for."""
+  """Runs what the flags ask for.
+
+  Args:
+    argv: what the flags left of the arguments.
+  """
   if len(argv) > 1:
     raise errors.ConfigError(
       f"All settings are flags: write --name=value. Received: {argv[1:]}"
@@ -51,8 +55,8 @@ def _run(experiment: base.Experiment) -> None:
 
 def run() -> None:
   """The console command; an error is a line, not a traceback."""
-  sys.stdout = terminal.LastingStream(sys.stdout)  # type: ignore[assignment]
-  sys.stderr = terminal.LastingStream(sys.stderr)  # type: ignore[assignment]
+  sys.stdout = terminal.LastingStream(sys.stdout)
+  sys.stderr = terminal.LastingStream(sys.stderr)
   flags.define()
   _stop.install()
   with failures.told(flags.spelled):

@@ -23,7 +23,7 @@ class Registry:
     setting: the public name of the setting that chooses one.
   """
 
-  def __init__(self, kind: str, setting: str):
+  def __init__(self, kind: str, setting: str) -> None:
     self._kind = kind
     self._setting = setting
     self._things: dict[str, Any] = {}

@@ -66,6 +66,9 @@ def open_run(experiment: base.Experiment) -> pathlib.Path:
   The lock is held until the process ends. What killed runs left unfinished is
   deleted; nothing else is.
 
+  Args:
+    experiment: the settings of the run.
+
   Raises:
     OutputDirError: if the folder is not ours, is in use or cannot be written.
   """
@@ -94,7 +97,11 @@ def open_run(experiment: base.Experiment) -> pathlib.Path:
 
 
 def bring_back(folder: pathlib.Path) -> None:
-  """Brings a run back that was to be deleted for one that did not start."""
+  """Brings a run back that was to be deleted for one that did not start.
+
+  Args:
+    folder: of the run.
+  """
   old = folder / _OLD
   if old.is_symlink() or not old.is_dir():
     return
@@ -111,6 +118,9 @@ def bring_back(folder: pathlib.Path) -> None:
 
 def absolute(path: str) -> pathlib.Path:
   """Returns a path from the root, its `~` replaced.
+
+  Args:
+    path: as a user gives it.
 
   Raises:
     OutputDirError: if there is no such home.
@@ -143,6 +153,9 @@ def default(
 def recorded_config(folder: pathlib.Path) -> base.Experiment | None:
   """Returns the settings that the run in a folder goes on with, if any.
 
+  Args:
+    folder: of the run.
+
   Raises:
     OutputDirError: if they cannot be understood.
   """
@@ -169,6 +182,10 @@ def record_start(
 
   It comes when the parts of the run are built and restored: a command that was
   refused leaves nothing behind.
+
+  Args:
+    folder: of the run.
+    experiment: its settings.
 
   Returns:
     What differs from the settings that were recorded before, a line each.
@@ -214,12 +231,16 @@ def delete(folder: pathlib.Path, owner: pathlib.Path) -> None:
   """
   for path in check_own(folder, owner):
     path.unlink()
-  for path, _, _ in os.walk(folder, topdown=False):
-    os.rmdir(path)
+  for parent, _, _ in os.walk(folder, topdown=False):
+    os.rmdir(parent)
 
 
 def check_own(folder: pathlib.Path, owner: pathlib.Path) -> list[pathlib.Path]:
   """Returns the files of a folder inside of a run's, if all are the run's.
+
+  Args:
+    folder: is looked at.
+    owner: the folder of the run.
 
   Raises:
     OutputDirError: if one is not, or the folder is a link.
@@ -293,7 +314,8 @@ def _set_aside(folder: pathlib.Path) -> None:
 
 def _contents(folder: pathlib.Path, owner: pathlib.Path) -> list[pathlib.Path]:
   """Returns the files below a folder; raises if one is not of the run."""
-  found, strange = [], []
+  found: list[pathlib.Path] = []
+  strange: list[pathlib.Path] = []
   for parent, folders, names in os.walk(folder):
     links = [n for n in folders if os.path.islink(os.path.join(parent, n))]
     for name in (*names, *links):

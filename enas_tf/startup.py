@@ -4,10 +4,11 @@ import contextlib
 import gc
 import os
 import sys
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def importing():
+def importing() -> Iterator[None]:
   """Within it TensorFlow is imported, without a word and faster.
 
   Its C++ code writes notes to the error stream before it reads its log level.

@@ -17,17 +17,26 @@ class Stateful(Protocol):
     """Returns everything that it needs to go on, by name."""
 
   def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-    """Takes the arrays of an earlier `state` back."""
+    """Takes the arrays of an earlier `state` back.
+
+    Args:
+      arrays: what `state` returned.
+    """
 
 
 class Mismatch(ValueError):  # noqa: N818 It is told as a CheckpointError.
   """Arrays that are not those of a state.
 
+  Args:
+    differences: see the attribute.
+
   Attributes:
     differences: (name, what the arrays have, what the state has) of each.
   """
 
-  def __init__(self, differences: list[tuple[str, str | None, str | None]]):
+  def __init__(
+    self, differences: list[tuple[str, str | None, str | None]]
+  ) -> None:
     super().__init__(str(differences))
     self.differences = differences
 
@@ -56,7 +65,7 @@ class Variables:
     variables: by name.
   """
 
-  def __init__(self, variables: Mapping[str, Any]):
+  def __init__(self, variables: Mapping[str, Any]) -> None:
     self._variables = dict(variables)
 
   def state(self) -> dict[str, np.ndarray]:

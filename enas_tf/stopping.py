@@ -60,6 +60,10 @@ class Stop:
     """Returns whether a signal has come."""
     return self._signal is not None
 
+  def again(self) -> str:
+    """Returns the words for what goes on after an end."""
+    return same_command()
+
   def end(self) -> NoReturn:
     """Ends the process, as shells report the signal that came."""
     sys.exit(128 + (self._signal or signal.SIGTERM))
@@ -100,6 +104,9 @@ class Interrupt(Stop):
       yield
     finally:
       signal.signal(signal.SIGINT, before)
+
+  def again(self) -> str:
+    return "The same call"
 
   def end(self) -> NoReturn:
     """Ends the call."""

@@ -45,6 +45,9 @@ class Proposal(NamedTuple):
 class Trial:
   """An arc, and what came of scoring it.
 
+  >>> Trial(0, (1, 0), scores={"reward": 0.5}).reward
+  0.5
+
   Attributes:
     number: of the arc, see `Proposal`.
     arc: the integers of its decisions.
@@ -122,7 +125,9 @@ class TrialLog:
     OutputDirError: if the file is damaged, or cannot be written.
   """
 
-  def __init__(self, path: pathlib.Path | None = None, space: Any = None):
+  def __init__(
+    self, path: pathlib.Path | None = None, space: Any = None
+  ) -> None:
     self._path = path
     self._space: base.Space | None = space
     self._trials: dict[int, Trial] = {}
@@ -196,8 +201,11 @@ class TrialLog:
         file.write((json.dumps(line, allow_nan=False) + "\n").encode())
 
 
-def read(folder: pathlib.Path) -> list[Trial]:
+def read(folder: str | os.PathLike[str]) -> list[Trial]:
   """Returns the trials of a run, by number; none if there is no file.
+
+  >>> [trial.status for trial in read_trials(search.folder)]
+  ['done', 'done']
 
   Args:
     folder: of the run.
@@ -205,7 +213,7 @@ def read(folder: pathlib.Path) -> list[Trial]:
   Raises:
     OutputDirError: if the file is damaged.
   """
-  path = folder / FILE
+  path = pathlib.Path(folder).expanduser() / FILE
   trials, _ = _load(path) if path.exists() else ({}, None)
   return [trials[number] for number in sorted(trials)]
 

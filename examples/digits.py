@@ -1,4 +1,7 @@
-"""Searches a network for handwritten digits, trains it and uses it."""
+"""Searches a network for handwritten digits, trains it and uses it.
+
+python examples/digits.py [EPOCHS]
+"""
 
 import sys
 
@@ -7,18 +10,20 @@ from sklearn import datasets
 import enas_tf
 
 digits = datasets.load_digits()
-x, y = (digits.images * 15.9375).astype("uint8")[..., None], digits.target
+x, y = (digits.images * 255 / 16).astype("uint8")[..., None], digits.target
 search = enas_tf.Search(
   data=(x[360:], y[360:]),
   output_dir="outputs/examples/digits",
   num_epochs=int(sys.argv[1]) if len(sys.argv) > 1 else 20,
+  batch_size=32,
+  augment="crop",  # By default images are mirrored, too.
   child_num_layers=2,
   child_num_cells=2,
   child_out_filters=8,
-  batch_size=32,
+  child_lr_max=0.1,
+  controller_train_steps=5,
 )
 search.run()
-search.results_summary()
 model = search.train()
-print(search.evaluate(test=(x[:360], y[:360]))["test_accuracy"])
-print("This is a", model.predict(x[:1], verbose=0).argmax(), "; truth:", y[0])
+print(search.evaluate(test=(x[:360], y[:360])))
+print("Seen:", model.predict(x[:9]).argmax(axis=1), "in truth:", y[:9])

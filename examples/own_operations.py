@@ -1,15 +1,16 @@
 """Searches with operations of one's own, on a folder of one's own images.
 
-python examples/own_operations.py [FOLDER [EPOCHS]]
+python examples/own_operations.py [EPOCHS [FOLDER]]
 
-The folder has a subfolder of images for each class, or train/, valid/ and test/
-with such subfolders. Without one, the digits of scikit-learn are written to one.
+The folder has a subfolder of images for each class, or train/, valid/ and
+test/ with such subfolders. Without one, digits of scikit-learn are written.
 """
 
 import pathlib
 import sys
 
 import keras
+import tensorflow as tf
 from sklearn import datasets
 
 import enas_tf
@@ -17,60 +18,46 @@ import enas_tf
 OUTPUTS = pathlib.Path("outputs/examples")
 
 
-# An ordinary Keras layer is enough: it is called with the number of channels.
-def squeeze_and_excite(filters):
-  return SqueezeAndExcite(filters)
+def swish_conv(filters, strides=1):
+  """An ordinary Keras layer is enough."""
+  return keras.layers.Conv2D(
+    filters, 3, strides, padding="same", activation="swish"
+  )
 
 
-@keras.saving.register_keras_serializable("examples")
-class SqueezeAndExcite(keras.layers.Layer):
-  """Weighs channels by what is in the whole image (Hu et al. 2018)."""
+class MirroredMean:
+  """So is a class with `forward`; its gradient comes from a tape."""
 
-  def __init__(self, filters, **kwargs):
-    super().__init__(**kwargs)
-    self.filters = filters
-    self.squeeze = keras.layers.Dense(max(filters // 4, 1), "relu")
-    self.excite = keras.layers.Dense(filters, "sigmoid")
-
-  def build(self, shape):
-    self.squeeze.build((None, self.filters))
-    self.excite.build((None, max(self.filters // 4, 1)))
-
-  def call(self, x):
-    weights = self.excite(self.squeeze(keras.ops.mean(x, axis=(1, 2))))
-    return x * weights[:, None, None, :]
-
-  def get_config(self):
-    return super().get_config() | {"filters": self.filters}
+  def forward(self, x, weights):
+    return (x + tf.reverse(x, axis=[2])) / 2
 
 
 def digits_folder():
-  """Writes digits as images, one folder for each class."""
+  """Writes the digits 0, 1 and 2 as images, a folder for each class."""
   folder = OUTPUTS / "digit_images"
   digits = datasets.load_digits(n_class=3)
-  for i, (image, label) in enumerate(
-    zip(digits.images, digits.target, strict=True)
-  ):
+  for i, label in enumerate(digits.target):
     path = folder / str(label) / f"{i}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    keras.utils.save_img(path, image[..., None], scale=True)
+    keras.utils.save_img(path, digits.images[i, ..., None])
   return folder
 
 
-def main(folder=None, epochs=10):
-  enas_tf.register_operation("squeeze_and_excite", squeeze_and_excite)
+def main(epochs=10, folder=None):
+  enas_tf.register_operation("swish_conv", swish_conv)
+  enas_tf.register_operation("mirrored_mean", MirroredMean)
   search = enas_tf.Search(
     data=folder or digits_folder(),
     output_dir=OUTPUTS / "own_operations",
-    child_ops=["squeeze_and_excite", "sep_conv_3x3", "max_pool_3x3"],
+    child_ops=["swish_conv", "mirrored_mean", "sep_conv_3x3", "max_pool_3x3"],
     num_epochs=int(epochs),
     batch_size=32,
     child_num_layers=2,
     child_num_cells=2,
     child_out_filters=8,
+    controller_train_steps=5,
   )
   search.run()
-  search.results_summary()
   search.train()
   print(search.evaluate())
   print("Exported to", search.export())

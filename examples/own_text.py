@@ -1,12 +1,13 @@
 """Searches a language model for a text of one's own, and goes on with it.
 
-python examples/own_text.py [FILE [EPOCHS]]
+python examples/own_text.py [EPOCHS [FILE]]
 
-Without a file, it is the text of Python's license.
+Without a file, the text is the beginning of Python's manual.
 """
 
 import pathlib
 import sys
+from pydoc_data import topics
 
 import tensorflow as tf
 
@@ -15,29 +16,29 @@ import enas_tf
 OUTPUTS = pathlib.Path("outputs/examples")
 
 
-def license_file():
+def manual():
   """Writes a text that every Python has."""
-  path = OUTPUTS / "license.txt"
+  path = OUTPUTS / "manual.txt"
   path.parent.mkdir(parents=True, exist_ok=True)
-  license._Printer__setup()  # What `license()` prints.
-  path.write_text("\n".join(license._Printer__lines))
+  text = "\n".join(topics.topics.values())
+  path.write_text(text[:100_000], encoding="utf-8")
   return path
 
 
-def main(path=None, epochs=20):
+def main(epochs=10, path=None):
   search = enas_tf.Search(
     "rnn",
-    data=path or license_file(),
+    data=path or manual(),
     output_dir=OUTPUTS / "own_text",
     num_epochs=int(epochs),
+    batch_size=8,
     child_num_nodes=4,
     child_hidden_size=64,
-    batch_size=8,
     child_drop_x=0.2,
     child_drop_o=0.2,
+    controller_train_steps=5,
   )
   search.run()
-  search.results_summary()
   search.train()
   print(search.evaluate())
   saved = tf.saved_model.load(search.export() / "saved_model")

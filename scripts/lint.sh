@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Checks the style; needs the environment that scripts/test.sh makes.
+# Checks style and types; needs the environment that scripts/test.sh makes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-exec .venv-test/bin/ruff check . "$@"
+.venv-test/bin/ruff check .
+.venv-test/bin/ruff format --check .
+exec .venv-test/bin/mypy "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the test environment, checks the style and runs the tests.
+# Makes the test environment, checks style and types and runs the tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ ! .venv-test/ready -nt pyproject.toml ]; then
@@ -7,6 +7,6 @@ if [ ! .venv-test/ready -nt pyproject.toml ]; then
   .venv-test/bin/pip install --quiet -e '.[test]'
   touch .venv-test/ready
 fi
-.venv-test/bin/ruff check .
+./scripts/lint.sh
 exec env TF_CPP_MIN_LOG_LEVEL=2 .venv-test/bin/python -m pytest \
   --numprocesses=auto --dist=loadfile "$@"

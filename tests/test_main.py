@@ -133,7 +133,7 @@ assert len(model.class_names.numpy()) == 10
     (["--controller_entropy_weight=inf"], "a finite number"),
     (["--mode=search", "--child_fixed_arc=enas_micro"], "needs no search"),
     (["--search_for=rnn", "--child_out_filters=4"], "in this search space"),
-    (["--search_for=rnn", "--data=digits"], "takes a text"),
+    (["--search_for=rnn", "--data=digits"], "is not for --search_for=rnn"),
     # Behind the start of TensorFlow; more of these below.
     (["--data=digits", "--child_fixed_arc=1 2"], "40 integers"),
   ],

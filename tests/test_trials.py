@@ -35,6 +35,7 @@ def write(path, found):
 def test_what_is_written_is_read(path):
   log = write(path, some())
   assert log.trials() == trials.read(path.parent) == some()
+  assert trials.read(str(path.parent)) == some()
   assert trials.TrialLog(path, SPACE).trials() == some()
 
 

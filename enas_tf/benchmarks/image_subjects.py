@@ -19,7 +19,11 @@ _NO_DROP_PATH = {"micro": {"drop_path_keep_prob": 1.0}, "macro": {}}
 
 
 def write_data(folder: pathlib.Path) -> pathlib.Path:
-  """Writes random images of CIFAR-10's shape; returns the file's path."""
+  """Writes random images of CIFAR-10's shape; returns the file's path.
+
+  Args:
+    folder: where it is written.
+  """
   rng = np.random.default_rng(0)
   pixels = rng.integers(0, 256, (_NUM_IMAGES, 32, 32, 3), np.uint8)
   labels = np.arange(_NUM_IMAGES) % 10
@@ -59,13 +63,17 @@ def experiment(
 
 
 def with_more_operations(settings: base.Experiment) -> base.Experiment:
-  """Returns settings whose space has ten operations."""
+  """Returns settings whose space has ten operations.
+
+  Args:
+    settings: those that are changed.
+  """
   ops = settings.search.ops
   known = [
-    word.removeprefix("macro/")
-    for word in operations.words(settings.run.search_for)
+    op.removeprefix("macro/")
+    for op in operations.names(settings.run.search_for)
   ]
-  others = [word for word in known if word not in ops]
+  others = [op for op in known if op not in ops]
   ops = (*ops, *others[: _NUM_OPERATIONS - len(ops)])
   search = dataclasses.replace(settings.search, ops=ops)
   return dataclasses.replace(settings, search=search)

@@ -42,6 +42,7 @@ _SUBJECTS = {
 
 
 def main() -> None:
+  """Measures what the command line asks for, and prints it."""
   options = _parse()
   graphs.prepare()
   if options.started is not None:

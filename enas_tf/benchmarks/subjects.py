@@ -39,7 +39,7 @@ class Subjects:
     more_operations: base.Experiment,
     what: str,
     num_arcs: int,
-  ):
+  ) -> None:
     self._built = built = assembly.Assembly(experiment)
     self._settings = experiment.search
     seed = built.seed("supernet")
@@ -83,14 +83,14 @@ class Subjects:
     schedule = schedules.from_settings(self._settings, _STEPS_PER_EPOCH)
     return trainer.Trainer(
       network,
-      self._built.task.steps(self._settings),
+      self._built.task.steps(self._settings, network),
       self._same_batch,
       self._built.parts.make_optimizer(network, self._settings, schedule),
       batch_size=self._settings.batch_size,
     )
 
   def _measurement(self, network: Any) -> Callable[..., float]:
-    steps = self._built.task.steps(self._settings)
+    steps = self._built.task.steps(self._settings, network)
     return measuring.Measurement(network, steps).score
 
   def seconds_per_batch(self) -> float:

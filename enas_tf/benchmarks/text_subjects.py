@@ -26,7 +26,11 @@ _NUM_WORDS = 10_000
 
 
 def write_data(folder: pathlib.Path) -> pathlib.Path:
-  """Writes a text of random words; returns its path."""
+  """Writes a text of random words; returns its path.
+
+  Args:
+    folder: where it is written.
+  """
   rng = np.random.default_rng(0)
   ids = np.concatenate(
     [np.arange(_NUM_WORDS), rng.integers(0, _NUM_WORDS, 190_000)]
@@ -72,6 +76,10 @@ def experiment(
 
 
 def with_more_operations(settings: base.Experiment) -> base.Experiment:
-  """Returns settings whose space has eight functions."""
+  """Returns settings whose space has eight functions.
+
+  Args:
+    settings: those that are changed.
+  """
   search = dataclasses.replace(settings.search, functions=_EIGHT)
   return dataclasses.replace(settings, search=search)

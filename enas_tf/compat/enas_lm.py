@@ -67,7 +67,9 @@ def references(target: keras.Model) -> dict[str, Reference]:
     indices = _indices(layer.words)
     for node in range(1, layer.num_nodes + 1):
       blocks = layer.block(node, indices[:, None], np.arange(node))
-      found[f"rnn_cell/layer_{node}/w"] = Reference(layer.bank, blocks)
+      found[f"rnn_cell/layer_{node}/w"] = Reference(
+        layer.bank, np.asarray(blocks)
+      )
   else:
     for i, kernel in enumerate(layer.node_kernels):
       found[f"rnn_cell/layer_{i}/w"] = Reference(kernel)

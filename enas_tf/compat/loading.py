@@ -21,9 +21,9 @@ from enas_tf.networks import (
   rnn_supernet,
 )
 from enas_tf.recipes import base as recipes
+from enas_tf.spaces import base as spaces
 from enas_tf.spaces import macro, micro, rnn
 
-AnyArc = micro.MicroArc | macro.MacroArc | rnn.RnnArc
 _ARCS: dict[str, Any] = {
   "micro": micro.MicroArc,
   "macro": macro.MacroArc,
@@ -44,14 +44,14 @@ class Loaded(NamedTuple):
 
   model: keras.Model
   child: Any
-  arc: AnyArc | None = None
+  arc: spaces.Arc | None = None
   policy: policies.Policy | None = None
 
 
 def load_model(
   path: str | os.PathLike,
   *,
-  arc: AnyArc | None = None,
+  arc: spaces.Arc | None = None,
   image_size: int | tuple[int, int] | None = None,
   output: str | None = None,
   words: Sequence[str] | None = None,
@@ -128,7 +128,7 @@ def _read(
 def _check_arguments(
   kind: reading.Kind,
   told: Mapping[str, str],
-  arc: AnyArc | None,
+  arc: spaces.Arc | None,
   image_size: int | tuple[int, int] | None,
   output: str | None,
 ) -> None:

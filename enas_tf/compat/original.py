@@ -53,12 +53,12 @@ class Reference(NamedTuple):
 
   Attributes:
     variable: the variable.
-    places: for each number of the original's array, in its shape, the index in
+    indices: for each number of the original's array, in its shape, the index in
       the flattened variable.
   """
 
   variable: Any
-  places: np.ndarray
+  indices: np.ndarray
 
   def read(self, value: np.ndarray | None = None) -> np.ndarray:
     """Returns the array, out of the variable or of an array like it.
@@ -67,7 +67,7 @@ class Reference(NamedTuple):
       value: of the variable's shape; default: the variable's value.
     """
     value = self.variable if value is None else value
-    return np.asarray(value).reshape(-1)[self.places]
+    return np.asarray(value).reshape(-1)[self.indices]
 
 
 def references(target: keras.Model | tf.Module) -> dict[str, Reference]:
@@ -133,7 +133,7 @@ def assign(
   given = matching.weights(
     variables, matching.CONTROLLER if is_policy else matching.CHILD
   )
-  shapes = {name: each.places.shape for name, each in wanted.items()}
+  shapes = {name: each.indices.shape for name, each in wanted.items()}
   given = _without_unread(given, shapes)
   difference = matching.compare(shapes, given)
   if allow_unused:
@@ -145,7 +145,7 @@ def assign(
     key = id(reference.variable)
     if key not in values:
       values[key] = reference.variable, np.array(reference.variable)
-    values[key][1].reshape(-1)[reference.places] = given[name]
+    values[key][1].reshape(-1)[reference.indices] = given[name]
   for variable, value in values.values():
     variable.assign(value)
 
@@ -195,10 +195,10 @@ def _without_unread(
 
 def _whole(variable: Any, name: str = "") -> Reference:
   shape = tuple(variable.shape)
-  places = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+  indices = np.arange(np.prod(shape, dtype=int)).reshape(shape)
   if name.endswith("/out_conv_3/w_point") or name.endswith("_5/w_point"):
-    places = places[0, 0].T  # The macro space's: a table [output, input].
-  return Reference(variable, places)
+    indices = indices[0, 0].T  # The macro space's: a table [output, input].
+  return Reference(variable, indices)
 
 
 def _name(path: str) -> str | None:
@@ -213,15 +213,15 @@ def _name(path: str) -> str | None:
     return f"layer_{layer}/cell_{cell}/{side}_conv/sep_conv_{stack}/{kind}"
   stage = _MACRO_STAGE.fullmatch(scope)
   if stage:
-    layer, word, number, what = stage.groups()
-    return _macro_name(int(layer), word, int(number), what, _KINDS[kind])
+    layer, op, number, what = stage.groups()
+    return _macro_name(int(layer), op, int(number), what, _KINDS[kind])
   for pattern, replacement in _SCOPES:
     match = re.fullmatch(pattern, scope)
     if match and kind in _KINDS:
       # The original's final macro child has none.
       is_depthwise = scope.endswith("_depthwise")
-      word = "w_depth" if is_depthwise else _KINDS[kind]
-      return f"{match.expand(replacement)}/{word}"
+      weight = "w_depth" if is_depthwise else _KINDS[kind]
+      return f"{match.expand(replacement)}/{weight}"
   return None
 
 
@@ -236,20 +236,19 @@ def _cell_references(
     cell.output_bank.rows, table.reshape(-1, filters**2)
   )
   kinds = ("w_depth", "w_point", "bn/scale", "bn/offset")
-  for op, word in enumerate(cell.words):
-    if not re.fullmatch(r"sep_conv_(3x3|5x5)", word):
+  for index, op in enumerate(cell.ops):
+    if not re.fullmatch(r"sep_conv_(3x3|5x5)", op):
       continue
-    sizes = [np.prod(w.shape) for w in operations.get(word).weights(filters)]
+    sizes = [np.prod(w.shape) for w in operations.get(op).weights(filters)]
     starts = np.cumsum([0, *sizes])
     for node in range(cell.num_nodes):
       for side, letter in enumerate("xy"):
-        blocks = [
-          cell.block(node, side, previous, op) for previous in range(node + 2)
-        ]
+        previous = np.arange(node + 2)
+        blocks = np.asarray(cell.block(node, side, previous, index))
         first = cell.bank.starts[blocks][:, None] * filters
         for i, size in enumerate(sizes):
           name = (
-            f"{scope}/cell_{node}/{letter}/{word.removeprefix('sep_')}"
+            f"{scope}/cell_{node}/{letter}/{op.removeprefix('sep_')}"
             f"/stack_{i // 4}/{kinds[i % 4]}"
           )
           found[name] = Reference(
@@ -258,16 +257,16 @@ def _cell_references(
   return found
 
 
-def _macro_name(layer: int, word: str, stage: int, what: str, kind: str) -> str:
+def _macro_name(layer: int, op: str, stage: int, what: str, kind: str) -> str:
   """Returns the name of a weight of a macro operation."""
-  scope = f"layer_{layer}/branch_{macro.PAPER_OPS.index(word)}"
-  if "pool" in word:
+  scope = f"layer_{layer}/branch_{macro.PAPER_OPS.index(op)}"
+  if "pool" in op:
     return f"{scope}/conv_1/{kind}"
   if stage < 3:  # 1x1 convolution, normalization, relu
     return f"{scope}/inp_conv_1/{kind}"
-  if kind == "w" and word.startswith("sep"):
+  if kind == "w" and op.startswith("sep"):
     kind = "w_depth" if what == "depthwise" else "w_point"
-  return f"{scope}/out_conv_{word[-1]}/{kind}"
+  return f"{scope}/out_conv_{op[-1]}/{kind}"
 
 
 def _stack_references(
@@ -276,29 +275,29 @@ def _stack_references(
   """The weights of the branches of all layers, out of the bank."""
   found = {}
   for layer in range(stack.num_layers):
-    for op, word in enumerate(stack.words):
-      word = word.removeprefix("macro/")
-      if word not in macro.PAPER_OPS:
+    for index, op in enumerate(stack.ops):
+      op = op.removeprefix("macro/")
+      if op not in macro.PAPER_OPS:
         continue
-      place = stack.bank.starts[stack.block(layer, op)] * stack.filters
-      for name, shape in _macro_weights(layer, word, stack.filters):
+      start = stack.bank.starts[stack.block(layer, index)] * stack.filters
+      for name, shape in _macro_weights(layer, op, stack.filters):
         size = np.prod(shape, dtype=int)
-        places = place + np.arange(size).reshape(shape)
+        indices = start + np.arange(size).reshape(shape)
         if name.endswith("w_point"):
-          places = places[0, 0].T
-        found[name] = Reference(stack.bank.rows, places)
-        place += size
+          indices = indices[0, 0].T
+        found[name] = Reference(stack.bank.rows, indices)
+        start += size
   return found
 
 
 def _macro_weights(
-  layer: int, word: str, filters: int
+  layer: int, op: str, filters: int
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
   """Yields (name, shape) of the weights of an operation, in order."""
-  for i, stage in enumerate(operations.get(f"macro/{word}").stages):
+  for i, stage in enumerate(operations.get(f"macro/{op}").stages):
     weights = stage.weights(filters)
     is_depthwise = isinstance(stage, basic_stages.Depthwise)
     kinds = ("w",) if len(weights) == 1 else ("bn/scale", "bn/offset")
     for kind, weight in zip(kinds, weights, strict=False):
       what = "depthwise" if is_depthwise else "conv"
-      yield _macro_name(layer, word, i, what, kind), weight.shape
+      yield _macro_name(layer, op, i, what, kind), weight.shape

@@ -33,7 +33,7 @@ RNN_SEARCH = Kind("rnn", True, "search of enas_lm")
 RNN_FINAL = Kind("rnn", False, "fixed cell of enas_lm")
 _SIDES = ("x", "y")
 NO_WEIGHTS = "a pool or an identity"
-_HALVING = "an identity of an input"
+_DOWNSAMPLING = "an identity of an input"
 
 
 def kind(shapes: Mapping[str, tuple]) -> Kind | None:
@@ -116,10 +116,11 @@ def decisions(shapes: Mapping[str, tuple]) -> dict[str, str]:
   """Returns what the weights of a final child tell of its arc.
 
   A micro arc: for each operation of a node the separable convolution that it
-  is, whether it is an identity that halves an input of the reduction cell, or
-  that it has no weights. Which pool or identity that is, and what a node reads,
-  they do not tell. A macro arc: for each layer its kernel size and how many
-  skips it has, but not which, nor which of two operations of one kernel size.
+  is, whether it is an identity that downsamples an input of the reduction cell,
+  or that it has no weights. Which pool or identity that is, and what a node
+  reads, they do not tell. A macro arc: for each layer its kernel size and how
+  many skips it has, but not which, nor which of two operations of one kernel
+  size.
 
   Args:
     shapes: of the weights, by their names in their scope.
@@ -166,7 +167,7 @@ def _micro_decisions(
         if depthwise:
           op = f"sep_conv_{depthwise[0]}x{depthwise[0]}"
         elif f"{inner}/path1_conv/w" in shapes:
-          op = _HALVING
+          op = _DOWNSAMPLING
         found[f"{cell}/node_{node}/op_{i}"] = op
   return found
 
@@ -179,8 +180,8 @@ def _micro_decisions_of(arc: micro.MicroArc) -> dict[str, str]:
         op = getattr(node, f"op_{side}")
         index = getattr(node, f"index_{side}")
         if not op.startswith("sep_conv_"):
-          halves = cell == "reduction" and index < 2 and op == "identity"
-          op = _HALVING if halves else NO_WEIGHTS
+          downsamples = cell == "reduction" and index < 2 and op == "identity"
+          op = _DOWNSAMPLING if downsamples else NO_WEIGHTS
         told[f"{cell}/node_{i}/op_{side}"] = op
   return told
 

@@ -41,7 +41,7 @@ class Controller(abc.ABC):
     num_arcs: how many it has given out: the number of the next one.
   """
 
-  def __init__(self, space: base.Space):
+  def __init__(self, space: base.Space) -> None:
     self.space = space
     self.num_arcs = 0
 

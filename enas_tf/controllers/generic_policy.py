@@ -28,7 +28,7 @@ class GenericPolicy(policy.Policy):
     settings: policy.PolicySettings = DEFAULTS,
     *,
     seed: int = 0,
-  ):
+  ) -> None:
     super().__init__(space, settings, seed=seed)
     self._sizes = [each.num_options for each in space.decisions]
     size, total = settings.lstm_size, sum(self._sizes)

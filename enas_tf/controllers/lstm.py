@@ -50,7 +50,7 @@ class StackedLSTM(tf.Module):
     weights: one [2 * units, 4 * units] for each layer.
   """
 
-  def __init__(self, units: int, num_layers: int, seed: int):
+  def __init__(self, units: int, num_layers: int, seed: int) -> None:
     super().__init__()
     self._units = units
     self.weights = [
@@ -91,7 +91,7 @@ class Attention(tf.Module):
     seed: of the policy.
   """
 
-  def __init__(self, units: int, seed: int):
+  def __init__(self, units: int, seed: int) -> None:
     super().__init__()
     self.w_1 = uniform((units, units), "attention/w_1", seed)
     self.w_2 = uniform((units, units), "attention/w_2", seed)

@@ -37,7 +37,7 @@ class LayerPolicy(policy.Policy):
     *,
     skip_target: float = 0.4,
     seed: int = 0,
-  ):
+  ) -> None:
     super().__init__(space, settings, seed=seed)
     lstm_size = settings.lstm_size
     self.attention = lstm.Attention(lstm_size, seed)

@@ -39,7 +39,7 @@ class MicroPolicy(policy.Policy):
     *,
     op_tanh_reduce: float = 2.5,
     seed: int = 0,
-  ):
+  ) -> None:
     super().__init__(space, settings._replace(faithful=False), seed=seed)
     lstm_size = settings.lstm_size
     self.attention = lstm.Attention(lstm_size, seed)

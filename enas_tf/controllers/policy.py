@@ -65,7 +65,7 @@ class Policy(tf.Module, abc.ABC):
 
   def __init__(
     self, space: spaces.Space, settings: PolicySettings, *, seed: int
-  ):
+  ) -> None:
     super().__init__()
     self.space = space
     self._settings = settings

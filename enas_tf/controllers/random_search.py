@@ -18,7 +18,7 @@ class RandomSearch(base.Controller):
     seed: of the arcs.
   """
 
-  def __init__(self, space: spaces.Space, *, seed: int):
+  def __init__(self, space: spaces.Space, *, seed: int) -> None:
     super().__init__(space)
     self._seed = seed
 

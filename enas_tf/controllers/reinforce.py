@@ -43,7 +43,7 @@ class Reinforce(base.Controller):
     penalty_weight: float = 0.0,
     adam_beta_1: float = 0.0,
     adam_epsilon: float = 1e-3,
-  ):
+  ) -> None:
     super().__init__(policy.space)
     self._policy = policy
     self._entropy_weight = entropy_weight
@@ -99,7 +99,11 @@ class Reinforce(base.Controller):
     return np.concatenate(arcs)[skipped : skipped + n]
 
   def update(self, trials: Sequence[trials.Trial]) -> dict[str, float]:
-    """Learns from the trials that are done; of failed ones nothing is known."""
+    """Learns from the trials that are done; of failed ones nothing is known.
+
+    Args:
+      trials: of arcs that were proposed.
+    """
     done = [each for each in trials if each.is_done]
     if not done:
       return {}

@@ -36,7 +36,7 @@ class RnnPolicy(policy.Policy):
     settings: policy.PolicySettings = DEFAULTS,
     *,
     seed: int = 0,
-  ):
+  ) -> None:
     super().__init__(space, settings, seed=seed)
     lstm_size = settings.lstm_size
     self.attention = lstm.Attention(lstm_size, seed)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,7 @@ from enas_tf.data import base, files
 _MOST_CLASSES = 100_000
 
 # What can be given for a split.
-Examples = tuple[Any, Any] | tf.data.Dataset
+Examples: TypeAlias = tuple[Any, Any] | tf.data.Dataset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +43,9 @@ class ImageSource:
 
 def read(source: ImageSource) -> base.Parts:
   """Returns the splits of a source, images as uint8.
+
+  Args:
+    source: the images.
 
   Raises:
     DataError: if they are no images and labels.

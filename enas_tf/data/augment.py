@@ -8,7 +8,7 @@ import tensorflow as tf
 from enas_tf import seeds
 
 
-def crop(images, offsets, padding: int):
+def crop(images: tf.Tensor, offsets: tf.Tensor, padding: int) -> tf.Tensor:
   """Pads with zeros and crops back to the size.
 
   Args:
@@ -29,12 +29,17 @@ def crop(images, offsets, padding: int):
   return tf.ensure_shape(padded, images.shape)
 
 
-def flip(images, mask):
-  """Mirrors left and right where mask (bool [batch]) is true."""
+def flip(images: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+  """Mirrors some of the images, left and right.
+
+  Args:
+    images: [batch, height, width, channels].
+    mask: bool [batch], which ones.
+  """
   return tf.where(mask[:, None, None, None], images[:, :, ::-1], images)
 
 
-def cutout(images, starts, size: int):
+def cutout(images: tf.Tensor, starts: tf.Tensor, size: int) -> tf.Tensor:
   """Blanks a square of each image (DeVries and Taylor 2017, arXiv:1708.04552).
 
   Args:
@@ -45,9 +50,9 @@ def cutout(images, starts, size: int):
   """
   height, width = images.shape[1:3]
 
-  def inside(start, length):
-    place = tf.range(length) - start[:, None]
-    return (place >= 0) & (place < size)
+  def inside(start: tf.Tensor, length: int) -> tf.Tensor:
+    index = tf.range(length) - start[:, None]
+    return (index >= 0) & (index < size)
 
   mask = (
     inside(starts[:, 0], height)[:, :, None]
@@ -57,8 +62,13 @@ def cutout(images, starts, size: int):
 
 
 def augment(
-  images, kind: str, seed: int, step, cutout_size=None, faithful=False
-):
+  images: tf.Tensor,
+  kind: str,
+  seed: int,
+  step: tf.Tensor,
+  cutout_size: int | None = None,
+  faithful: bool = False,
+) -> tf.Tensor:
   """Returns normalized images, augmented.
 
   Args:
@@ -73,7 +83,7 @@ def augment(
   batch = tf.shape(images)[0]
   height, width = images.shape[1:3]
 
-  def stream(name):
+  def stream(name: str) -> tf.Tensor:
     return tf.stack([seeds.derive(seed, name), step])
 
   if kind != "none":

@@ -97,9 +97,14 @@ class ArraySplit(Split):
   images: np.ndarray
   labels: np.ndarray
 
+  # That of the images: nobody sets it.
   @property
-  def image_shape(self) -> tuple[int, int, int]:
-    return self.images.shape[1:]
+  def image_shape(  # type: ignore[override]
+    self,
+  ) -> tuple[int, int, int]:
+    """Height, width (in pixels) and channels."""
+    height, width, channels = self.images.shape[1:]
+    return height, width, channels
 
   def __getitem__(self, rows: slice) -> "ArraySplit":
     return ArraySplit(self.images[rows], self.labels[rows])
@@ -120,8 +125,8 @@ class ArraySplit(Split):
 
   def digest(self) -> str:
     found = hashlib.sha256(str(self.images.shape).encode())
-    found.update(np.ascontiguousarray(self.images))
-    found.update(np.ascontiguousarray(self.labels))
+    found.update(np.ascontiguousarray(self.images).data)
+    found.update(np.ascontiguousarray(self.labels).data)
     return found.hexdigest()
 
 
@@ -181,7 +186,12 @@ def reading(*splits: Split | None) -> Iterator[None]:
 
 
 def check_names(class_names: tuple[str, ...], where: str) -> None:
-  """Raises DataError if the words of the classes are no two or more words."""
+  """Raises DataError if the words of the classes are no two or more words.
+
+  Args:
+    class_names: the words.
+    where: what error messages call the source.
+  """
   if len(class_names) < 2:
     raise errors.DataError(
       f"{where} must have at least two classes: add another. Received: "

@@ -2,6 +2,8 @@
 
 import pathlib
 import tarfile
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 
@@ -32,8 +34,11 @@ _FOLDERS = {"cifar10": "cifar-10-batches-py", "cifar100": "cifar-100-python"}
 _MOST_BYTES, _MOST_MEMBERS = 2**28, 1000
 _MOST_CLASSES = 256
 
+# Images and their labels.
+_Part = tuple[np.ndarray, np.ndarray]
 
-def read(name: str, path: pathlib.Path):
+
+def read(name: str, path: pathlib.Path) -> tuple[_Part, _Part, tuple[str, ...]]:
   """Returns (x_train, y_train), (x_test, y_test), class names.
 
   Args:
@@ -50,21 +55,22 @@ def read(name: str, path: pathlib.Path):
     parts = [_batch(file, read_bytes(file), label_key) for file in names]
     images, labels = zip(*parts, strict=True)
     splits.append((np.concatenate(images), np.concatenate(labels)))
-  names = _unpickle(meta, read_bytes(meta)).get(names_key)
-  if not isinstance(names, list) or not all(
-    isinstance(name, bytes) for name in names
+  words = _unpickle(meta, read_bytes(meta)).get(names_key)
+  if not isinstance(words, list) or not all(
+    isinstance(word, bytes) for word in words
   ):
     raise errors.DataError(
       f"The file {meta} must hold a list of names, {names_key.decode()}: give "
       f"the official Python batches. Received: data_path={errors.shorten(path)}"
     )
-  return (*splits, tuple(name.decode(errors="replace") for name in names))
+  class_names = tuple(word.decode(errors="replace") for word in words)
+  return splits[0], splits[1], class_names
 
 
-def _folder(name, path):
+def _folder(name: str, path: pathlib.Path) -> Callable[[str], bytes]:
   folder = path / _FOLDERS[name] if (path / _FOLDERS[name]).is_dir() else path
 
-  def read_bytes(file):
+  def read_bytes(file: str) -> bytes:
     try:
       return files.read_bytes(folder / file, _MOST_BYTES)
     except OSError as error:
@@ -78,7 +84,7 @@ def _folder(name, path):
   return read_bytes
 
 
-def _archive(name, path):
+def _archive(name: str, path: pathlib.Path) -> Callable[[str], bytes]:
   try:
     contents = _members(name, path)
   except Exception as error:  # A damaged archive can raise anything.
@@ -88,7 +94,7 @@ def _archive(name, path):
       f"data_path={errors.shorten(path)} ({errors.shorten(error)})"
     ) from error
 
-  def read_bytes(file):
+  def read_bytes(file: str) -> bytes:
     if file not in contents:
       raise errors.DataError(
         f"The archive has no file {file}: give the official Python archive "
@@ -99,12 +105,15 @@ def _archive(name, path):
   return read_bytes
 
 
-def _members(name, path) -> dict[str, bytes]:
+def _members(name: str, path: pathlib.Path) -> dict[str, bytes]:
   """Returns the files of an archive, by name; nothing is written to disk."""
   train, test, meta, *_ = _FILES[name]
   contents = {}
   with files.unpacked(path, _MOST_BYTES) as stream:
-    with tarfile.open(fileobj=stream, mode="r|", bufsize=2**20) as archive:
+    # A tar file that is read as a stream needs nothing but `read`.
+    with tarfile.open(
+      fileobj=cast(Any, stream), mode="r|", bufsize=2**20
+    ) as archive:
       for number, member in enumerate(archive):
         if number >= _MOST_MEMBERS:
           raise ValueError(f"it has more than {_MOST_MEMBERS} members")
@@ -113,7 +122,9 @@ def _members(name, path) -> dict[str, bytes]:
         if file in (*train, *test, meta) and member.isreg():
           if member.issparse() or member.size > _MOST_BYTES:
             raise ValueError(f"{file} unpacks to {member.size:,} bytes")
-          contents[file] = archive.extractfile(member).read()
+          content = archive.extractfile(member)
+          assert content is not None  # It is a regular file.
+          contents[file] = content.read()
     while stream.read(2**20):  # To the end, where a .gz has its checksum.
       pass
   return contents
@@ -130,7 +141,7 @@ def _unpickle(file: str, content: bytes) -> dict:
     ) from error
 
 
-def _batch(file: str, content: bytes, label_key: bytes):
+def _batch(file: str, content: bytes, label_key: bytes) -> _Part:
   value = _unpickle(file, content)
   pixels, labels = value.get(b"data"), value.get(label_key)
   if (

@@ -7,13 +7,13 @@ import lzma
 import os
 import pathlib
 import resource
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
 
 from enas_tf import errors
 
 # How compressed files begin, and what opens them.
-_OPENERS = {
+_OPENERS: dict[bytes, Callable[..., Any]] = {
   b"\x1f\x8b": gzip.open,
   b"BZh": bz2.open,
   b"\xfd7zXZ\x00": lzma.open,
@@ -24,6 +24,9 @@ _OPENERS = {
 def existing(data_path: str) -> pathlib.Path:
   """Returns the path, with ~ expanded.
 
+  Args:
+    data_path: as a user gives it.
+
   Raises:
     DataError: if there is nothing.
   """
@@ -31,7 +34,7 @@ def existing(data_path: str) -> pathlib.Path:
     path = pathlib.Path(data_path).expanduser()
     if data_path and path.exists():
       return path
-    reason = "there is no such file or folder"
+    reason: str | Exception = "there is no such file or folder"
   except (OSError, ValueError, RuntimeError) as error:  # ~nobody, or too long.
     reason = error
   raise errors.DataError(
@@ -43,6 +46,9 @@ def existing(data_path: str) -> pathlib.Path:
 
 def entries(folder: pathlib.Path) -> list[os.DirEntry]:
   """Returns what is in a folder and not hidden, by name.
+
+  Args:
+    folder: the folder.
 
   Raises:
     DataError: if the folder cannot be read.
@@ -63,6 +69,9 @@ def entries(folder: pathlib.Path) -> list[os.DirEntry]:
 def open_regular(path: pathlib.Path) -> BinaryIO:
   """Opens a file for reading; a device or a pipe may never end.
 
+  Args:
+    path: of the file.
+
   Raises:
     OSError: if it is no file, or cannot be read.
   """
@@ -73,6 +82,10 @@ def open_regular(path: pathlib.Path) -> BinaryIO:
 
 def read_bytes(path: pathlib.Path, most: int) -> bytes:
   """Returns the content of a file of at most `most` bytes.
+
+  Args:
+    path: of the file.
+    most: bytes that it may have.
 
   Raises:
     OSError: if it is no file, cannot be read or has more bytes.
@@ -86,7 +99,12 @@ def read_bytes(path: pathlib.Path, most: int) -> bytes:
 
 @contextlib.contextmanager
 def unpacked(path: pathlib.Path, most: int) -> Iterator["Bounded"]:
-  """Opens a file, decompressed by gzip, bzip2 or xz if it is compressed."""
+  """Opens a file, decompressed by gzip, bzip2 or xz if it is compressed.
+
+  Args:
+    path: of the file.
+    most: bytes that it may have, decompressed.
+  """
   with open_regular(path) as file:
     start = file.read(8)
     file.seek(0)
@@ -99,12 +117,25 @@ def unpacked(path: pathlib.Path, most: int) -> Iterator["Bounded"]:
 
 
 class Bounded:
-  """A stream that refuses to give more than `most` bytes."""
+  """A stream that refuses to give too many bytes.
 
-  def __init__(self, stream: BinaryIO, most: int):
+  Args:
+    stream: where they come from.
+    most: how many it gives.
+  """
+
+  def __init__(self, stream: BinaryIO, most: int) -> None:
     self._stream, self._most, self._given = stream, most, 0
 
   def read(self, size: int) -> bytes:
+    """Returns the next bytes.
+
+    Args:
+      size: at most so many.
+
+    Raises:
+      ValueError: if they are too many.
+    """
     content = self._stream.read(size)
     self._given += len(content)
     if self._given > self._most:
@@ -131,7 +162,14 @@ def memory() -> int:
 
 
 def check_memory(num_bytes: int, what: str, remedy: str, received: str) -> None:
-  """Raises DataError if so many bytes are too many for this machine."""
+  """Raises DataError if so many bytes are too many for this machine.
+
+  Args:
+    num_bytes: how many.
+    what: would take them, the first words of the message.
+    remedy: what the message advises.
+    received: what the user gave.
+  """
   most = most_memory()
   if num_bytes > most:
     raise errors.DataError(

@@ -52,11 +52,14 @@ def read(
   else:
     shape = (image_size, image_size, 3)
   resizes = image_size is not None
-  found = {name: _split(each, shape, resizes) for name, each in splits.items()}
+  on_disk = {
+    name: _split(each, shape, resizes) for name, each in splits.items()
+  }
+  found: dict[str, base.Split] = dict(on_disk)
   if most_bytes is None:
     most_bytes = int(_MEMORY_FRACTION * files.memory())
   if math.prod(shape) * sum(map(len, found.values())) <= most_bytes:
-    found = {name: each.in_memory() for name, each in found.items()}
+    found = {name: each.in_memory() for name, each in on_disk.items()}
   else:
     _check_memory(shape, resizes)
   return base.Parts(

@@ -9,6 +9,9 @@ def unpacked_bytes(content: bytes) -> int:
   """Returns the bytes of its picture and of the pixels of all its frames.
 
   What cannot be read is not counted: it ends the decoding, too.
+
+  Args:
+    content: of a GIF file.
   """
   try:
     width, height, flags = struct.unpack_from("<HHB", content, 6)
@@ -17,20 +20,22 @@ def unpacked_bytes(content: bytes) -> int:
     return 0
 
 
-def _pixels(content: bytes, place: int) -> int:
+def _pixels(content: bytes, position: int) -> int:
   pixels = 0
-  while place < len(content):
-    if content[place] == _FRAME and place + 10 <= len(content):
-      width, height, flags = struct.unpack_from("<HHB", content, place + 5)
+  while position < len(content):
+    if content[position] == _FRAME and position + 10 <= len(content):
+      width, height, flags = struct.unpack_from("<HHB", content, position + 5)
       pixels += width * height
-      place += 11 + _palette(flags)
-    elif content[place] == _EXTENSION:
-      place += 2
+      position += 11 + _palette(flags)
+    elif content[position] == _EXTENSION:
+      position += 2
     else:
       break
-    while place < len(content) and content[place]:  # Blocks of up to 255 bytes.
-      place += 1 + content[place]
-    place += 1
+    while (
+      position < len(content) and content[position]
+    ):  # Blocks of up to 255 bytes.
+      position += 1 + content[position]
+    position += 1
   return pixels
 
 

@@ -147,6 +147,7 @@ def read(
   splits = {
     part: _checked(getattr(parts, part), names, f"{where} ({word})")
     for part, word in base.PARTS.items()
+    if getattr(parts, part) is not None
   }
   _check_alike(splits, where)
   if augment == "auto":
@@ -154,7 +155,9 @@ def read(
   return Images(
     name,
     where,
-    **splits,
+    splits["train"],
+    splits.get("valid"),
+    splits.get("test"),
     class_names=names,
     augment=augment,
     needs_digest=source is not None
@@ -164,20 +167,18 @@ def read(
 
 
 def _checked(
-  part: base.Split | tuple[Any, Any] | None,
+  part: base.Split | tuple[Any, Any],
   class_names: tuple[str, ...],
   where: str,
-) -> base.Split | None:
+) -> base.Split:
   """Returns a split that comes from outside."""
-  if part is None:
-    return None
   if isinstance(part, base.Split):
     base.check_shape((len(part), *part.image_shape), where)
     return part
   return base.checked(*part, class_names, where)
 
 
-def _check_alike(splits: dict[str, base.Split | None], where: str) -> None:
+def _check_alike(splits: dict[str, base.Split], where: str) -> None:
   """Raises DataError if the splits have different sizes, or only one class."""
   train = splits["train"]
   if train.labels.min() == train.labels.max():
@@ -187,7 +188,7 @@ def _check_alike(splits: dict[str, base.Split | None], where: str) -> None:
       f"label={train.labels[0]}, images={len(train)}"
     )
   for part, word in base.PARTS.items():
-    other = splits[part] or train
+    other = splits.get(part, train)
     if train.image_shape != other.image_shape:
       raise errors.DataError(
         f"The training and the {word} images of {where} must have one size. "
@@ -229,11 +230,16 @@ def split(images: Images, valid_fraction: float | None) -> base.ImageDataset:
 
 
 def _read(data: Settings, most_bytes: int | None) -> base.Parts:
+  if data.data == "arrays":
+    raise errors.DataError(
+      "The images of this run are arrays of a program: go on with it there, by "
+      "enas_tf.Search(data=..., output_dir=...). Received: data=arrays"
+    )
   path = None if data.data_path is None else files.existing(data.data_path)
   if data.data == "digits":
     return _digits()
   if data.data == "folder":
-    if not path.is_dir():
+    if path is None or not path.is_dir():
       raise errors.DataError(
         "`data=folder` needs a folder with a subfolder for each class: correct "
         f"`data_path`. Received: data_path={errors.shorten(path)}"

@@ -18,8 +18,11 @@ _FILES = (
 _MOST_BYTES = 2**30
 
 
-def read(path: pathlib.Path):
+def read(path: pathlib.Path) -> list[tuple[np.ndarray, np.ndarray]]:
   """Returns (x_train, y_train), (x_test, y_test) of a folder of IDX files.
+
+  Args:
+    path: of the folder.
 
   Raises:
     DataError: if a file is missing, damaged or holds something else.
@@ -30,7 +33,7 @@ def read(path: pathlib.Path):
   ]
 
 
-def _idx(folder, name, magic, rank):
+def _idx(folder: pathlib.Path, name: str, magic: int, rank: int) -> np.ndarray:
   candidates = [folder / name, folder / f"{name}.gz"]
   found = [each for each in candidates if each.is_file()]
   if not found:

@@ -19,6 +19,9 @@ def read(path: pathlib.Path) -> base.Parts:
   That is x_train, y_train and, if they are there, x_valid, y_valid, x_test,
   y_test and class_names.
 
+  Args:
+    path: of the file.
+
   Raises:
     DataError: if an array is missing, damaged or too large for the memory.
   """
@@ -42,14 +45,18 @@ def read(path: pathlib.Path) -> base.Parts:
       f"object arrays. Received: data_path={errors.shorten(path)} "
       f"({errors.shorten(error)})"
     ) from error
-  pairs = [
-    (arrays[f"x_{part}"], arrays[f"y_{part}"])
-    if f"x_{part}" in arrays
-    else None
+  pairs = {
+    part: (arrays[f"x_{part}"], arrays[f"y_{part}"])
     for part in _PARTS
-  ]
+    if f"x_{part}" in arrays
+  }
   names = arrays.get(_NAMES, np.array(())).reshape(-1).tolist()
-  return base.Parts(*pairs, tuple(map(_decoded, names)))
+  return base.Parts(
+    pairs["train"],
+    pairs.get("valid"),
+    pairs.get("test"),
+    tuple(map(_decoded, names)),
+  )
 
 
 def _keys(archive: zipfile.ZipFile) -> list[str]:

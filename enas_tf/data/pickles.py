@@ -7,6 +7,7 @@ no pickle reaches a function, or memory, beyond what its own bytes hold.
 
 import io
 import pickle
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -18,31 +19,31 @@ class _Type:
 class _Dtype:
   """Stands for numpy.dtype."""
 
-  def __init__(self, code=None, *_):
+  def __init__(self, code: str | bytes | None = None, *_: object) -> None:
     self.is_uint8 = code in ("u1", b"u1")
 
-  def __setstate__(self, state):
+  def __setstate__(self, state: object) -> None:
     """Ignores the byte order and what else bytes do not have."""
 
 
 class _Array:
   """Stands for an array while it is read."""
 
-  def __init__(self, *_):
-    self.value = None
+  def __init__(self, *_: object) -> None:
+    self.value: np.ndarray | None = None
 
-  def __setstate__(self, state):
+  def __setstate__(self, state: Any) -> None:
     _, shape, dtype, is_fortran, content = state
     if not (isinstance(dtype, _Dtype) and dtype.is_uint8):
       raise pickle.UnpicklingError("an array is not of uint8")
-    order = "F" if is_fortran else "C"
+    order: Literal["F", "C"] = "F" if is_fortran else "C"
     self.value = np.frombuffer(content, np.uint8).reshape(shape, order=order)
 
 
 class _Encoded(bytes):
   """Stands for _codecs.encode, by which Python 3 writes bytes for Python 2."""
 
-  def __new__(cls, text, encoding):
+  def __new__(cls, text: str, encoding: str) -> Self:
     if encoding != "latin1":
       raise pickle.UnpicklingError(f"it asks for the codec {encoding}")
     return super().__new__(cls, text, encoding)
@@ -69,7 +70,7 @@ class _Unpickler(pickle._Unpickler):
     if code != pickle.BYTEARRAY8[0]
   }
 
-  def find_class(self, module, name):
+  def find_class(self, module: str, name: str) -> type:
     if (module, name) not in _STAND_INS:
       raise pickle.UnpicklingError(f"it asks to run {module}.{name}")
     return _STAND_INS[module, name]
@@ -77,6 +78,9 @@ class _Unpickler(pickle._Unpickler):
 
 def load(content: bytes) -> dict:
   """Returns the dictionary that was pickled, byte strings throughout.
+
+  Args:
+    content: the pickle.
 
   Raises:
     Exception: of any kind, if the pickle is damaged or holds something else.

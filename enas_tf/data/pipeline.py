@@ -16,7 +16,12 @@ from enas_tf.data import base
 
 
 def batches_per_epoch(num_images: int, batch_size: int) -> int:
-  """Returns how many batches show every image once."""
+  """Returns how many batches show every image once.
+
+  Args:
+    num_images: how many there are.
+    batch_size: images in a batch.
+  """
   return -(-num_images // batch_size)
 
 
@@ -119,7 +124,13 @@ def _epoch_rows(
 def eval_batches(
   split: base.Split, dataset: base.ImageDataset, *, batch_size: int
 ) -> tf.data.Dataset:
-  """Returns all images in order, once; the last batch may be smaller."""
+  """Returns all images in order, once; the last batch may be smaller.
+
+  Args:
+    split: the images.
+    dataset: that they belong to; it gives mean and deviation.
+    batch_size: images in a batch.
+  """
   normalize = _normalizer(dataset)
   rows = tf.data.Dataset.range(len(split), output_type=tf.int32)
   order = rows.batch(min(batch_size, len(split))).enumerate()

@@ -44,7 +44,7 @@ class FileSplit(base.Split):
     labels: np.ndarray,
     image_shape: tuple[int, int, int],
     resizes: bool,
-  ):
+  ) -> None:
     self.labels = labels
     self.image_shape = image_shape
     self._paths = paths

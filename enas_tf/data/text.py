@@ -5,7 +5,8 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,10 @@ _MIN_VOCAB_SIZE = 3
 # Of all files, of a line and of the different words. A word takes 4 bytes of
 # memory wherever it stands, and some 100 once.
 _MOST_BYTES, _MOST_LINE_BYTES, _MOST_WORDS = 2**30, 2**28, 5_000_000
+
+
+# The numbers of the words of train, valid and test, int32 [n] each.
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +92,11 @@ def load(
     ConfigError: if there is no such data set, or no vocabulary so small.
     DataError: if it cannot be had, or is damaged.
   """
+  if name == "arrays":
+    raise errors.DataError(
+      "The text of this run is one of a program: go on with it there, by "
+      "enas_tf.Search(data=..., output_dir=...). Received: data=arrays"
+    )
   if name not in _READERS:
     raise errors.ConfigError(
       f"The text data sets are {', '.join(_READERS)}: change `data`. "
@@ -95,18 +105,23 @@ def load(
   check_vocab_size(vocab_size)
   token, read = _READERS[name]
   index, where = Index(), f"data_path={errors.shorten(path)}"
-  parts = [
+  found = [
     to_numbers(token, lines, index) for lines in read(_checked(name, path))
   ]
-  if len(parts) == 1:
-    parts = split_lines(*parts[0], where)
+  if len(found) == 1:
+    train, valid, test = split_lines(*found[0], where)
   else:
-    parts = [numbers for numbers, _ in parts]
+    (train, _), (valid, _), (test, _) = found
+  parts = train, valid, test
   return numbered(name, token, parts, index, vocab_size, where)
 
 
 def check_vocab_size(vocab_size: int | None) -> None:
-  """Raises ConfigError if a vocabulary cannot be so small."""
+  """Raises ConfigError if a vocabulary cannot be so small.
+
+  Args:
+    vocab_size: most words in it; None is for all.
+  """
   if vocab_size is not None and vocab_size < _MIN_VOCAB_SIZE:
     raise errors.ConfigError(
       f"A vocabulary has {UNK}, {EOS} and at least one word: raise "
@@ -117,7 +132,7 @@ def check_vocab_size(vocab_size: int | None) -> None:
 def numbered(
   name: str,
   token: str,
-  parts: Sequence[np.ndarray | None],
+  parts: Parts,
   index: "Index",
   vocab_size: int | None,
   where: str,
@@ -146,8 +161,15 @@ def numbered(
   ids = np.full(len(index), vocabulary.index(UNK), np.int32)
   for i, word in enumerate(vocabulary):
     ids[index[word]] = i
-  parts = [None if numbers is None else ids[numbers] for numbers in parts]
-  return TextDataset(name, *parts, vocabulary, token)
+  train, valid, test = parts
+  return TextDataset(
+    name,
+    ids[train],
+    ids[valid],
+    None if test is None else ids[test],
+    vocabulary,
+    token,
+  )
 
 
 def tokenize(token: str, line: str) -> list[str]:
@@ -155,6 +177,10 @@ def tokenize(token: str, line: str) -> list[str]:
 
   >>> tokenize(TEXT_TOKEN, "Don't say \\"x_1 = 0.5\\".")
   ["Don't", 'say', '"', 'x_1', '=', '0', '.', '5', '"', '.']
+
+  Args:
+    token: the regular expression of a word.
+    line: the text.
   """
   return re.findall(token, line)
 
@@ -214,7 +240,7 @@ def _read_pydoc(path: None) -> list[Iterable[str]]:
   return [[line for line in text.split("\n") if any(map(str.isalpha, line))]]
 
 
-_READERS = {
+_READERS: dict[str, tuple[str, Callable[[Any], list[Iterable[str]]]]] = {
   "ptb": (PTB_TOKEN, _read_ptb),
   "text": (TEXT_TOKEN, _read_text),
   "pydoc": (TEXT_TOKEN, _read_pydoc),
@@ -284,14 +310,18 @@ def _refusal(file: pathlib.Path, expected: str) -> errors.DataError:
 
 
 def without_blank(lines: Iterable[str]) -> Iterator[str]:
-  """Returns the lines that have more than blanks."""
+  """Returns the lines that have more than blanks.
+
+  Args:
+    lines: of a text.
+  """
   return (line for line in lines if line and not line.isspace())
 
 
 class Index(dict[str, int]):
   """Numbers words in the order in which they appear, the special ones first."""
 
-  def __init__(self):
+  def __init__(self) -> None:
     super().__init__({UNK: 0, EOS: 1})
 
   def __missing__(self, word: str) -> int:
@@ -308,7 +338,13 @@ class Index(dict[str, int]):
 def to_numbers(
   token: str, lines: Iterable[str], index: Index
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the numbers of the words, and where in them each line ends."""
+  """Returns the numbers of the words, and where in them each line ends.
+
+  Args:
+    token: the regular expression of a word.
+    lines: of the text.
+    index: numbers the words; new ones are added.
+  """
   ids, ends = array.array("i"), array.array("q")
   find = re.compile(token).finditer
   for line in lines:
@@ -346,10 +382,9 @@ def _vocabulary(
   ids: np.ndarray, index: Index, size: int | None
 ) -> tuple[str, ...]:
   # In parts: NumPy makes 8 bytes of each number to count it.
-  counts = sum(
-    np.bincount(part, minlength=len(index))
-    for part in np.array_split(ids, -(-len(ids) // 2**22))
-  )
+  counts = np.zeros(len(index), np.int64)
+  for part in np.array_split(ids, -(-len(ids) // 2**22)):
+    counts += np.bincount(part, minlength=len(index))
   special = {UNK, EOS}
   counted = {word: int(counts[i]) for word, i in index.items()}
   ranked = sorted(

@@ -55,17 +55,20 @@ def load(source: TextSource, vocab_size: int | None = None) -> text.TextDataset:
     for name in text.PARTS
     if getattr(source, name) is not None
   }
-  train, where = parts["train"], "a text of the program"
+  (train, ends), where = parts["train"], "a text of the program"
+  test = parts["test"][0] if "test" in parts else None
   if "valid" in parts:
-    found = [parts[x][0] if x in parts else None for x in text.PARTS]
-  elif "test" in parts:
-    found = [*text.split_lines(*train, where, 1), parts["test"][0]]
+    valid = parts["valid"][0]
+  elif test is not None:
+    train, valid = text.split_lines(train, ends, where, 1)
   else:
-    found = text.split_lines(*train, where)
+    train, valid, test = text.split_lines(train, ends, where)
   token = text.TEXT_TOKEN
   if not isinstance(source.train, str):
     token = text.PTB_TOKEN
-  dataset = text.numbered("text", token, found, index, vocab_size, where)
+  dataset = text.numbered(
+    "text", token, (train, valid, test), index, vocab_size, where
+  )
   return dataclasses.replace(dataset, digest=_digest(dataset))
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from enas_tf import errors
 
-# Of windows of random lengths: the share of those about the usual length, and
-# the standard deviation, in words, before it is cut at two of them.
+# Of windows of random lengths: the fraction of those about the usual length,
+# and the standard deviation, in words, before it is cut at two of them.
 _USUAL, _SPREAD = 0.95, 5.0
 
 
@@ -38,6 +38,10 @@ def batched(ids: np.ndarray, batch_size: int) -> np.ndarray:
   Row i + 1 goes on where row i ends. Up to batch_size - 1 words at the end are
   left out.
 
+  Args:
+    ids: of the words, int32 [n].
+    batch_size: how many rows.
+
   Raises:
     DataError: if a row would have fewer than two words.
   """
@@ -51,7 +55,12 @@ def batched(ids: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def windows_per_epoch(rows: np.ndarray, num_steps: int) -> int:
-  """Returns how many windows `windows` cuts before it begins again."""
+  """Returns how many windows `windows` cuts before it begins again.
+
+  Args:
+    rows: of `batched`.
+    num_steps: words of a window, of each row.
+  """
   return (rows.shape[1] - 1) // num_steps
 
 
@@ -102,7 +111,9 @@ def random_windows(
   return itertools.islice(stream, start_step, None)
 
 
-def _random_windows(rows, num_steps, seed) -> Iterator[Window]:
+def _random_windows(
+  rows: np.ndarray, num_steps: int, seed: int
+) -> Iterator[Window]:
   rng = np.random.default_rng(seed)
   while True:
     start = 0
@@ -112,7 +123,7 @@ def _random_windows(rows, num_steps, seed) -> Iterator[Window]:
       start += length
 
 
-def _random_length(rng, num_steps: int) -> int:
+def _random_length(rng: np.random.Generator, num_steps: int) -> int:
   """Returns a length, normal about the usual one or, rarely, its half."""
   mean = num_steps if rng.random() < _USUAL else num_steps / 2
   noise = rng.normal()
@@ -122,14 +133,19 @@ def _random_length(rng, num_steps: int) -> int:
 
 
 def eval_windows(rows: np.ndarray, num_steps: int) -> Iterator[Window]:
-  """Returns all of the rows, once; the last window may be shorter."""
+  """Returns all of the rows, once; the last window may be shorter.
+
+  Args:
+    rows: of `batched`.
+    num_steps: words of a window, of each row.
+  """
   return (
     _window(rows, start, num_steps)
     for start in range(0, rows.shape[1] - 1, num_steps)
   )
 
 
-def _check_length(rows, num_steps) -> None:
+def _check_length(rows: np.ndarray, num_steps: int) -> None:
   if windows_per_epoch(rows, num_steps) < 1:
     raise errors.DataError(
       "The text is too short for one window: lower `batch_size` or "
@@ -138,7 +154,7 @@ def _check_length(rows, num_steps) -> None:
     )
 
 
-def _window(rows, start, num_steps) -> Window:
+def _window(rows: np.ndarray, start: int, num_steps: int) -> Window:
   end = min(start + num_steps, rows.shape[1] - 1)
   return Window(
     rows[:, start:end], rows[:, start + 1 : end + 1], np.array(start == 0)

@@ -1,7 +1,8 @@
 """The interface of whatever scores architectures."""
 
 import abc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,3 +43,16 @@ class Evaluator(abc.ABC):
       arrays: what `state` returned.
     """
     states.check({}, arrays)
+
+
+class OnBatches(Evaluator):
+  """Scores arcs on batches of data, and so can rank many on the same ones."""
+
+  @abc.abstractmethod
+  def score_on(self, arcs: np.ndarray, batches: Iterable[Any]) -> list[float]:
+    """Returns the task's metric of each arc on the same batches.
+
+    Args:
+      arcs: int32 [n, num_decisions].
+      batches: of the task; they are gone through once.
+    """

@@ -22,7 +22,7 @@ class FunctionEvaluator(base.Evaluator):
     self,
     space: spaces.Space,
     function: Callable[[spaces.Arc], float | Mapping[str, float]],
-  ):
+  ) -> None:
     self._space = space
     self._function = function
 

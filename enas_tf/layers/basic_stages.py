@@ -57,7 +57,7 @@ class Conv(stages.Stage):
 
   spatial = True
 
-  def __init__(self, kernel_size: int):
+  def __init__(self, kernel_size: int) -> None:
     self.kernel_size = kernel_size
 
   def weights(self, filters: int) -> tuple[stages.Weight, ...]:
@@ -120,7 +120,7 @@ class Depthwise(stages.Stage):
 
   spatial = True
 
-  def __init__(self, kernel_size: int, dilation: int = 1):
+  def __init__(self, kernel_size: int, dilation: int = 1) -> None:
     self.kernel_size = kernel_size
     self.dilation = dilation
 
@@ -184,7 +184,7 @@ class Normalize(stages.Stage):
   num_saved = 4
   num_saved_back = 2
 
-  def __init__(self, epsilon: float = norm.EPSILON):
+  def __init__(self, epsilon: float = norm.EPSILON) -> None:
     self.epsilon = epsilon
 
   def weights(self, filters: int) -> tuple[stages.Weight, ...]:
@@ -250,7 +250,7 @@ class Pool(stages.Stage):
   spatial = True
   num_saved_back = 0
 
-  def __init__(self, kind: str, size: int):
+  def __init__(self, kind: str, size: int) -> None:
     self.kind = kind
     self.size = size
 

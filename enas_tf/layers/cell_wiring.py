@@ -24,7 +24,7 @@ class Wiring:
     loose: the nodes that no other node reads, int32 [m].
   """
 
-  def __init__(self, cell: tf.Tensor, num_nodes: int):
+  def __init__(self, cell: tf.Tensor, num_nodes: int) -> None:
     self.num_nodes = num_nodes
     self.previous, self.ops = tf.unstack(tf.reshape(cell, [-1, 2]), axis=1)
     nodes = np.arange(num_nodes + 2, dtype=np.int32)
@@ -54,14 +54,14 @@ class CommonParts:
 
   Args:
     num_nodes: nodes in each cell.
-    words: the operations of the space.
+    ops: the operations of the space.
 
   Attributes:
     functions: the mixed operations.
   """
 
-  def __init__(self, num_nodes: int, words: Sequence[str]):
-    self.functions = mixed.Functions(words)
+  def __init__(self, num_nodes: int, ops: Sequence[str]) -> None:
+    self.functions = mixed.Functions(ops)
     self._num_nodes = num_nodes
     # Of each kind of cell, by its first integer, the wiring that was asked for
     # last, with the arc and the graph that it belongs to.

@@ -19,23 +19,24 @@ class ChannelRanges(keras.layers.Layer):
   general_child.py without whole channels).
 
   Args:
-    words: the operations, as `operations.get` knows them.
+    ops: the operations, as `operations.get` knows them.
     filters: channels of the input, of each whole operation and of the output.
     first: index of the layer's first integer in the arc.
     seed: of the initial weights.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(
     self,
-    words: Sequence[str],
+    ops: Sequence[str],
     filters: int,
     first: int,
     seed: int,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
-    self.words = tuple(words)
-    self._operations = [operations.get(word) for word in words]
+    self.ops = tuple(ops)
+    self._operations = [operations.get(op) for op in ops]
     self._last = [last_convolution(each) for each in self._operations]
     self._filters = filters
     self._first = first
@@ -43,7 +44,11 @@ class ChannelRanges(keras.layers.Layer):
     self.norm = norm.BatchNorm(moving_statistics=False, name="bn")
 
   def build(self, input_shape: Sequence[int | None]) -> None:
-    """Makes the variables, for an input [batch, height, width, filters]."""
+    """Makes the variables, for an input [batch, height, width, filters].
+
+    Args:
+      input_shape: shape of the input, [batch, height, width, filters].
+    """
     for i, operation in enumerate(self._operations):
       for j, weight in enumerate(operation.weights(self._filters)):
         self._add(f"op_{i}_{j}", weight)
@@ -64,14 +69,14 @@ class ChannelRanges(keras.layers.Layer):
 
   @property
   def shared(self) -> dict[str, list[keras.Variable]]:
-    """The weights of each operation's word, for all of its channels."""
+    """The weights of each operation's name, for all of its channels."""
     return {
-      word: [
+      op: [
         getattr(self, f"op_{i}_{j}")
         for j in range(len(operation.weights(self._filters)))
       ]
-      for i, (word, operation) in enumerate(
-        zip(self.words, self._operations, strict=True)
+      for i, (op, operation) in enumerate(
+        zip(self.ops, self._operations, strict=True)
       )
     }
 
@@ -117,7 +122,12 @@ class ChannelRanges(keras.layers.Layer):
   def compute_output_spec(
     self, x: keras.KerasTensor, arc: keras.KerasTensor
   ) -> keras.KerasTensor:
-    """Returns the shape of the output, which is that of the input."""
+    """Returns the shape of the output, which is that of the input.
+
+    Args:
+      x: see `call`.
+      arc: see `call`.
+    """
     del arc
     return keras.KerasTensor(x.shape, x.dtype)
 
@@ -127,9 +137,10 @@ class ChosenSum(keras.layers.Layer):
 
   Args:
     first: index of the first of the layer's skip bits in the arc.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
-  def __init__(self, first: int, **kwargs: Any):
+  def __init__(self, first: int, **kwargs: Any) -> None:
     super().__init__(**kwargs)
     self._first = first
 
@@ -153,13 +164,22 @@ class ChosenSum(keras.layers.Layer):
     *tensors: keras.KerasTensor,
     arc: keras.KerasTensor,
   ) -> keras.KerasTensor:
-    """Returns the shape of the output, which is that of x."""
+    """Returns the shape of the output, which is that of x.
+
+    Args:
+      x: see `call`.
+      *tensors: see `call`.
+      arc: see `call`.
+    """
     del tensors, arc
     return keras.KerasTensor(x.shape, x.dtype)
 
 
 def last_convolution(operation: operations.Operation) -> int:
   """Returns the index of the last stage that mixes channels.
+
+  Args:
+    operation: of the macro space.
 
   Raises:
     ConfigError: if the operation has no such stage, as a user's own.
@@ -173,6 +193,6 @@ def last_convolution(operation: operations.Operation) -> int:
     raise errors.ConfigError(
       "An operation of a user's own has no ranges of channels: take it out of "
       "`child_ops`, or set `controller_search_whole_channels`. Received: "
-      f"op={operation.word}"
+      f"op={operation.name}"
     )
   return found[-1]

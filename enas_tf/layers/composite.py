@@ -18,23 +18,31 @@ class Operation:
       as an attribute instead.
 
   Attributes:
-    word: the name of the operation in arcs and flags.
+    name: the name of the operation in arcs and flags.
     stages: what it computes.
   """
 
-  word: str = ""
+  name: str = ""
   stages: Sequence[Stage] = ()
 
-  def __init__(self, stages: Iterable[Stage] | None = None):
+  def __init__(self, stages: Iterable[Stage] | None = None) -> None:
     if stages is not None:
       self.stages = tuple(stages)
 
   def weights(self, filters: int) -> list[Weight]:
-    """Returns the weights of all stages, for so many channels."""
+    """Returns the weights of all stages, for so many channels.
+
+    Args:
+      filters: channels of the input and of the output.
+    """
     return [w for stage in self.stages for w in stage.weights(filters)]
 
   def num_rows(self, filters: int) -> int:
-    """Returns how many rows of `filters` numbers hold all weights."""
+    """Returns how many rows of `filters` numbers hold all weights.
+
+    Args:
+      filters: length of a row.
+    """
     return sum(weight.num_rows(filters) for weight in self.weights(filters))
 
   def initialize(self, copies: int, filters: int, seed: int) -> tf.Tensor:
@@ -57,7 +65,12 @@ class Operation:
     return tf.concat(parts, 1) if parts else tf.zeros([copies, 0, filters])
 
   def split_rows(self, rows: tf.Tensor, filters: int) -> list[list[tf.Tensor]]:
-    """Returns, for each stage, its weights out of [num_rows, filters]."""
+    """Returns, for each stage, its weights out of [num_rows, filters].
+
+    Args:
+      rows: float32 [num_rows, filters].
+      filters: length of a row.
+    """
     weights = self.weights(filters)
     if not weights:
       return [[] for _ in self.stages]
@@ -81,7 +94,7 @@ class Operation:
     Returns:
       (y, what the gradients need); y is as large as x.
     """
-    saved = []
+    saved: list[tf.Tensor] = []
     weights = self.split_rows(rows, x.shape[-1])
     for stage, stage_weights in zip(self.stages, weights, strict=True):
       x, stage_saved = stage.run(x, stage_weights)
@@ -101,7 +114,8 @@ class Operation:
     Returns:
       (dx, what `weight_gradient` needs); dx is as large as dy.
     """
-    saved_back, shape = [], dy.shape
+    saved_back: list[tf.Tensor] = []
+    shape = dy.shape
     weights = self.split_rows(rows, dy.shape[-1])
     by_stage = self._by_stage(saved, "num_saved")
     for stage, stage_weights, stage_saved in reversed(
@@ -178,7 +192,7 @@ class Operation:
       layer = stage.layer(filters, here, own, seed)
       if layer is None:
         layer = stage_layers.StageLayer(
-          self.word, i, filters, seeds.derive(seed, own), name=own
+          self.name, i, filters, seeds.derive(seed, own), name=own
         )
       layers.append(layer)
       if stage.spatial:

@@ -24,9 +24,10 @@ class FactorizedReduction(keras.layers.Layer):
   Args:
     filters: output channels, even.
     seed: of the initial weights.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
-  def __init__(self, filters: int, seed: int = 0, **kwargs: Any):
+  def __init__(self, filters: int, seed: int = 0, **kwargs: Any) -> None:
     super().__init__(**kwargs)
     if filters % 2:
       raise ValueError(
@@ -37,7 +38,11 @@ class FactorizedReduction(keras.layers.Layer):
     self.seed = seed
 
   def build(self, input_shape: Sequence[int | None]) -> None:
-    """Makes the variables, for an input [batch, height, width, channels]."""
+    """Makes the variables, for an input [batch, height, width, channels].
+
+    Args:
+      input_shape: shape of the input, [batch, height, width, channels].
+    """
     shape = (1, 1, input_shape[-1], self.filters // 2)
     for name in ("path1", "path2"):
       weight = self.add_weight(
@@ -64,7 +69,11 @@ class FactorizedReduction(keras.layers.Layer):
     return tf.nn.conv2d(x, self.kernel(), strides=2, padding="SAME")
 
   def compute_output_spec(self, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Returns the shape of the output."""
+    """Returns the shape of the output.
+
+    Args:
+      x: see `call`.
+    """
     batch, height, width, _ = x.shape
     return keras.KerasTensor(
       (batch, -(-height // 2), -(-width // 2), self.filters), x.dtype

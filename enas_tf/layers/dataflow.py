@@ -9,6 +9,8 @@ what is computed from it, at no cost, up to the next `Merge`.
 These functions work inside graphs alone, and have no gradients.
 """
 
+from typing import Any
+
 import tensorflow as tf
 
 
@@ -29,7 +31,7 @@ def when(flag: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
     flag: a boolean scalar.
     value: any tensor.
   """
-  return split(value, flag).output_true
+  return split(value, flag)[1]
 
 
 def merge(*values: tf.Tensor) -> tf.Tensor:
@@ -48,12 +50,13 @@ class Sum:
     value: what it begins with, if anything.
 
   Attributes:
-    value: the sum; dead while nothing was added.
+    value: the sum; None while no value was added, dead while no flag chose one.
   """
 
-  def __init__(self, value: tf.Tensor | None = None):
-    self.value = value
-    self._is_begun = None if value is None else True
+  def __init__(self, value: tf.Tensor | None = None) -> None:
+    self.value: Any = value
+    # Whether a flag chose a value: a boolean scalar, True, or None at first.
+    self._is_begun: Any = None if value is None else True
 
   def add(self, value: tf.Tensor, flag: tf.Tensor | bool = True) -> None:
     """Adds a value, if flag; it is dead if not.

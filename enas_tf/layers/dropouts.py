@@ -67,7 +67,7 @@ def draw(
     units: of the state.
     seed: (seed, step), integers.
   """
-  seed, step = seed
+  base, step = seed
   shapes = Masks(
     word=(vocab_size, 1),
     embedded=(batch, 1, units),
@@ -77,7 +77,7 @@ def draw(
   )
   return Masks(
     *(
-      _mask(rate, shape, (seeds.derive(seed, f"dropout/{name}"), step))
+      _mask(rate, shape, (seeds.derive(base, f"dropout/{name}"), step))
       for name, rate, shape in zip(Rates._fields, rates, shapes, strict=True)
     )
   )

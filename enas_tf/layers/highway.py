@@ -18,6 +18,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from enas_tf import errors
+
 # A function, and its derivative out of its argument and its value.
 FUNCTIONS = {
   "tanh": (tf.tanh, lambda h, y: 1 - y * y),
@@ -48,7 +50,7 @@ class Cell:
     functions: Iterable[int | tf.Tensor],
     words: Sequence[str],
     mean: tf.Tensor | Sequence[float],
-  ):
+  ) -> None:
     self.previous = list(previous)
     self.functions = list(functions)
     self.words = tuple(words)
@@ -126,6 +128,44 @@ def run(
   return call(inputs, state, state_kernel, *kernels)
 
 
+def mean_of_nodes(
+  previous: tf.Tensor | Sequence[int], num_nodes: int, output: str
+) -> tf.Tensor:
+  """Returns the weights of s_0, s_1, ... in the new state, [num_nodes + 1].
+
+  Args:
+    previous: what nodes 1, 2, ... read, int32 [num_nodes].
+    num_nodes: nodes after node 0.
+    output: "all" of them but node 0, or the "loose" ones that no node reads.
+  """
+  if output == "all":
+    counted = tf.constant([0.0] + [1.0] * num_nodes)
+  else:
+    read = tf.reduce_max(tf.one_hot(previous, num_nodes + 1), 0)
+    counted = 1 - read
+  return counted / tf.reduce_sum(counted)
+
+
+def checked(words: Sequence[str]) -> tuple[str, ...]:
+  """Returns the names of functions in lower case.
+
+  Args:
+    words: the names, in any case.
+
+  Raises:
+    ConfigError: if a cell cannot compute one.
+  """
+  lower = tuple(word.lower() for word in words)
+  unknown = [word for word in lower if word not in FUNCTIONS]
+  if unknown:
+    raise errors.ConfigError(
+      "The functions of a cell must be among "
+      f"{', '.join(FUNCTIONS)}: change `child_functions`. Received: "
+      f"functions={','.join(unknown)}"
+    )
+  return lower
+
+
 class _Run:
   """One run of the cell, forward and then backward."""
 
@@ -135,7 +175,7 @@ class _Run:
     kernels: Sequence[tf.Tensor],
     mask: tf.Tensor,
     cell: Cell,
-  ):
+  ) -> None:
     self._state_kernel = state_kernel
     self._kernels = kernels
     self._mask = mask

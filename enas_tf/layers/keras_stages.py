@@ -25,11 +25,11 @@ class KerasStage(stages.Stage):
   Args:
     factory: a function or class that returns a new layer when it is called with
       `filters=`. If it has an argument `strides` or `stride` it is called with
-      that where a final child halves the image; else an average pool does it
+      that where a final child downsamples; else an average pool does it
       before the layer.
   """
 
-  def __init__(self, factory: Callable[..., keras.Layer]):
+  def __init__(self, factory: Callable[..., keras.Layer]) -> None:
     self._factory = factory
     self._stride_name = _stride_name(factory)
     self.spatial = self._stride_name is not None
@@ -105,6 +105,7 @@ class KerasStage(stages.Stage):
   def _new(self, filters: int, stride: int = 1) -> keras.Layer:
     arguments = {"filters": filters}
     if stride != 1:
+      assert self._stride_name is not None  # It is `spatial`.
       arguments[self._stride_name] = stride
     try:
       layer = self._factory(**arguments)

@@ -30,6 +30,7 @@ class Language(keras.layers.Layer):
       "loose" ones, which no node reads, node 0 among them.
     rates: of the dropouts.
     seed: of the initial weights and the dropouts.
+    **kwargs: of a Keras layer, such as `name`.
 
   Attributes:
     embedding: [vocab_size, units], the weights of the softmax too.
@@ -46,7 +47,7 @@ class Language(keras.layers.Layer):
     rates: dropouts.Rates = dropouts.NONE,
     seed: int = 0,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     if output not in OUTPUTS:
       raise errors.ConfigError(
@@ -60,7 +61,12 @@ class Language(keras.layers.Layer):
     self.seed = seed
 
   def build(self, *shapes: Any, **named_shapes: Any) -> None:
-    """Makes the variables; the arguments give their shapes."""
+    """Makes the variables; the arguments give their shapes.
+
+    Args:
+      *shapes: of the arguments of `call`.
+      **named_shapes: likewise.
+    """
     del shapes, named_shapes  # The arguments give all sizes.
     units = self.units
     self.embedding = self._weight("embedding", (self.vocab_size, units))
@@ -169,7 +175,14 @@ class Language(keras.layers.Layer):
     arc: keras.KerasTensor | None = None,
     training: bool = False,
   ) -> dict[str, keras.KerasTensor]:
-    """Returns the shapes of what `call` returns."""
+    """Returns the shapes of what `call` returns.
+
+    Args:
+      tokens: see `call`, as for all below.
+      state: the state of the cell.
+      arc: the arc.
+      training: whether dropouts are on.
+    """
     del arc, training
     shapes = {
       "logits": (*tokens.shape, self.vocab_size),
@@ -203,6 +216,8 @@ class SharedLanguage(Language):
   Args:
     num_nodes: nodes after node 0.
     words: the functions of the space, in the order of their integers.
+    *args: see `Language`.
+    **kwargs: likewise.
 
   Attributes:
     bank: [blocks, units, 2 * units], keyed by (node, function, previous).
@@ -210,13 +225,18 @@ class SharedLanguage(Language):
 
   def __init__(
     self, *args: Any, num_nodes: int, words: Sequence[str], **kwargs: Any
-  ):
+  ) -> None:
     super().__init__(*args, **kwargs)
     self.num_nodes = num_nodes
-    self.words = _checked(words)
+    self.words = highway.checked(words)
 
   def build(self, *shapes: Any, **named_shapes: Any) -> None:
-    """Makes the variables; the arguments give their shapes."""
+    """Makes the variables; the arguments give their shapes.
+
+    Args:
+      *shapes: of the arguments of `call`.
+      **named_shapes: likewise.
+    """
     super().build(*shapes, **named_shapes)
     shape = (self.num_blocks, self.units, 2 * self.units)
     self.bank = self._weight("bank", shape)
@@ -224,7 +244,7 @@ class SharedLanguage(Language):
   @property
   def num_blocks(self) -> int:
     """Blocks of the bank."""
-    return self.block(self.num_nodes + 1, 0, 0)
+    return int(self.block(self.num_nodes + 1, 0, 0))
 
   @property
   def shared(self) -> dict[tuple[int, str, int], shared.SharedWeights]:
@@ -262,8 +282,9 @@ class SharedLanguage(Language):
 
   def cell(self, arc: tf.Tensor | None = None) -> highway.Cell:
     """Returns what the arc describes; see `Language`."""
+    assert arc is not None  # Shared weights have no arc of their own.
     previous = arc[0::2]
-    mean = mean_of_nodes(previous, self.num_nodes, self.output_nodes)
+    mean = highway.mean_of_nodes(previous, self.num_nodes, self.output_nodes)
     return highway.Cell(
       tf.unstack(previous), tf.unstack(arc[1::2]), self.words, mean
     )
@@ -306,18 +327,25 @@ class FixedLanguage(Language):
 
   Args:
     nodes: (previous, function) of nodes 1, 2, ..., the function as a word.
+    *args: see `Language`.
+    **kwargs: likewise.
   """
 
   def __init__(
     self, *args: Any, nodes: Sequence[tuple[int, str]], **kwargs: Any
-  ):
+  ) -> None:
     super().__init__(*args, **kwargs)
-    words = _checked([function for _, function in nodes])
+    words = highway.checked([function for _, function in nodes])
     previous = [int(previous) for previous, _ in nodes]
     self.nodes = list(zip(previous, words, strict=True))
 
   def build(self, *shapes: Any, **named_shapes: Any) -> None:
-    """Makes the variables; the arguments give their shapes."""
+    """Makes the variables; the arguments give their shapes.
+
+    Args:
+      *shapes: of the arguments of `call`.
+      **named_shapes: likewise.
+    """
     super().build(*shapes, **named_shapes)
     shape = (self.units, 2 * self.units)
     self.node_kernels = [
@@ -334,7 +362,7 @@ class FixedLanguage(Language):
     del arc
     previous, words = zip(*self.nodes, strict=True)
     functions = range(len(words))
-    mean = mean_of_nodes(previous, len(previous), self.output_nodes)
+    mean = highway.mean_of_nodes(previous, len(previous), self.output_nodes)
     return highway.Cell(previous, functions, words, mean)
 
   def get_config(self) -> dict[str, Any]:
@@ -355,24 +383,6 @@ def _uniform(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
   return tf.random.stateless_uniform(shape, seed, -INITIAL_RANGE, INITIAL_RANGE)
 
 
-def mean_of_nodes(
-  previous: tf.Tensor | Sequence[int], num_nodes: int, output: str
-) -> tf.Tensor:
-  """Returns the weights of s_0, s_1, ... in the new state, [num_nodes + 1].
-
-  Args:
-    previous: what nodes 1, 2, ... read, int32 [num_nodes].
-    num_nodes: nodes after node 0.
-    output: see `Language`.
-  """
-  if output == "all":
-    counted = tf.constant([0.0] + [1.0] * num_nodes)
-  else:
-    read = tf.reduce_max(tf.one_hot(previous, num_nodes + 1), 0)
-    counted = 1 - read
-  return counted / tf.reduce_sum(counted)
-
-
 def _multiply(
   x: tf.Tensor, kernel: tf.Tensor, transpose_b: bool = False
 ) -> tf.Tensor:
@@ -380,20 +390,3 @@ def _multiply(
   rows = tf.reshape(x, [-1, x.shape[-1]])
   y = tf.matmul(rows, kernel, transpose_b=transpose_b)
   return tf.reshape(y, [*tf.unstack(tf.shape(x)[:2]), y.shape[-1]])
-
-
-def _checked(words: Sequence[str]) -> tuple[str, ...]:
-  """Returns the words in lower case.
-
-  Raises:
-    ConfigError: if a cell cannot compute one.
-  """
-  lower = tuple(word.lower() for word in words)
-  unknown = [word for word in lower if word not in highway.FUNCTIONS]
-  if unknown:
-    raise errors.ConfigError(
-      "The functions of a cell must be among "
-      f"{', '.join(highway.FUNCTIONS)}: change `child_functions`. Received: "
-      f"functions={','.join(unknown)}"
-    )
-  return lower

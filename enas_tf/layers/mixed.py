@@ -17,18 +17,22 @@ class Functions:
   object and hands it to them.
 
   Args:
-    words: the operations of the space, as `operations.get` knows them.
+    ops: the operations of the space, as `operations.get` knows them.
   """
 
-  def __init__(self, words: Sequence[str]):
-    self.words = tuple(words)
+  def __init__(self, ops: Sequence[str]) -> None:
+    self.ops = tuple(ops)
     self._by_shape: dict[tuple[int | None, ...], Mixed] = {}
 
   def of(self, shape: tf.TensorShape) -> "Mixed":
-    """Returns the operation for images [batch, *shape]."""
+    """Returns the operation for images [batch, *shape].
+
+    Args:
+      shape: of an image: (height, width, channels).
+    """
     key = tuple(shape)
     if key not in self._by_shape:
-      self._by_shape[key] = Mixed(self.words, key)
+      self._by_shape[key] = Mixed(self.ops, key)
     return self._by_shape[key]
 
 
@@ -36,12 +40,12 @@ class Mixed:
   """The three functions of a mixed operation on [batch, *shape].
 
   Only the operation runs that an int32 scalar `op` chooses, an index into
-  `words`; one out of range runs the last. `rows` are its rows of a bank, [their
+  `ops`; one out of range runs the last. `rows` are its rows of a bank, [their
   number, filters]. Backward, the gradient of the input is ready before those of
   the weights are computed.
 
   Args:
-    words: the operations.
+    ops: the operations.
     shape: height, width and channels.
 
   Attributes:
@@ -50,8 +54,8 @@ class Mixed:
     weight_gradient: (op, rows, saved, saved_back) to drows.
   """
 
-  def __init__(self, words: Sequence[str], shape: tuple[int | None, ...]):
-    self._operations = [operations.get(word) for word in words]
+  def __init__(self, ops: Sequence[str], shape: tuple[int | None, ...]) -> None:
+    self._operations = [operations.get(op) for op in ops]
     image = tf.TensorSpec((None, *shape))
     op = tf.TensorSpec((), tf.int32)
     rows = tf.TensorSpec((None, shape[-1]))

@@ -22,6 +22,7 @@ class BatchNorm(keras.layers.Layer):
     moving_statistics: keep moving averages and use them outside of training
       (a final child). If false, the statistics are always those of the batch
       (a supernet, whose averages would mix the activations of all arcs).
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(
@@ -30,13 +31,17 @@ class BatchNorm(keras.layers.Layer):
     epsilon: float = EPSILON,
     moving_statistics: bool = True,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     self.epsilon = epsilon
     self.moving_statistics = moving_statistics
 
   def build(self, input_shape: Sequence[int | None]) -> None:
-    """Makes the variables, for an input [batch, height, width, channels]."""
+    """Makes the variables, for an input [batch, height, width, channels].
+
+    Args:
+      input_shape: shape of the input, [batch, height, width, channels].
+    """
     shape = (input_shape[-1],)
     self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
     self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
@@ -88,7 +93,12 @@ class BatchNorm(keras.layers.Layer):
   def compute_output_spec(
     self, x: keras.KerasTensor, training: bool = False
   ) -> keras.KerasTensor:
-    """Returns the shape of the output, which is that of the input."""
+    """Returns the shape of the output, which is that of the input.
+
+    Args:
+      x: see `call`.
+      training: see `call`.
+    """
     del training
     return keras.KerasTensor(x.shape, x.dtype)
 

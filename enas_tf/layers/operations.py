@@ -1,4 +1,4 @@
-"""The catalogue of operations that an arc can name, by their words.
+"""The catalogue of operations that an arc can name.
 
 An operation is a sequence of stages (ReLU, convolution, normalization, pool).
 It is written once and used twice: `layers()` gives the stages as ordinary
@@ -73,7 +73,9 @@ class MacroOperation(Operation):
 
   EPSILON = 1e-3  # Of the second normalization, as in the original.
 
-  def __init__(self, stages: Sequence[stages.Stage], normalized: bool = True):
+  def __init__(
+    self, stages: Sequence[stages.Stage], normalized: bool = True
+  ) -> None:
     last = (Normalize(self.EPSILON), Relu()) if normalized else ()
     super().__init__((Conv(1), Normalize(), Relu(), *stages, *last))
 
@@ -85,9 +87,16 @@ def register(name: str, thing: Any) -> None:
   shared bank, a final child in ordinary Keras layers. In the macro space's
   final child it comes whole behind the layer's first 1x1 convolution.
 
+  >>> import keras
+  >>> def conv_7x7(filters):
+  ...   return keras.layers.Conv2D(filters, 7, padding="same")
+  >>> register_operation("conv_7x7", conv_7x7)
+  >>> enas_tf.Search(child_ops=["conv_7x7", "identity"], output_dir=folder)
+  Search(space='micro', epochs=0 of 150)
+
   Args:
-    name: its word in arcs and in `child_ops`: letters, digits and "_". One of a
-      user's own that has it already is replaced.
+    name: what it is called in arcs and in `child_ops`: letters, digits and
+      "_". One of a user's own that has it already is replaced.
     thing: one of
 
       - a function, or a class of Keras layers, that returns a new Keras layer
@@ -111,7 +120,7 @@ def register(name: str, thing: Any) -> None:
       f"Received: name={name}"
     )
   operation = _operation_of(name, thing)
-  operation.word = name
+  operation.name = name
   _own[name] = operation
 
 
@@ -137,29 +146,29 @@ def _operation_of(name: str, thing: Any) -> Operation:
   )
 
 
-def get(word: str) -> Operation:
-  """Returns the operation of that word.
+def get(name: str) -> Operation:
+  """Returns the operation of that name.
 
   Args:
-    word: the name; those of the macro space begin with "macro/", and a user's
-      own operations are found under both.
+    name: as in `child_ops`; those of the macro space begin with "macro/",
+      and a user's own operations are found under both.
 
   Raises:
     ConfigError: if there is none.
   """
-  own = _own.get(word.removeprefix("macro/"))
+  own = _own.get(name.removeprefix("macro/"))
   if own is not None:
     return own
-  if word not in _BUILT_IN:
+  if name not in _BUILT_IN:
     raise errors.ConfigError(
-      f"No operation is called {word!r}: correct `child_ops`. Known are "
-      f"{', '.join([*_BUILT_IN, *_own])}. Received: op={word}"
+      f"No operation is called {name!r}: correct `child_ops`. Known are "
+      f"{', '.join([*_BUILT_IN, *_own])}. Received: op={name}"
     )
-  return _BUILT_IN[word]
+  return _BUILT_IN[name]
 
 
-def words(space: str = "micro") -> tuple[str, ...]:
-  """Returns the words of all operations that suit a search space.
+def names(space: str = "micro") -> tuple[str, ...]:
+  """Returns the names of all operations that suit a search space.
 
   Args:
     space: "micro" or "macro"; those of the macro space have the same names,
@@ -208,5 +217,5 @@ _BUILT_IN: dict[str, Operation] = {
   "macro/avg_pool_3x3": MacroOperation([Pool("avg", 3)], normalized=False),
   "macro/max_pool_3x3": MacroOperation([Pool("max", 3)], normalized=False),
 }
-for _word, _operation in _BUILT_IN.items():
-  _operation.word = _word
+for _name, _operation in _BUILT_IN.items():
+  _operation.name = _name

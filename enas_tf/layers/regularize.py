@@ -16,7 +16,7 @@ import tensorflow as tf
 class _Counted(keras.layers.Layer):
   """A layer that counts its calls in training."""
 
-  def __init__(self, seed: int = 0, **kwargs: Any):
+  def __init__(self, seed: int = 0, **kwargs: Any) -> None:
     super().__init__(**kwargs)
     self.seed = seed
 
@@ -57,6 +57,7 @@ class Dropout(_Counted):
     keep_prob: the fraction that is kept, in (0, 1].
     seed: of the random numbers.
     always: do it outside of training too.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(
@@ -65,7 +66,7 @@ class Dropout(_Counted):
     seed: int = 0,
     always: bool = False,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(seed, **kwargs)
     self.keep_prob = keep_prob
     self.always = always
@@ -137,6 +138,7 @@ class DropPath(_Counted):
     layer_ratio: depth of the cell, in (0, 1].
     total_steps: of the whole training.
     seed: of the random numbers.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(
@@ -146,9 +148,9 @@ class DropPath(_Counted):
     total_steps: int,
     seed: int = 0,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(seed, **kwargs)
-    self._schedule = dict(
+    self._schedule: dict[str, Any] = dict(
       keep_prob=keep_prob, layer_ratio=layer_ratio, total_steps=total_steps
     )
 

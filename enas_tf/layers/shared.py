@@ -24,6 +24,7 @@ class Bank(keras.layers.Layer):
     sizes: rows of each block, in order.
     filters: length of a row.
     initial: the initial rows, [sum(sizes), filters].
+    **kwargs: of a Keras layer, such as `name`.
 
   Attributes:
     rows: the variable.
@@ -37,7 +38,7 @@ class Bank(keras.layers.Layer):
     filters: int,
     initial: tf.Tensor | np.ndarray,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     self._sizes = np.asarray(sizes, np.int32)
     self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
@@ -46,7 +47,11 @@ class Bank(keras.layers.Layer):
     self._initial = initial
 
   def build(self, input_shape: Sequence[int | None] | None = None) -> None:
-    """Makes the variable; the arguments give its shape."""
+    """Makes the variable; the arguments give its shape.
+
+    Args:
+      input_shape: has no meaning here.
+    """
     del input_shape
     self.rows = self.add_weight(
       shape=(int(self.starts[-1]), self._filters),
@@ -115,6 +120,7 @@ class SharedWeights(NamedTuple):
     Args:
       values: an array for each of `shapes`, as large as it.
     """
+    assert not isinstance(self.variable, np.ndarray)  # Those are only read.
     bank = np.array(self.variable)
     rows = bank[self.rows]
     starts = np.cumsum([0, *self._num_rows()])
@@ -160,7 +166,7 @@ def entries(
 
   Args:
     rows: the bank, [rows, filters].
-    keys: of its blocks, in order; each ends with the word of an operation.
+    keys: of its blocks, in order; each ends with the name of an operation.
 
   Returns:
     The weights by the keys; operations without weights have entries of no rows.

@@ -29,38 +29,39 @@ class SharedCell(keras.layers.Layer):
 
   Args:
     num_nodes: nodes in the cell.
-    words: the operations of the space.
+    ops: the operations of the space.
     filters: channels of both inputs and of the output.
     first: index of the cell's first integer in the arc.
     seed: of the initial weights.
     parts: what the cell has in common with the others of its network; default:
       nothing.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(
     self,
     num_nodes: int,
-    words: Sequence[str],
+    ops: Sequence[str],
     filters: int,
     first: int,
     seed: int,
     parts: cell_wiring.CommonParts | None = None,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     self.num_nodes = num_nodes
-    self.words = tuple(words)
-    self._parts = parts or cell_wiring.CommonParts(num_nodes, words)
+    self.ops = tuple(ops)
+    self._parts = parts or cell_wiring.CommonParts(num_nodes, ops)
     self.filters = filters
     self.first = first
-    catalogue = [operations.get(word) for word in words]
+    catalogue = [operations.get(op) for op in ops]
     # Edge: (node, input, previous node); node k reads any of k + 2 nodes.
     edges_before = np.cumsum(
       [0, *np.repeat(np.arange(num_nodes) + 2, 2)], dtype=np.int32
     )
     self._first_edges, edges = edges_before[:-1], edges_before[-1]
     initial = [
-      operation.initialize(edges, filters, seeds.derive(seed, operation.word))
+      operation.initialize(edges, filters, seeds.derive(seed, operation.name))
       for operation in catalogue
     ]
     self.bank = shared.Bank(
@@ -96,10 +97,10 @@ class SharedCell(keras.layers.Layer):
       node: which node, from 0.
       side: 0 for the first operation of the node, 1 for the second.
       previous: the node that is read, from 0 (the first input of the cell).
-      op: index of the operation in `words`.
+      op: index of the operation in `ops`.
     """
     edge = self._first_edges[2 * node + side] + previous
-    return edge * len(self.words) + op
+    return edge * len(self.ops) + op
 
   @property
   def banks(self) -> list[shared.Bank]:
@@ -108,11 +109,15 @@ class SharedCell(keras.layers.Layer):
 
   @property
   def shared(self) -> dict[tuple[int, int, int, str], shared.SharedWeights]:
-    """The weights of each (node, input, previous node, operation's word)."""
-    return shared.entries(self.bank.rows, keys(self.num_nodes, self.words))
+    """The weights of each (node, input, previous node, operation's name)."""
+    return shared.entries(self.bank.rows, keys(self.num_nodes, self.ops))
 
   def build(self, input_shape: Sequence[int | None]) -> None:
-    """Makes the variables, for inputs [batch, height, width, filters]."""
+    """Makes the variables, for inputs [batch, height, width, filters].
+
+    Args:
+      input_shape: of an input, [batch, height, width, filters].
+    """
     # Not in the constructor: the variables' paths begin with the cell's name.
     for bank in self.banks:
       bank.build()
@@ -166,7 +171,7 @@ class SharedCell(keras.layers.Layer):
   def _blocks(self, wiring: cell_wiring.Wiring) -> tf.Tensor:
     """Returns the blocks of the bank that the cell uses, [2 * num_nodes]."""
     edges = self._first_edges + wiring.previous
-    return edges * len(self.words) + wiring.ops
+    return edges * len(self.ops) + wiring.ops
 
   def compute_output_spec(
     self,
@@ -174,28 +179,34 @@ class SharedCell(keras.layers.Layer):
     x1: keras.KerasTensor,
     arc: keras.KerasTensor,
   ) -> keras.KerasTensor:
-    """Returns the shape of the output, which is that of an input."""
+    """Returns the shape of the output, which is that of an input.
+
+    Args:
+      x0: see `call`.
+      x1: see `call`.
+      arc: see `call`.
+    """
     del x1, arc
     return keras.KerasTensor(x0.shape, x0.dtype)
 
 
 def keys(
-  num_nodes: int, words: Sequence[str]
+  num_nodes: int, ops: Sequence[str]
 ) -> Iterator[tuple[int, int, int, str]]:
   """Yields the keys of the blocks of a cell's bank, in order.
 
   Args:
     num_nodes: nodes in the cell.
-    words: the operations of the space.
+    ops: the operations of the space.
 
   Yields:
-    (node, input, previous node, word of the operation), numbers from 0.
+    (node, input, previous node, name of the operation), numbers from 0.
   """
   for node in range(num_nodes):
     for side in range(2):
       for previous in range(node + 2):
-        for word in words:
-          yield node, side, previous, word
+        for op in ops:
+          yield node, side, previous, op
 
 
 class _Run:
@@ -217,12 +228,12 @@ class _Run:
     wiring: cell_wiring.Wiring,
     rows: Sequence[tf.Tensor],
     kernels: tf.Tensor,
-  ):
+  ) -> None:
     self._functions = functions
     self._wiring = wiring
     self._rows = rows
     self._kernels = kernels
-    self._saved = []
+    self._saved: list[list[tf.Tensor]] = []
 
   def forward(self, x0: tf.Tensor, x1: tf.Tensor) -> tf.Tensor:
     """Returns the output of the cell, as large as an input."""
@@ -311,7 +322,7 @@ class _NodeGradients:
     num_nodes: how many there are.
   """
 
-  def __init__(self, shape: tf.TensorShape, num_nodes: int):
+  def __init__(self, shape: tf.TensorShape, num_nodes: int) -> None:
     self._shape = shape
     self._sizes = tf.constant([size or -1 for size in shape])
     self._empty = tf.raw_ops.TensorListReserve(

@@ -38,31 +38,32 @@ class SharedStack(keras.layers.Layer):
 
   Args:
     num_layers: layers in the stack.
-    words: the operations of the space, as `operations.get` knows them.
+    ops: the operations of the space, as `operations.get` knows them.
     filters: channels, everywhere.
     pool_layers: the layers behind which is downsampled, from 0.
     seed: of the initial weights.
+    **kwargs: of a Keras layer, such as `name`.
   """
 
   def __init__(
     self,
     num_layers: int,
-    words: Sequence[str],
+    ops: Sequence[str],
     filters: int,
     pool_layers: Sequence[int],
     seed: int,
     **kwargs: Any,
-  ):
+  ) -> None:
     super().__init__(**kwargs)
     self.num_layers = num_layers
-    self.words = tuple(words)
+    self.ops = tuple(ops)
     self.filters = filters
     self.pool_layers = tuple(pool_layers)
-    self._functions = mixed.Functions(words)
-    catalogue = [operations.get(word) for word in words]
+    self._functions = mixed.Functions(ops)
+    catalogue = [operations.get(op) for op in ops]
     initial = [
       operation.initialize(
-        num_layers, filters, seeds.derive(seed, operation.word)
+        num_layers, filters, seeds.derive(seed, operation.name)
       )
       for operation in catalogue
     ]
@@ -88,8 +89,8 @@ class SharedStack(keras.layers.Layer):
 
   @property
   def shared(self) -> dict[tuple[int, str], shared.SharedWeights]:
-    """The weights of each (layer, operation's word)."""
-    return shared.entries(self.bank.rows, keys(self.num_layers, self.words))
+    """The weights of each (layer, operation's name)."""
+    return shared.entries(self.bank.rows, keys(self.num_layers, self.ops))
 
   def block(
     self, layer: int | np.ndarray, op: int | tf.Tensor
@@ -98,12 +99,16 @@ class SharedStack(keras.layers.Layer):
 
     Args:
       layer: from 0.
-      op: index of the operation in `words`.
+      op: index of the operation in `ops`.
     """
-    return layer * len(self.words) + op
+    return layer * len(self.ops) + op
 
   def build(self, input_shape: Sequence[int | None]) -> None:
-    """Makes the variables, for an input [batch, height, width, filters]."""
+    """Makes the variables, for an input [batch, height, width, filters].
+
+    Args:
+      input_shape: shape of the input, [batch, height, width, filters].
+    """
     self.bank.build()
     for layer in range(1, self.num_layers):
       getattr(self, f"layer_{layer}_skip_bn").build(input_shape)
@@ -166,7 +171,12 @@ class SharedStack(keras.layers.Layer):
   def compute_output_spec(
     self, x: keras.KerasTensor, arc: keras.KerasTensor
   ) -> keras.KerasTensor:
-    """Returns the shape of the output."""
+    """Returns the shape of the output.
+
+    Args:
+      x: see `call`.
+      arc: see `call`.
+    """
     del arc
     batch, height, width, channels = x.shape
     for _ in self.pool_layers:
@@ -174,23 +184,23 @@ class SharedStack(keras.layers.Layer):
     return keras.KerasTensor((batch, height, width, channels), x.dtype)
 
 
-def keys(num_layers: int, words: Sequence[str]) -> list[tuple[int, str]]:
+def keys(num_layers: int, ops: Sequence[str]) -> list[tuple[int, str]]:
   """Returns the keys of the blocks of a stack's bank, in order.
 
   Args:
     num_layers: layers in the stack.
-    words: the operations of the space.
+    ops: the operations of the space.
 
   Returns:
-    (layer, word of the operation), layers from 0.
+    (layer, name of the operation), layers from 0.
   """
-  return [(layer, word) for layer in range(num_layers) for word in words]
+  return [(layer, op) for layer in range(num_layers) for op in ops]
 
 
 class _Reduction(keras.layers.Layer):
   """The weights of one downsampling: a factorized reduction, normalized."""
 
-  def __init__(self, filters: int, seed: int, **kwargs: Any):
+  def __init__(self, filters: int, seed: int, **kwargs: Any) -> None:
     super().__init__(**kwargs)
     self.reduce = conv.FactorizedReduction(filters, seed, name="reduce")
     self.bn = norm.BatchNorm(moving_statistics=False, name="bn")
@@ -217,7 +227,7 @@ class _Wiring:
     skips: for each layer, whether it reads tensor 0, 1, ..., scalars.
   """
 
-  def __init__(self, arc: tf.Tensor, num_layers: int):
+  def __init__(self, arc: tf.Tensor, num_layers: int) -> None:
     self.num_layers = num_layers
     self._arc = arc
     first = [layer * (layer + 1) // 2 for layer in range(num_layers)]
@@ -267,12 +277,12 @@ class _Run:
     pool_layers: tuple[int, ...],
     wiring: _Wiring,
     weights: dict[str, Any],
-  ):
+  ) -> None:
     self._functions = functions
     self._pool_layers = pool_layers
     self._wiring = wiring
     self._weights = weights
-    self._saved = {}
+    self._saved: dict[Any, Any] = {}
 
   def forward(self, x: tf.Tensor) -> tf.Tensor:
     """Returns the output of the last layer."""
@@ -311,7 +321,11 @@ class _Run:
   def gradient(self, dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """Returns the gradients of the input and of all weights."""
     wiring, weights = self._wiring, self._weights
-    grads = {"rows": list(weights["rows"]), "norms": {}, "reductions": {}}
+    grads: dict[str, Any] = {
+      "rows": list(weights["rows"]),
+      "norms": {},
+      "reductions": {},
+    }
     sums = [dataflow.Sum() for _ in range(wiring.num_layers)]
     sums.append(dataflow.Sum(dy))
     for layer in reversed(range(wiring.num_layers)):

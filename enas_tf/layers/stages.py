@@ -18,7 +18,7 @@ runs it as a Keras layer of its own.
 import abc
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -51,7 +51,11 @@ class Weight(NamedTuple):
     return math.prod(self.shape)
 
   def num_rows(self, filters: int) -> int:
-    """Returns how many rows of `filters` numbers hold the weight."""
+    """Returns how many rows of `filters` numbers hold the weight.
+
+    Args:
+      filters: length of a row.
+    """
     return -(-self.size // filters)
 
   def pack(self, value: tf.Tensor, filters: int) -> tf.Tensor:
@@ -171,7 +175,12 @@ class Stage(abc.ABC):
   def run(
     self, x: tf.Tensor, weights: Sequence[tf.Tensor]
   ) -> tuple[tf.Tensor, Sequence[tf.Tensor]]:
-    """Returns (y, what the gradients need: `num_saved` tensors)."""
+    """Returns (y, what the gradients need: `num_saved` tensors).
+
+    Args:
+      x: as in `forward`.
+      weights: as in `forward`.
+    """
     return self.forward(x, weights), (x,)
 
   def input_gradient(
@@ -245,7 +254,7 @@ class ForwardStage(Stage):
     thing: the object; its methods are those of a `Stage`.
   """
 
-  def __init__(self, thing: object):
+  def __init__(self, thing: Any) -> None:
     self._thing = thing
 
   def weights(self, filters: int) -> tuple[Weight, ...]:

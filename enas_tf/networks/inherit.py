@@ -152,7 +152,7 @@ def _check_banks(
       (f"{name}/bank/rows", num_rows),
       (f"{name}/output_bank/rows", (num_nodes + 2) * filters),
     ):
-      if np.shape(variables.get(path)) != (rows, filters):
+      if path not in variables or variables[path].shape != (rows, filters):
         raise errors.ConfigError(
           "The supernet was built for other nodes or operations: set "
           "`child_num_cells` and `child_ops` as in the search, or "
@@ -161,9 +161,9 @@ def _check_banks(
         )
 
 
-def _num_rows(words: tuple[str, ...], filters: int) -> int:
+def _num_rows(ops: tuple[str, ...], filters: int) -> int:
   """Returns the rows of one block of each operation."""
-  return sum(operations.get(word).num_rows(filters) for word in words)
+  return sum(operations.get(op).num_rows(filters) for op in ops)
 
 
 def _join_weights(
@@ -195,10 +195,10 @@ def _macro(
   if not {"bank/rows", "stem_conv/kernel"} <= sources.keys():
     _refuse("macro", variables)
   bank = sources["bank/rows"]
-  words = tuple(f"macro/{op}" for op in arc.ops)
+  ops = tuple(f"macro/{op}" for op in arc.ops)
   num_layers, filters = len(arc.layers), sources["stem_conv/kernel"].shape[-1]
   wanted = child.get_layer("stem_conv").kernel.shape[-1]
-  if filters != wanted or len(bank) != num_layers * _num_rows(words, filters):
+  if filters != wanted or len(bank) != num_layers * _num_rows(ops, filters):
     raise errors.ConfigError(
       "A child can begin with the shared weights only if it is as large as "
       "the supernet: give its `child_num_layers` and "
@@ -206,7 +206,7 @@ def _macro(
       f"child_num_layers={num_layers}, child_out_filters={wanted}"
     )
   yield from _by_path(child, sources)
-  weights = shared.entries(bank, shared_stack.keys(num_layers, words))
+  weights = shared.entries(bank, shared_stack.keys(num_layers, ops))
   for number, layer in enumerate(arc.layers):
     yield from _of_operation(
       child,

@@ -5,6 +5,8 @@ channels when these are more than in the search.
 Differs from the original, whose code for this network could not run.
 """
 
+from typing import Any
+
 import keras
 
 from enas_tf.layers import basic_stages, channel_ranges, norm, operations
@@ -67,6 +69,7 @@ def _ranges(
       each = stage.layer(
         channels if i >= last else filters, 1, f"{name}_{op}_stage_{i}", seed
       )
+      assert each is not None  # `last_convolution` refuses such operations.
       y = each(y)
     parts.append(y)
   x = parts[0]
@@ -84,12 +87,12 @@ def _ranges(
 class _SearchedLayers(macro_child.SearchedLayers):
   def __init__(
     self, arc: macro_channels.MacroChannelsArc, filters: int, seed: int
-  ):
+  ) -> None:
     super().__init__(filters, seed)
     self._arc = arc
 
   def operate(
-    self, number: int, layer: macro_channels.Layer, x: keras.KerasTensor
+    self, number: int, layer: Any, x: keras.KerasTensor
   ) -> keras.KerasTensor:
     name = f"layer_{number}"
     return _ranges(self._arc, layer, self, True, name, x)
@@ -98,12 +101,12 @@ class _SearchedLayers(macro_child.SearchedLayers):
 class _FinalLayers(macro_child.FinalLayers):
   def __init__(
     self, arc: macro_channels.MacroChannelsArc, filters: int, seed: int
-  ):
+  ) -> None:
     super().__init__(filters, seed)
     self._arc = arc
 
   def operate(
-    self, number: int, layer: macro_channels.Layer, x: keras.KerasTensor
+    self, number: int, layer: Any, x: keras.KerasTensor
   ) -> keras.KerasTensor:
     name = f"layer_{number}"
     return _ranges(self._arc, layer, self, False, name, x)

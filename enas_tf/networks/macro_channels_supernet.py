@@ -41,13 +41,13 @@ class MacroChannelsSupernet(keras.Model):
     num_classes: int,
     keep_prob: float,
     seed: int,
-  ):
+  ) -> None:
     images = keras.Input(image_shape, name="images")
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"
     )
     filters = space.out_filters
-    words = tuple(f"macro/{word}" for word in space.ops)
+    ops = tuple(f"macro/{op}" for op in space.ops)
     x = macro_skeleton.stem(images, filters, seed, moving_statistics=False)
     tensors = [x]
     first = 0
@@ -55,9 +55,9 @@ class MacroChannelsSupernet(keras.Model):
       name = f"layer_{layer}"
       ranges = f"{name}_ranges"
       y = channel_ranges.ChannelRanges(
-        words, filters, first, seeds.derive(seed, ranges), name=ranges
+        ops, filters, first, seeds.derive(seed, ranges), name=ranges
       )(tensors[-1], arc=arc)
-      first += 2 * len(words)
+      first += 2 * len(ops)
       if layer:
         y = channel_ranges.ChosenSum(first, name=f"{name}_add")(
           y, *tensors[:layer], arc=arc
@@ -88,19 +88,23 @@ class MacroChannelsSupernet(keras.Model):
 
   @property
   def shared(self) -> dict[tuple[int, str], shared.SharedVariables]:
-    """The weights of each (layer, operation's word), for all its channels."""
+    """The weights of each (layer, operation's name), for all its channels."""
     ranges = [
       layer
       for layer in self.layers
       if isinstance(layer, channel_ranges.ChannelRanges)
     ]
     return {
-      (number, word.removeprefix("macro/")): shared.SharedVariables(variables)
+      (number, op.removeprefix("macro/")): shared.SharedVariables(variables)
       for number, layer in enumerate(ranges)
-      for word, variables in layer.shared.items()
+      for op, variables in layer.shared.items()
     }
 
   def chosen(self, arc: tf.Tensor) -> list[tf.Tensor]:
-    """Returns the blocks of each bank that an arc uses: there are none."""
+    """Returns the blocks of each bank that an arc uses: there are none.
+
+    Args:
+      arc: int32 [num_decisions].
+    """
     del arc
     return []

@@ -7,6 +7,7 @@ downsampling. `as_searched` builds the child as the supernet computes it.
 
 import abc
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import keras
 
@@ -21,6 +22,14 @@ from enas_tf.layers import (
 )
 from enas_tf.networks import macro_skeleton
 from enas_tf.spaces import macro
+
+
+class Layer(Protocol):
+  """A layer of any arc of whole networks."""
+
+  @property
+  def skips(self) -> tuple[int, ...]:
+    """1 for each earlier layer that is joined, 0 for the others."""
 
 
 def build(
@@ -69,7 +78,7 @@ def build(
 
 
 def build_from(
-  layers: Sequence[macro.Layer],
+  layers: Sequence[Layer],
   body: "Layers",
   *,
   image_shape: tuple[int, int, int],
@@ -127,19 +136,19 @@ class Layers(abc.ABC):
     seed: of the network.
   """
 
-  def __init__(self, filters: int, seed: int):
+  def __init__(self, filters: int, seed: int) -> None:
     self.filters = filters
     self.seed = seed
 
   @abc.abstractmethod
   def operate(
-    self, number: int, layer: macro.Layer, x: keras.KerasTensor
+    self, number: int, layer: Any, x: keras.KerasTensor
   ) -> keras.KerasTensor:
     """Returns what a layer computes of the one before it.
 
     Args:
       number: of the layer, from 0.
-      layer: what it does.
+      layer: what it does, as an arc of the body's space says it.
       x: float32 [batch, height, width, channels].
     """
 
@@ -180,7 +189,7 @@ class SearchedLayers(Layers):
   """Layers as the supernet computes them; see `Layers`."""
 
   def operate(
-    self, number: int, layer: macro.Layer, x: keras.KerasTensor
+    self, number: int, layer: Any, x: keras.KerasTensor
   ) -> keras.KerasTensor:
     """Returns what the operation computes; see `Layers`."""
     operation = operations.get(f"macro/{layer.op}")
@@ -208,12 +217,12 @@ class FinalLayers(Layers):
     faithful: put those plain convolutions back.
   """
 
-  def __init__(self, filters: int, seed: int, faithful: bool = False):
+  def __init__(self, filters: int, seed: int, faithful: bool = False) -> None:
     super().__init__(filters, seed)
     self._faithful = faithful
 
   def operate(
-    self, number: int, layer: macro.Layer, x: keras.KerasTensor
+    self, number: int, layer: Any, x: keras.KerasTensor
   ) -> keras.KerasTensor:
     """Returns convolutions, or a pool behind one; see `Layers`."""
     name = f"layer_{number}"
@@ -227,7 +236,7 @@ class FinalLayers(Layers):
       return x
     if isinstance(found[0], basic_stages.Pool):
       return found[0].layer(self.filters, 1, name, self.seed)(x)
-    size = found[0].kernel_size
+    size = _kernel_size(found[0])
     return self._convolve(x, found, f"{name}_conv_{size}x{size}")
 
   def join(
@@ -267,7 +276,7 @@ class FinalLayers(Layers):
         "The original's final macro network has no pools: leave `faithful` "
         f"out, or give an arc of convolutions. Received: op={op}"
       )
-    return [basic_stages.Conv(found[0].kernel_size)]
+    return [basic_stages.Conv(_kernel_size(found[0]))]
 
   def _convolve(
     self, x: keras.KerasTensor, found: Sequence[stages.Stage], name: str
@@ -275,5 +284,13 @@ class FinalLayers(Layers):
     """Returns relu, convolution, normalization."""
     x = keras.layers.ReLU(name=f"{name}_relu")(x)
     for stage in found:
-      x = stage.layer(self.filters, 1, name, self.seed)(x)
+      layer = stage.layer(self.filters, 1, name, self.seed)
+      assert layer is not None  # No operation of a user's own gets here.
+      x = layer(x)
     return norm.BatchNorm(name=f"{name}_bn")(x)
+
+
+def _kernel_size(stage: stages.Stage) -> int:
+  """Returns that of a convolution."""
+  assert isinstance(stage, basic_stages.Conv | basic_stages.Depthwise)
+  return stage.kernel_size

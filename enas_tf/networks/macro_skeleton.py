@@ -7,7 +7,7 @@ from enas_tf.layers import conv, initial, norm
 
 
 def pool_layers(num_layers: int) -> tuple[int, ...]:
-  """Returns the layers behind which height and width are halved.
+  """Returns the layers behind which is downsampled.
 
   After a third and after two thirds; networks of fewer than three layers keep
   their size.

@@ -31,7 +31,7 @@ class MacroSupernet(keras.Model):
   Attributes:
     space: the space of the arcs.
     shared: a mapping from (layer, operation), the layer from 0 and the
-      operation by its word, to the `SharedWeights` of that choice.
+      operation by its name, to the `SharedWeights` of that choice.
   """
 
   def __init__(
@@ -43,7 +43,7 @@ class MacroSupernet(keras.Model):
     num_classes: int,
     keep_prob: float,
     seed: int,
-  ):
+  ) -> None:
     images = keras.Input(image_shape, name="images")
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"
@@ -51,7 +51,7 @@ class MacroSupernet(keras.Model):
     x = macro_skeleton.stem(images, out_filters, seed, moving_statistics=False)
     x = shared_stack.SharedStack(
       space.num_layers,
-      tuple(f"macro/{word}" for word in space.ops),
+      tuple(f"macro/{op}" for op in space.ops),
       out_filters,
       macro_skeleton.pool_layers(space.num_layers),
       seeds.derive(seed, "body"),
@@ -86,6 +86,6 @@ class MacroSupernet(keras.Model):
   def shared(self) -> dict[tuple[int, str], shared.SharedWeights]:
     """The shared weights of each choice; see the class."""
     return {
-      (layer, word.removeprefix("macro/")): weights
-      for (layer, word), weights in self.stack.shared.items()
+      (layer, op.removeprefix("macro/")): weights
+      for (layer, op), weights in self.stack.shared.items()
     }

@@ -97,7 +97,7 @@ class _Settings:
 class _Builder:
   """Holds what the parts of the network need of each other."""
 
-  def __init__(self, arc: micro.MicroArc, settings: _Settings):
+  def __init__(self, arc: micro.MicroArc, settings: _Settings) -> None:
     self._arc = arc
     self._child = settings
     self._seed = settings.seed
@@ -136,7 +136,7 @@ class _Builder:
   ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Returns (the next cell's older input, the output of the cell)."""
     name = f"layer_{cell.index}"
-    x0, x1 = self._glue.calibrate(*previous, cell.filters, name)
+    x0, x1 = self._glue.calibrate(previous[0], previous[1], cell.filters, name)
     x1 = self._glue.project(x1, cell.filters, f"{name}_layer_base")
     values = self._run_nodes([x0, x1], cell, stride=1 + cell.is_reduction)
     ends = micro.loose_ends(self._nodes(cell))

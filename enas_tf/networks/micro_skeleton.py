@@ -1,7 +1,7 @@
 """What all micro networks share: where the cells stand, and their glue."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import keras
 
@@ -9,7 +9,8 @@ from enas_tf import seeds
 from enas_tf.layers import conv, initial, norm
 
 
-class Cell(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Cell:
   """One cell of the stack.
 
   Attributes:
@@ -56,7 +57,7 @@ class Glue:
       child) or takes the statistics of the batch always (a supernet).
   """
 
-  def __init__(self, seed: int, *, moving_statistics: bool):
+  def __init__(self, seed: int, *, moving_statistics: bool) -> None:
     self._seed = seed
     self._moving_statistics = moving_statistics
 

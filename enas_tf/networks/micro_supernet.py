@@ -35,7 +35,7 @@ class MicroSupernet(keras.Model):
   Attributes:
     space: the space of the arcs.
     shared: a mapping from (layer, node, input, previous node, operation), the
-      operation by its word and the rest from 0, to the `SharedWeights` of that
+      operation by its name and the rest from 0, to the `SharedWeights` of that
       choice.
   """
 
@@ -51,7 +51,7 @@ class MicroSupernet(keras.Model):
     keep_prob: float,
     seed: int,
     faithful: bool = False,
-  ):
+  ) -> None:
     images = keras.Input(image_shape, name="images")
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"

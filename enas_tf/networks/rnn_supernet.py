@@ -34,7 +34,7 @@ class RnnSupernet(keras.Model):
   Attributes:
     space: the space of the arcs.
     shared: a mapping from (node, function, previous node), nodes from 1 and
-      previous ones from 0, the function by its word, to the `SharedWeights` of
+      previous ones from 0, the function by its name, to the `SharedWeights` of
       that choice: one kernel, float32 [hidden_size, 2 * hidden_size].
 
   Raises:
@@ -55,7 +55,7 @@ class RnnSupernet(keras.Model):
     drop_l: float = 0.0,
     drop_o: float = 0.0,
     seed: int = 0,
-  ):
+  ) -> None:
     if space.first_function:
       raise errors.ConfigError(
         "Node 0 of a shared cell is always tanh: give a space without "

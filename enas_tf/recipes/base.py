@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from enas_tf import errors
 from enas_tf.settings import fields
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
   from enas_tf.controllers import policy as policies
   from enas_tf.spaces import base as spaces
   from enas_tf.tasks import base as tasks
-  from enas_tf.training import optimizers
+  from enas_tf.training import trainer
 
 # A class of `Parts`, or "module:class".
-PartsOf = Callable[["Experiment", "tasks.Task"], "Parts"] | str
+PartsOf = Callable[["Experiment", Any], "Parts[Any]"] | str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,11 @@ class Experiment:
   fixed_arc: str | None = None
 
   def section(self, name: str) -> fields.Settings:
-    """Returns the settings of a section, one of `SECTIONS`."""
+    """Returns the settings of a section.
+
+    Args:
+      name: one of `SECTIONS`.
+    """
     return getattr(self, name)
 
 
@@ -106,22 +110,31 @@ class Size(NamedTuple):
   multiply_adds: int
 
 
-class Parts(abc.ABC):
+# What the arcs of a space are.
+AnyArc = TypeVar("AnyArc", bound="spaces.Arc")
+
+
+class Parts(abc.ABC, Generic[AnyArc]):
   """The space, the policy and the networks of an experiment.
+
+  A subclass says by class-level annotations which spaces and task it has.
 
   Args:
     experiment: the settings.
     task: what is to be learned.
 
   Attributes:
+    experiment: the settings.
+    task: what is to be learned.
     space: the space of the arcs.
     final_space: that of the arcs that can be trained.
   """
 
+  task: tasks.Task
   space: spaces.Space
   final_space: spaces.Space
 
-  def __init__(self, experiment: Experiment, task: tasks.Task):
+  def __init__(self, experiment: Experiment, task: tasks.Task) -> None:
     self.experiment = experiment
     self.task = task
 
@@ -139,12 +152,14 @@ class Parts(abc.ABC):
 
   @abc.abstractmethod
   def make_supernet(self, seed: int) -> keras.Model:
-    """Returns the supernet, with random weights."""
+    """Returns the supernet, with random weights.
+
+    Args:
+      seed: of its weights.
+    """
 
   @abc.abstractmethod
-  def make_child(
-    self, arc: spaces.Arc, seed: int, total_steps: int
-  ) -> keras.Model:
+  def make_child(self, arc: AnyArc, seed: int, total_steps: int) -> keras.Model:
     """Returns the final child of an arc, with random weights.
 
     Args:
@@ -156,7 +171,7 @@ class Parts(abc.ABC):
   @abc.abstractmethod
   def make_optimizer(
     self, network: keras.Model, settings: Any, schedule: Any
-  ) -> optimizers.Optimizer:
+  ) -> trainer.Optimizer:
     """Returns what takes the gradient steps of a supernet, or of a child.
 
     Args:
@@ -166,13 +181,17 @@ class Parts(abc.ABC):
     """
 
   def inference(self, child: keras.Model) -> keras.Model:
-    """Returns a child without what only its training needs."""
+    """Returns a child without what only its training needs.
+
+    Args:
+      child: of `make_child`.
+    """
     return child
 
   def inherit(
     self,
     child: keras.Model,
-    arc: spaces.Arc,
+    arc: AnyArc,
     variables: Mapping[str, np.ndarray],
   ) -> int:
     """Copies shared weights into a child; returns into how many variables.
@@ -191,8 +210,12 @@ class Parts(abc.ABC):
     )
 
   @abc.abstractmethod
-  def child_size(self, arc: spaces.Arc) -> Size:
-    """Returns how large the final child of an arc is."""
+  def child_size(self, arc: AnyArc) -> Size:
+    """Returns how large the final child of an arc is.
+
+    Args:
+      arc: of `final_space`.
+    """
 
   def least_weights(self, settings: Any, is_shared: bool) -> int:
     """Returns how many weights a supernet, or else a child, has at least.
@@ -211,6 +234,17 @@ def register(recipe: Recipe) -> None:
   Its settings become flags and keyword arguments, its name a word of
   `search_for`.
 
+  >>> import dataclasses
+  >>> from enas_tf.recipes import base
+  >>> mine = dataclasses.replace(base.get("micro"), name="mine")
+  >>> register_recipe(mine)
+  >>> enas_tf.Search("mine", output_dir=folder).settings["child_num_cells"]
+  5
+  >>> base.forget("mine")
+
+  Args:
+    recipe: of the space.
+
   Raises:
     ConfigError: if there is a recipe of that name, or one of its settings has
       the public name of another one of another type.
@@ -218,8 +252,21 @@ def register(recipe: Recipe) -> None:
   runs.SPACES.register(recipe.name, recipe)
 
 
+def forget(name: str) -> None:
+  """Undoes `register`.
+
+  Args:
+    name: of the recipe.
+  """
+  runs.SPACES.remove(name)
+
+
 def get(name: str) -> Recipe:
-  """Returns the recipe of a word of `search_for`."""
+  """Returns the recipe of a space.
+
+  Args:
+    name: a word of `search_for`.
+  """
   return runs.SPACES[name]
 
 

@@ -28,7 +28,11 @@ class Place(NamedTuple):
 
 
 def named(experiment: base.Experiment) -> Iterator[tuple[str, Place]]:
-  """Returns the settings of an experiment by their public names."""
+  """Returns the settings of an experiment by their public names.
+
+  Args:
+    experiment: all settings.
+  """
   for section in base.SECTIONS:
     settings = experiment.section(section)
     for field in fields.each(settings):
@@ -40,6 +44,9 @@ def settable(experiment: base.Experiment) -> dict[str, Place]:
 
   What the arc of a search fixes is no setting of the final child. What only
   the final child has can be given by the prefix of both, too.
+
+  Args:
+    experiment: all settings.
   """
   found = {
     name: place
@@ -119,7 +126,11 @@ def go_on(
 
 
 def of_command(experiment: base.Experiment) -> dict[str, Any]:
-  """Returns the defaults of what each command asks for anew, by name."""
+  """Returns the defaults of what each command asks for anew, by name.
+
+  Args:
+    experiment: all settings.
+  """
   return {
     field.name: field.default
     for field in fields.each(experiment.run)
@@ -141,7 +152,12 @@ def _check_same_data(recorded: base.Experiment, now: base.Experiment) -> None:
 
 
 def check_names(experiment: base.Experiment, names: Mapping[str, Any]) -> None:
-  """Raises ConfigError if a setting has no use in an experiment's space."""
+  """Raises ConfigError if a setting has no use in an experiment's space.
+
+  Args:
+    experiment: all settings.
+    names: the public names of the settings that were given.
+  """
   known = settable(experiment)
   for name in names:
     if name in known:
@@ -169,7 +185,11 @@ def everywhere() -> dict[str, list[tuple[base.Recipe, Place]]]:
 
 
 def values(experiment: base.Experiment) -> dict[str, Any]:
-  """Returns all settings by their public names, for files and reports."""
+  """Returns all settings by their public names, for files and reports.
+
+  Args:
+    experiment: all settings.
+  """
   found = {
     name: getattr(experiment.section(place.section), place.field.name)
     for name, place in named(experiment)
@@ -179,6 +199,9 @@ def values(experiment: base.Experiment) -> dict[str, Any]:
 
 def from_values(recorded: Mapping[str, Any]) -> base.Experiment:
   """Returns the experiment that `values` described.
+
+  Args:
+    recorded: values by public names.
 
   Raises:
     ConfigError: if a setting is unknown, or impossible.
@@ -205,7 +228,11 @@ def from_values(recorded: Mapping[str, Any]) -> base.Experiment:
 
 
 def changeable(settings: fields.Settings) -> set[str]:
-  """Returns the fields that may change when a training goes on."""
+  """Returns the fields that may change when a training goes on.
+
+  Args:
+    settings: of a training.
+  """
   return {
     field.name for field in fields.each(settings) if fields.of(field).changeable
   }

@@ -6,12 +6,14 @@ import keras
 
 from enas_tf.networks import counts
 from enas_tf.recipes import base
-from enas_tf.spaces import base as spaces
+from enas_tf.tasks import images
 from enas_tf.training import optimizers
 
 
-class ImageParts(base.Parts):
+class ImageParts(base.Parts[base.AnyArc]):
   """The parts of a space of networks that classify images."""
+
+  task: images.ImageClassification
 
   def make_optimizer(
     self, network: keras.Model, settings: Any, schedule: Any
@@ -24,6 +26,6 @@ class ImageParts(base.Parts):
       grad_bound=settings.grad_bound,
     )
 
-  def child_size(self, arc: spaces.Arc) -> base.Size:
+  def child_size(self, arc: base.AnyArc) -> base.Size:
     child = self.inference(self.make_child(arc, seed=0, total_steps=1))
     return base.Size(counts.parameters(child), counts.multiply_adds(child))

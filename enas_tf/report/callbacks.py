@@ -10,6 +10,11 @@ class Callback:
 
   Whatever a method raises ends the search; it goes on from its last
   checkpoint.
+
+  >>> class Printer(Callback):
+  ...   def on_epoch(self, epoch, metrics):
+  ...     print(epoch, metrics["reward/mean"])
+  >>> searching = enas_tf.Search(callbacks=[Printer()], output_dir=folder)
   """
 
   def on_step(self, step: int, metrics: Mapping[str, float]) -> None:

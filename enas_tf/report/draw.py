@@ -82,7 +82,7 @@ def _canvas(graphs: Sequence[base.Graph]) -> "FigureCanvasAgg | None":
     return None
   layouts, bottom = [], 0.0
   for graph in graphs:
-    layouts.append(graph_layout.place(graph, bottom))
+    layouts.append(graph_layout.lay_out(graph, bottom))
     bottom = layouts[-1].bottom
   width = (
     max(max(layout.xs) for layout in layouts)
@@ -133,11 +133,11 @@ def _draw_graph(
   colors: Mapping[str, str],
 ) -> None:
   for node, name in enumerate(graph.nodes):
-    place = layout.place(layout.columns[node], node)
+    position = layout.position(layout.columns[node], node)
     label = name.replace(" ", "\n")
     _box(
       axes,
-      place,
+      position,
       (graph_layout.NODE, graph_layout.NODE_HEIGHT),
       label,
       "white",
@@ -145,7 +145,7 @@ def _draw_graph(
     )
     _draw_edges(axes, graph, layout, node, colors)
   for column in filter(layout.begins_row, range(len(layout.rows))):
-    for cut in (node for place, node in layout.ys if place == column - 1):
+    for cut in (node for there, node in layout.ys if there == column - 1):
       x, y = layout.entrance(column, cut)
       end, most = (x - 0.1, y), (x - 0.15, graph_layout.LANE)
       style = {"ha": "right", "color": _color(cut)}
@@ -161,7 +161,7 @@ def _draw_edges(
 ) -> None:
   """Draws what leads to a node, with the operations on the way."""
   column = layout.columns[node]
-  x, y = layout.place(column, node)
+  x, y = layout.position(column, node)
   incoming = [edge for edge in graph.edges if edge.end == node]
   # The boxes stand in the order of what they read: fewer lines cross.
   incoming.sort(key=lambda edge: -layout.ys[column - 1, edge.start])
@@ -201,7 +201,7 @@ def _ways(
   There is a list of points for each row that it goes through.
   """
   first = layout.columns[edge.start]
-  x, y = layout.place(first, edge.start)
+  x, y = layout.position(first, edge.start)
   ways = [[(x + graph_layout.NODE / 2, y)]]
   for column in range(first + 1, layout.columns[edge.end] + 1):
     if layout.begins_row(column):
@@ -209,7 +209,7 @@ def _ways(
       ways[-1].append((x + graph_layout.STUB, y))
       ways.append([layout.entrance(column, edge.start)])
     if column < layout.columns[edge.end]:
-      x, y = layout.place(column, edge.start)
+      x, y = layout.position(column, edge.start)
       ways[-1] += [
         (x + graph_layout.OP_X - graph_layout.OP / 2, y),
         (x + graph_layout.NODE / 2, y),

@@ -53,7 +53,7 @@ class Layout(NamedTuple):
   entry: float
   bottom: float
 
-  def place(self, column: int, node: int) -> tuple[float, float]:
+  def position(self, column: int, node: int) -> tuple[float, float]:
     """Returns the middle of a node, or of a lane of its edges.
 
     Args:
@@ -82,7 +82,7 @@ class Layout(NamedTuple):
     return self.entry, y
 
 
-def place(graph: base.Graph, top: float) -> Layout:
+def lay_out(graph: base.Graph, top: float) -> Layout:
   """Puts a graph below a height: first columns, then rows of them.
 
   Args:

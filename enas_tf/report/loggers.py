@@ -81,7 +81,9 @@ class JsonLinesLogger(Logger):
       line of what was restored is damaged.
   """
 
-  def __init__(self, path: pathlib.Path, resume_step: int | None = None):
+  def __init__(
+    self, path: pathlib.Path, resume_step: int | None = None
+  ) -> None:
     self._path = path
     with files.writing(path):
       _keep_lines(path, resume_step)
@@ -116,7 +118,7 @@ class TensorBoardLogger(Logger):
     OutputDirError: if the files cannot be written (by every method).
   """
 
-  def __init__(self, folder: pathlib.Path):
+  def __init__(self, folder: pathlib.Path) -> None:
     if importlib.util.find_spec("tensorboard") is None:
       raise errors.ConfigError(
         "The package tensorboard is not installed, and TensorFlow cannot "
@@ -170,9 +172,13 @@ class TensorBoardLogger(Logger):
 
 
 class CompositeLogger(Logger):
-  """Passes everything on to several loggers."""
+  """Passes everything on to several loggers.
 
-  def __init__(self, loggers: Sequence[Logger]):
+  Args:
+    loggers: the others.
+  """
+
+  def __init__(self, loggers: Sequence[Logger]) -> None:
     self._loggers = tuple(loggers)
 
   def scalars(self, step: int, values: Mapping[str, float]) -> None:

@@ -5,6 +5,7 @@ What is printed is the least of what a run leaves: a reader that has gone away
 """
 
 import contextlib
+import io
 import os
 import shutil
 import sys
@@ -27,7 +28,7 @@ class LastingStream:
     stream: to write to; None, as for a closed `sys.stdout`, is nowhere.
   """
 
-  def __init__(self, stream: TextIO | None):
+  def __init__(self, stream: TextIO | None) -> None:
     self._stream = stream or open(os.devnull, "w")  # noqa: SIM115
 
   def write(self, text: str) -> int:
@@ -91,7 +92,7 @@ class Terminal:
 
   def __init__(
     self, stream: TextIO | None = None, spell: Callable[[str], str] = str
-  ):
+  ) -> None:
     self._spell = spell
     self._stream = LastingStream(sys.stdout if stream is None else stream)
     self._is_tty = self._stream.isatty()
@@ -181,6 +182,20 @@ class Terminal:
   def _write(self, text: str) -> None:
     self._stream.write(text)
     self._stream.flush()
+
+
+class Quiet(Terminal):
+  """Says nothing, and nor does Keras."""
+
+  def __init__(self) -> None:
+    super().__init__(io.StringIO())
+
+  @property
+  def verbosity(self) -> int:
+    return 0
+
+  def _write(self, text: str) -> None:
+    del text
 
 
 def _is_number(text: str) -> bool:

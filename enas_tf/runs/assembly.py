@@ -78,7 +78,7 @@ class Assembly:
     experiment: base.Experiment,
     source: Any = None,
     score: Callable[[Any], Any] | None = None,
-  ):
+  ) -> None:
     self.experiment = experiment
     self._score = score
     recipe = base.get(experiment.run.search_for)
@@ -103,13 +103,21 @@ class Assembly:
 
     They are "supernet", "policy" and "final child", the networks; "proposals";
     "search batches", "reward batches" and "final batches".
+
+    Args:
+      consumer: the name.
     """
     return seeds.derive(self.experiment.run.seed, consumer)
 
   def final_folder(
     self, run_folder: pathlib.Path, arc: spaces.Arc
   ) -> pathlib.Path:
-    """Returns where the final child of an arc is trained."""
+    """Returns where the final child of an arc is trained.
+
+    Args:
+      run_folder: the folder of the run.
+      arc: of the child.
+    """
     digest = hashlib.sha256(str(arc).encode()).hexdigest()[:8]
     return run_folder / FINAL_FOLDER / f"{self.final_space.name}-{digest}"
 
@@ -121,14 +129,26 @@ class Assembly:
       ConfigError: if they would not fit into the memory.
     """
     self._check_controller()
-    if self._score is not None:
-      return SearchParts(
-        controller=self.make_controller(),
-        child=None,
-        evaluator=function.FunctionEvaluator(self.space, self._score),
-        child_steps=0,
-        fingerprint=self._fingerprint() | {"evaluator": "function"},
+    if self.experiment.run.evaluator == "function":
+      return self._search_by_function()
+    return self._search_by_shared_weights()
+
+  def _search_by_function(self) -> SearchParts:
+    if self._score is None:
+      raise errors.ConfigError(
+        "A function of a program scores the arcs of this search: give it, by "
+        "enas_tf.Search(evaluator=..., output_dir=...), or leave `evaluator` "
+        "out. Received: evaluator=function"
       )
+    return SearchParts(
+      controller=self.make_controller(),
+      child=None,
+      evaluator=function.FunctionEvaluator(self.space, self._score),
+      child_steps=0,
+      fingerprint=self._fingerprint() | {"evaluator": "function"},
+    )
+
+  def _search_by_shared_weights(self) -> SearchParts:
     settings = self.experiment.search
     _check_memory(
       self.parts.least_weights(settings, is_shared=True),
@@ -136,7 +156,7 @@ class Assembly:
       settings,
     )
     supernet = self.parts.make_supernet(self.seed("supernet"))
-    task_steps = self.task.steps(settings)
+    task_steps = self.task.steps(settings, supernet)
     steps_per_epoch = self.task.steps_per_epoch(settings)
     return SearchParts(
       child=trainer.Trainer(

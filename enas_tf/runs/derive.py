@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from enas_tf import checkpoints, errors, files, trials
+from enas_tf.evaluators import base as evaluators
 from enas_tf.report import draw, loggers, tables
 from enas_tf.runs import assembly, search
 from enas_tf.runs import run as runs
@@ -21,19 +22,29 @@ def run(built: assembly.Assembly, run: runs.Run) -> None:
   ranks all, the whole validation split the best of them. The test split is
   never looked at. Where a function scores arcs, those that it scored best are
   ranked: asking it again would cost and tell nothing.
+
+  Args:
+    built: the parts of the run.
+    run: the run: its folder, its settings, whom it tells.
   """
   built.check_final()  # Its size is told.
   position = search.restore(built, run.folder)
   run.record()
-  rank = _rank_trials if built.search.child is None else _rank_recommended
+  ranks = isinstance(built.search.evaluator, evaluators.OnBatches)
+  rank = _rank_recommended if ranks else _rank_trials
   rows = [
-    {"rank": i, **row, **built.parts.child_size(row["arc"])._asdict()}
+    {"rank": i, **row, **(_size(built, row["arc"]) if ranks else {})}
     for i, row in enumerate(rank(built, position, run), start=1)
   ]
   _say_outdated(run, str(rows[0]["arc"]))
   _write(run.folder, rows, position.tick)
   _log(run.folder, position.tick, rows[0])
   run.terminal.table(*tables.leaderboard([_printable(row) for row in rows]))
+
+
+def _size(built: assembly.Assembly, arc: base.Arc) -> dict[str, int]:
+  """Returns the size of a child; it depends on the data."""
+  return built.parts.child_size(arc)._asdict()
 
 
 def _rank_recommended(
@@ -47,6 +58,7 @@ def _rank_recommended(
     f"{position.epoch} epochs of search."
   )
   evaluator = built.search.evaluator
+  assert isinstance(evaluator, evaluators.OnBatches)
   seed = built.seed("reward batches")
   training, metric = built.experiment.search, task.metric
   few = list(task.ranking_batches(training, seed))
@@ -54,7 +66,7 @@ def _rank_recommended(
   sign = -1 if metric.is_higher_better else 1
   best = np.argsort(sign * np.array(scores), kind="stable")
   best = best[: settings.derive_top]
-  full = evaluator.score_on(arcs[best], list(task.valid_batches(training)))
+  full = evaluator.score_on(arcs[best], task.valid_batches(training))
   rows = [
     {
       "arc": built.space.decode(arcs[i]),
@@ -106,6 +118,10 @@ def _say_outdated(run: runs.Run, arc: str) -> None:
 def best_arc(built: assembly.Assembly, folder: pathlib.Path) -> base.Arc:
   """Returns the arc to train: `child_fixed_arc`, or the one that was derived.
 
+  Args:
+    built: the parts of the run.
+    folder: of the run.
+
   Raises:
     ArcError: if `child_fixed_arc` is not an arc of the space.
     ConfigError: if there is neither.
@@ -117,14 +133,18 @@ def best_arc(built: assembly.Assembly, folder: pathlib.Path) -> base.Arc:
   if not path.exists():
     raise errors.ConfigError(
       "There is no arc yet, and so no trained child: search first, by "
-      "`mode=search`, or train an arc of your own, by `mode=train` and "
-      f"`child_fixed_arc`. Received: output_dir={folder}"
+      "`mode=search` or run(), or train an arc of your own, by `mode=train` "
+      f"and `child_fixed_arc` or train(arc). Received: output_dir={folder}"
     )
   return space.parse(str(path))
 
 
 def say_if_outdated(run: runs.Run) -> None:
-  """Says so if the search has gone on since the best arc was derived."""
+  """Says so if the search has gone on since the best arc was derived.
+
+  Args:
+    run: the run: its folder, its settings, whom it tells.
+  """
   path = run.folder / BEST_ARC
   steps = checkpoints.steps(run.folder / search.FOLDER)
   if run.experiment.fixed_arc is None and path.exists() and steps:

@@ -42,10 +42,10 @@ def explained(
 
 def _where(saver: checkpoints.Checkpoints, is_final: bool) -> str:
   """Returns where to go on; numbers grow for a while before they overflow."""
-  *earlier, newest = saver.steps() or [None]
-  again = stopping.same_command()
-  if newest is None:
+  steps, again = saver.steps(), stopping.same_command()
+  if not steps:
     return f"No checkpoint was saved yet. {again} starts over."
+  *earlier, newest = steps
   if earlier:
     # In a command that searches, too, `resume_from` is of the search.
     mode = "`mode=train` " if is_final else ""

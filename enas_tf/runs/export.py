@@ -6,7 +6,12 @@ from enas_tf.tasks import saved
 
 
 def run(parts: assembly.Assembly, run: runs.Run) -> None:
-  """Writes export/saved_model and export/child.keras."""
+  """Writes export/saved_model and export/child.keras.
+
+  Args:
+    parts: the parts of the run.
+    run: the run: its folder, its settings, whom it tells.
+  """
   model, description, _ = evaluate.load(parts, run.folder)
   parts.task.export(model, description, run.folder)
   run.record()

@@ -21,6 +21,9 @@ def resume_step(run: runs.Run) -> int | None:
   """Returns the step of the checkpoint that a training goes on from.
 
   `resume_from` is of the search in a command that searches.
+
+  Args:
+    run: the run: its folder, its settings, whom it tells.
   """
   settings = run.experiment
   is_alone = settings.run.mode == "train" or settings.fixed_arc is not None
@@ -30,14 +33,24 @@ def resume_step(run: runs.Run) -> int | None:
 def save(
   model: keras.Model, description: dict[str, Any], folder: pathlib.Path
 ) -> None:
-  """Saves a trained child, with what describes it."""
+  """Saves a trained child, with what describes it.
+
+  Args:
+    model: the child.
+    description: of it, as JSON.
+    folder: of its training.
+  """
   with files.replacing(folder / MODEL) as temporary:
     model.save(temporary)
   files.write_json(folder / _DESCRIPTION, description)
 
 
 def saved_epoch(folder: pathlib.Path) -> int:
-  """Returns the epoch that a saved child is of; 0 if there is none."""
+  """Returns the epoch that a saved child is of; 0 if there is none.
+
+  Args:
+    folder: of the child's training.
+  """
   try:
     return int(files.read_json(folder / _DESCRIPTION).get("epoch", 0))
   except (errors.OutputDirError, TypeError, ValueError):
@@ -45,7 +58,11 @@ def saved_epoch(folder: pathlib.Path) -> int:
 
 
 def arc_of(folder: pathlib.Path) -> str:
-  """Returns the arc of a trained child, as text; "" if it is not known."""
+  """Returns the arc of a trained child, as text; "" if it is not known.
+
+  Args:
+    folder: of the child's training.
+  """
   try:
     return str(files.read_json(folder / _DESCRIPTION).get("arc_string", ""))
   except errors.OutputDirError:
@@ -165,7 +182,15 @@ def finish(
   epochs: int,
   imported: bool = False,
 ) -> None:
-  """Saves the child of a training that is done, here or elsewhere."""
+  """Saves the child of a training that is done, here or elsewhere.
+
+  Args:
+    model: the child.
+    description: of it, as JSON.
+    folder: of its training.
+    epochs: for how many it is trained.
+    imported: whether it was trained elsewhere.
+  """
   save(model, description, folder)
   note_progress(folder, epochs, epochs, imported)
 
@@ -173,7 +198,14 @@ def finish(
 def note_progress(
   folder: pathlib.Path, epochs: int, num_epochs: int, imported: bool = False
 ) -> None:
-  """Writes how far a training has come, for those who use its child."""
+  """Writes how far a training has come, for those who use its child.
+
+  Args:
+    folder: of the training.
+    epochs: that are done.
+    num_epochs: that there will be.
+    imported: whether the child was trained elsewhere.
+  """
   progress = {"epochs": epochs, "num_epochs": num_epochs}
   if imported:
     progress["imported"] = True
@@ -189,6 +221,10 @@ def _is_imported(path: pathlib.Path) -> bool:
 
 def keep_epochs(path: pathlib.Path, num_epochs: int) -> None:
   """Drops the lines of epochs that a resumed training will repeat.
+
+  Args:
+    path: of the table.
+    num_epochs: how many lines are kept.
 
   Raises:
     OutputDirError: if the file is no table of epochs.

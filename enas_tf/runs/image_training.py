@@ -39,7 +39,7 @@ class Training:
     settings: Any,
     folder: pathlib.Path,
     run: runs.Run,
-  ):
+  ) -> None:
     self._model = model
     self._batches = batches
     self._steps_per_epoch = steps_per_epoch
@@ -72,7 +72,7 @@ class Training:
       self._run.stop.steps(),
       divergence.explained(self._settings, self._saver),
     ):
-      if done and epoch < num_epochs:  # The rest of a stopped epoch.
+      if found and done and epoch < num_epochs:  # The rest of a stopped epoch.
         watch.go_on(done, found.notes["metrics"])
         self._train(epoch, epoch + 1, done, watch)
         epoch += 1
@@ -146,7 +146,7 @@ class _Watch(keras.callbacks.Callback):
     num_epochs: int,
     steps_per_epoch: int,
     run: runs.Run,
-  ):
+  ) -> None:
     super().__init__()
     self._saver = saver
     self._folder = folder

@@ -6,7 +6,12 @@ from enas_tf.runs import run as runs
 
 
 def run(parts: assembly.Assembly, run: runs.Run) -> None:
-  """Leaves the child of `import_checkpoint` as if it had been trained here."""
+  """Leaves the child of `import_checkpoint` as if it had been trained here.
+
+  Args:
+    parts: the parts of the run.
+    run: the run: its folder, its settings, whom it tells.
+  """
   arc = derive.best_arc(parts, run.folder)
   folder = parts.final_folder(run.folder, arc)
   if checkpoints.steps(folder / "checkpoints"):

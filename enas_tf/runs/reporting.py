@@ -37,7 +37,7 @@ class SearchReport:
     plan: Any,
     resume_tick: int | None,
     callbacks: Sequence[callbacks.Callback] = (),
-  ):
+  ) -> None:
     self._callbacks = callbacks
     self._terminal = terminal
     self._space = space
@@ -119,10 +119,14 @@ class SearchReport:
       "reward": "reward/mean",
       "entropy": "controller/entropy_nats",
     }
+    plan = self._plan
+    done, steps = position.child_steps, plan.child_steps
+    if not steps:  # No weights are shared: the controller's updates count.
+      done, steps = position.controller_steps, plan.controller_steps
     self._terminal.progress(
-      done=position.epoch * self._plan.child_steps + position.child_steps,
-      total=self._plan.num_epochs * self._plan.child_steps,
-      unit=f"epoch {position.epoch + 1}/{self._plan.num_epochs}",
+      done=position.epoch * steps + done,
+      total=plan.num_epochs * steps,
+      unit=f"epoch {position.epoch + 1}/{plan.num_epochs}",
       values={
         short: self._shown[name]
         for short, name in names.items()
@@ -139,7 +143,7 @@ class SearchReport:
       "child": epochs * plan.child_steps - position.child_steps,
       "controller": phases * plan.controller_steps - position.controller_steps,
     }
-    if not self._steps["child"]:
+    if plan.child_steps and not self._steps["child"]:
       return None
     return sum(
       max(left[kind], 0) * self._seconds[kind] / self._steps[kind]

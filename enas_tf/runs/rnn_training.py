@@ -43,7 +43,7 @@ class Training:
     settings: Any,
     folder: pathlib.Path,
     run: runs.Run,
-  ):
+  ) -> None:
     self._model = model
     self._trainer = trainer
     self._average = average
@@ -164,7 +164,7 @@ class _Report:
 
   def __init__(
     self, folder: pathlib.Path, terminal: terminals.Terminal, num_epochs: int
-  ):
+  ) -> None:
     self._table = folder / "metrics.csv"
     self._logger = loggers.TensorBoardLogger(folder / loggers.TENSORBOARD)
     self._terminal = terminal

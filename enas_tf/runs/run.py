@@ -31,15 +31,22 @@ class Run:
   _is_recorded: bool = False
 
   def end(self, where: str) -> NoReturn:
-    """Says where the run was stopped, and ends the process."""
+    """Says where the run was stopped, and ends the process.
+
+    Args:
+      where: what was done last, as words.
+    """
     self.terminal.say(
-      f"Stopped at {where}, and saved. {stopping.same_command()} goes on from "
-      "there."
+      f"Stopped at {where}, and saved. {self.stop.again()} goes on from there."
     )
     self.stop.end()
 
   def say_damaged(self, found: checkpoints.Checkpoint | None) -> None:
-    """Says which newer checkpoints than the restored one were damaged."""
+    """Says which newer checkpoints than the restored one were damaged.
+
+    Args:
+      found: the checkpoint that was restored, if any.
+    """
     for reason in found.damaged if found else ():
       self.terminal.say(f"A damaged checkpoint was passed over: {reason}")
 

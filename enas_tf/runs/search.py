@@ -190,7 +190,12 @@ def _controller_steps(position: Position, plan: Plan) -> int:
 
 
 def run(built: assembly.Assembly, run: runs.Run) -> None:
-  """Searches, or goes on with the search in the run's folder."""
+  """Searches, or goes on with the search in the run's folder.
+
+  Args:
+    built: the parts of the run.
+    run: the run: its folder, its settings, whom it tells.
+  """
   experiment, parts = built.experiment, built.search
   position = Position()
   saver = checkpoint(built, run.folder, position)
@@ -363,7 +368,7 @@ def stateful_parts(
     parts: of the search.
     position: of the search.
   """
-  named = {
+  named: dict[str, checkpoints.Stateful] = {
     "position": position,
     "controller": parts.controller,
     "evaluator": parts.evaluator,

@@ -23,7 +23,12 @@ _SUPERNET_PREFIX = "supernet/"
 
 
 def run(parts: assembly.Assembly, run: runs.Run) -> None:
-  """Trains the arc of `child_fixed_arc`, or the one that was derived."""
+  """Trains the arc of `child_fixed_arc`, or the one that was derived.
+
+  Args:
+    parts: the parts of the run.
+    run: the run: its folder, its settings, whom it tells.
+  """
   arc = derive.best_arc(parts, run.folder)
   derive.say_if_outdated(run)
   parts.check_final()
@@ -52,7 +57,7 @@ def _by_steps(parts: assembly.Assembly, arc: spaces.Arc, run: runs.Run) -> None:
   average = averaging.AveragedWeights(
     [v.value for v in model.trainable_variables], settings.average_after
   )
-  steps = task.steps(settings)
+  steps = task.steps(settings, model)
   schedule = schedules.from_settings(settings, arguments["steps_per_epoch"])
   training = rnn_training.Training(
     model,

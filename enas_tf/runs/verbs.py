@@ -28,7 +28,7 @@ _OF_MODE: dict[str, tuple[str, ...]] = {
   "search": ("search", "derive"),
   "all": ("search", "derive", "train", "evaluate", "export"),
 }
-_VERBS: dict[str, Callable[[assembly.Assembly, runs.Run], None]] = {
+_VERBS: dict[str, Callable[[assembly.Assembly, runs.Run], object]] = {
   "search": search.run,
   "derive": derive.run,
   "train": train.run,
@@ -60,7 +60,8 @@ def run(
   for name in _OF_MODE.get(mode, (mode,)):
     # An arc that is given needs no search.
     if experiment.fixed_arc is None or name not in ("search", "derive"):
-      _VERBS[name](parts, context)
+      with parts.task.reading():
+        _VERBS[name](parts, context)
       if stop.requested():  # In the last step.
         context.end(f"the end of `mode={name}`")
   terminal.say(f"Everything is in {folder}. Look at it with:")
@@ -68,7 +69,11 @@ def run(
 
 
 def prepare(experiment: base.Experiment) -> None:
-  """Prepares TensorFlow for a run: its seeds, its graphs and what it says."""
+  """Prepares TensorFlow for a run: its seeds, its graphs and what it says.
+
+  Args:
+    experiment: the settings of the run.
+  """
   logging.set_verbosity(logging.WARNING)  # TensorFlow's notes on saving.
   if not experiment.run.debug:
     # AutoGraph warns where it finds no room for its temporary files.
@@ -81,7 +86,11 @@ def prepare(experiment: base.Experiment) -> None:
 
 
 def parsed(parts: assembly.Assembly) -> base.Experiment:
-  """Returns the settings with the arc as what it is, not as a file's name."""
+  """Returns the settings with the arc as what it is, not as a file's name.
+
+  Args:
+    parts: the parts of the run.
+  """
   experiment = parts.experiment
   if experiment.fixed_arc is None:
     return experiment

@@ -95,7 +95,11 @@ class Settings:
 
   @classmethod
   def public(cls, name: str) -> str:
-    """Returns the name that users know a field by."""
+    """Returns the name that users know a field by.
+
+    Args:
+      name: of the field.
+    """
     return name if name in cls.unprefixed else cls.prefix + name
 
   def require(self, condition: bool, message: str, *names: str) -> None:
@@ -121,17 +125,29 @@ class Settings:
 
 
 def of(field: dataclasses.Field[Any]) -> Setting:
-  """Returns what was declared of a field."""
+  """Returns what was declared of a field.
+
+  Args:
+    field: of settings.
+  """
   return field.metadata[_KEY]
 
 
 def each(settings: Settings | type[Settings]) -> Iterable[dataclasses.Field]:
-  """Returns the fields of settings."""
+  """Returns the fields of settings.
+
+  Args:
+    settings: or their class.
+  """
   return dataclasses.fields(typing.cast(Any, settings))
 
 
 def choices(field: dataclasses.Field[Any]) -> tuple[str, ...] | None:
-  """Returns the words that a setting takes now, those of users among them."""
+  """Returns the words that a setting takes now, those of users among them.
+
+  Args:
+    field: of settings.
+  """
   found = of(field).choices
   return None if found is None else tuple(found)
 
@@ -140,6 +156,9 @@ def kind(field: dataclasses.Field[Any]) -> tuple[type, bool]:
   """Returns the type of a setting's values, and whether it can be unset.
 
   The type is bool, int, float, str or tuple (of words).
+
+  Args:
+    field: of settings.
   """
   hint, optional = field.type, False
   if isinstance(hint, types.UnionType):

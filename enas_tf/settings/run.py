@@ -2,12 +2,13 @@
 
 import dataclasses
 
-from enas_tf import registry
+from enas_tf import registry as registries
+from enas_tf.evaluators import registry
 from enas_tf.settings import fields
 
 MODES = ("search", "derive", "train", "import", "evaluate", "export", "all")
 STARTING = ("search", "train", "import", "all")  # Those that begin a run.
-SPACES = registry.Registry("search space", "search_for")
+SPACES = registries.Registry("search space", "search_for")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,11 @@ class RunSettings(fields.Settings):
     "the checkpoint of a final child of the original, or of enas_lm, that "
     '`mode=import` takes in, such as "outputs/model.ckpt-310"',
     of_command=True,
+  )
+  evaluator: str = fields.setting(
+    "shared_weights",
+    "what scores arcs: shared_weights, or function, one of a program",
+    choices=registry.EVALUATORS,
   )
   seed: int = fields.setting(
     0,

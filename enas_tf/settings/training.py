@@ -10,7 +10,7 @@ CLIP_MODES = ("none", "norm", "global")
 
 @dataclasses.dataclass(frozen=True)
 class Training(fields.Settings):
-  """How long a network is trained, and by which steps."""
+  """The steps of a training."""
 
   batch_size: int = fields.setting(
     160, "examples in a batch of the training", at_least=1, matters=True
@@ -40,7 +40,7 @@ class Training(fields.Settings):
 
 @dataclasses.dataclass(frozen=True)
 class Decay(fields.Settings):
-  """The learning rate, and its exponential decay."""
+  """Learning rate: exponential decay."""
 
   lr: float = fields.setting(
     0.1, "learning rate before the exponential decay", above=0, changeable=True
@@ -63,8 +63,9 @@ class Decay(fields.Settings):
 
 @dataclasses.dataclass(frozen=True)
 class Cosine(Decay):
-  """The learning rate: a cosine with restarts, or an exponential decay."""
+  """Learning rate: cosine with restarts."""
 
+  # A constant of the parent; here everybody has a value.
   lr_cosine: bool = fields.setting(  # type: ignore[misc]
     True,
     "cosine schedule with restarts; else exponential decay",
@@ -110,7 +111,7 @@ class Clipping(fields.Settings):
 
 @dataclasses.dataclass(frozen=True)
 class Images(Training, Cosine, Clipping):
-  """What the training of all networks for images has."""
+  """Networks for images, and their training."""
 
   keep_prob: float = fields.setting(
     0.9,

@@ -26,6 +26,14 @@ PAPER_OPS = (
   "avg_pool_3x3",
   "max_pool_3x3",
 )
+# All that come with the library, those of the paper first.
+KNOWN_OPS = (
+  *PAPER_OPS,
+  "sep_conv_7x7",
+  "dil_conv_3x3",
+  "dil_conv_5x5",
+  "conv_1x1",
+)
 
 
 class Layer(NamedTuple):

@@ -25,6 +25,17 @@ PAPER_OPS = (
   "max_pool_3x3",
   "identity",
 )
+# All that come with the library, those of the paper first.
+KNOWN_OPS = (
+  *PAPER_OPS,
+  "sep_conv_7x7",
+  "dil_conv_3x3",
+  "dil_conv_5x5",
+  "conv_1x1",
+  "conv_3x3",
+  "conv_5x5",
+  "max_pool_5x5",
+)
 CELLS = ("normal", "reduction")
 
 

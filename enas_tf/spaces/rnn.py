@@ -22,6 +22,8 @@ from enas_tf.spaces import base, rnn_dag
 PAPER_FUNCTIONS = ("tanh", "relu", "identity", "sigmoid")
 # ... and this that of google-research's enas_lm (child.py), which replaced it.
 ENAS_LM_FUNCTIONS = ("tanh", "relu", "sigmoid", "identity")
+# All that a cell can compute, those of the paper first.
+KNOWN_FUNCTIONS = (*ENAS_LM_FUNCTIONS, "elu", "swish", "softplus", "sine")
 # Of node 0, where it is not decided.
 FIRST_FUNCTION = "tanh"
 

@@ -77,11 +77,12 @@ class Task(abc.ABC):
     """The arguments of a network that the data decide, by name."""
 
   @abc.abstractmethod
-  def steps(self, training: Any) -> steps.Steps:
+  def steps(self, training: Any, network: Any) -> steps.Steps:
     """Returns what one step of a network is.
 
     Args:
-      training: settings of the network and its training.
+      training: settings of its training.
+      network: a supernet or a child.
     """
 
   @abc.abstractmethod
@@ -199,7 +200,11 @@ class Task(abc.ABC):
 
   @abc.abstractmethod
   def summary(self, results: dict[str, Any]) -> str:
-    """Returns a sentence that says the test results."""
+    """Returns a sentence that says the test results.
+
+    Args:
+      results: of `evaluate`.
+    """
 
   @classmethod
   @abc.abstractmethod

@@ -56,7 +56,7 @@ class ImageClassification(base.Task):
 
   def __init__(
     self, settings: DataSettings, source: arrays.ImageSource | None = None
-  ):
+  ) -> None:
     self._settings = settings
     self._source = source
 
@@ -90,15 +90,18 @@ class ImageClassification(base.Task):
 
   @contextlib.contextmanager
   def reading(self) -> Iterator[None]:
-    # What was held out, or not, are splits of their own.
-    parts = [
-      getattr(dataset, name)
-      for dataset in (self.__dict__.get(x) for x in ("searched", "trained"))
-      if dataset is not None
-      for name in data.PARTS
-    ]
-    with data.reading(*parts):
+    try:
       yield
+    except tf.errors.OpError as error:
+      splits = [
+        getattr(dataset, name)
+        # What was held out, or not, are splits of their own.
+        for dataset in (self.__dict__.get(x) for x in ("searched", "trained"))
+        if dataset is not None
+        for name in data.PARTS
+      ]
+      with data.reading(*splits):
+        raise error
 
   def fingerprint(self) -> dict[str, Any]:
     return {
@@ -109,8 +112,8 @@ class ImageClassification(base.Task):
       **self._read.digests,
     }
 
-  def steps(self, training: Any) -> image_steps.ImageSteps:
-    del training
+  def steps(self, training: Any, network: Any) -> image_steps.ImageSteps:
+    del training, network
     return image_steps.ImageSteps()
 
   def _dataset(self, final: bool) -> data.ImageDataset:
@@ -149,14 +152,14 @@ class ImageClassification(base.Task):
   def reward_stream(
     self, training: TrainingSettings, seed: int
   ) -> Callable[[int], tf.data.Dataset]:
-    dataset = self.searched
+    dataset, valid = self.searched, self._valid
 
     def stream(start_step: int) -> tf.data.Dataset:
       return pipeline.train_batches(
-        dataset.valid,
+        valid,
         dataset,
         # A small validation split is one batch.
-        batch_size=min(training.batch_size, len(dataset.valid)),
+        batch_size=min(training.batch_size, len(valid)),
         seed=seed,
         start_step=start_step,
         augment=False,
@@ -175,7 +178,14 @@ class ImageClassification(base.Task):
   ) -> tf.data.Dataset:
     assert not final, "A final training of images has nothing to be held out."
     del training
-    return self._eval_batches(self.searched.valid, self.searched)
+    return self._eval_batches(self._valid, self.searched)
+
+  @property
+  def _valid(self) -> data.Split:
+    """What rewards are computed on."""
+    valid = self.searched.valid
+    assert valid is not None  # A search has some, if need be held out.
+    return valid
 
   def _eval_batches(
     self, split: data.Split, dataset: data.ImageDataset
@@ -184,7 +194,11 @@ class ImageClassification(base.Task):
     return pipeline.eval_batches(split, dataset, batch_size=size)
 
   def reward(self, settings: Any) -> Callable[[float], float]:
-    """Returns the identity: the reward is the accuracy (ENAS, section 2.2)."""
+    """Returns the identity: the reward is the accuracy (ENAS, section 2.2).
+
+    Args:
+      settings: of the controller.
+    """
     del settings
     return float
 
@@ -244,9 +258,11 @@ class ImageClassification(base.Task):
       dataset = self._tested(description)
     else:
       dataset = _given(test, description)
-    batches = self._eval_batches(dataset.test, dataset)
+    split = dataset.test
+    assert split is not None  # Else it was refused.
+    batches = self._eval_batches(split, dataset)
     logits = [model(x, training=False).numpy() for x, _ in batches]
-    labels = dataset.test.labels
+    labels = split.labels
     hits = np.concatenate(logits).argmax(1) == labels
     return {
       "test_accuracy": float(hits.mean()),
@@ -274,7 +290,7 @@ class ImageClassification(base.Task):
     if dataset.test is None:
       raise errors.DataError(
         "There are no images for the test: give some, in a folder test/ beside "
-        "train/, as x_test and y_test, or as `test` of arrays. Received: "
+        "train/, as x_test and y_test, or as evaluate(test=...). Received: "
         f"data={dataset.name}, test=None"
       )
     return dataset
@@ -302,8 +318,8 @@ class ImageClassification(base.Task):
     model = saved_images.of_pixels(model, self.described())
     model.compile(
       optimizers.for_fit(training, schedule),
-      keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-      ["accuracy"],
+      loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+      metrics=["accuracy"],
       jit_compile=False,
     )
     return model
@@ -320,6 +336,7 @@ def _given(
   """Returns images of a program's as the test split of a child's data."""
   names = tuple(description["class_names"])
   pair = arrays.read(arrays.ImageSource(test, class_names=names)).train
+  assert isinstance(pair, tuple)  # Arrays are.
   split = data.checked(*pair, names, "the arrays (test)")
   if list(split.image_shape) != description["image_shape"]:
     raise errors.DataError(

@@ -72,7 +72,7 @@ class LanguageModelling(base.Task):
 
   def __init__(
     self, settings: DataSettings, source: text_source.TextSource | None = None
-  ):
+  ) -> None:
     self._settings = settings
     self._source = source
 
@@ -101,9 +101,10 @@ class LanguageModelling(base.Task):
       **self._digest,
     }
 
-  def steps(self, training: Any) -> language_steps.LanguageSteps:
+  def steps(self, training: Any, network: Any) -> language_steps.LanguageSteps:
     return language_steps.LanguageSteps(
-      training.hidden_size,
+      # An imported child has a size of its own.
+      network.get_layer("language").units,
       bptt_steps=training.bptt_steps,
       alpha=training.alpha,
       beta=training.beta,
@@ -122,6 +123,10 @@ class LanguageModelling(base.Task):
 
     Differs from enas_lm: an epoch always has as many steps; windows of random
     lengths go on from where they are.
+
+    Args:
+      training: see `Task`.
+      final: see `Task`.
     """
     del final  # It has the same text.
     rows = text_windows.batched(self.text.train, training.batch_size)
@@ -164,7 +169,11 @@ class LanguageModelling(base.Task):
     return _windows(self.text.valid, rows, training)
 
   def reward(self, settings: RewardSettings) -> Callable[[float], float]:
-    """Returns the function from a perplexity to the reward."""
+    """Returns the function from a perplexity to the reward.
+
+    Args:
+      settings: of the controller.
+    """
     power = 2 if settings.reward == "ppl_squared" else 1
     constant = settings.reward_constant
     return lambda perplexity: constant / perplexity**power
@@ -202,7 +211,7 @@ class LanguageModelling(base.Task):
     test: Any = None,
   ) -> dict[str, Any]:
     words = description["vocabulary"]
-    measurement = measuring.Measurement(model, self.steps(training))
+    measurement = measuring.Measurement(model, self.steps(training, model))
     if test is None:
       test = self._tested(description)
       valid = _windows(self.text.valid, _EVAL_ROWS, training)
@@ -244,7 +253,7 @@ class LanguageModelling(base.Task):
       schedule, global_clipnorm=training.grad_bound
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, {"logits": loss}, jit_compile=False)
+    model.compile(optimizer, loss={"logits": loss}, jit_compile=False)
     return model
 
   def summary(self, results: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ class LanguageSteps(steps.Steps):
     bptt_steps: int,
     alpha: float = 0.0,
     beta: float = 0.0,
-  ):
+  ) -> None:
     self._units = units
     self._bptt_steps = bptt_steps
     self._penalties = {"alpha": alpha, "beta": beta}
@@ -88,7 +88,11 @@ class LanguageSteps(steps.Steps):
     return rate * length / self._bptt_steps
 
   def summary(self, metrics: Mapping[str, float]) -> dict[str, float]:
-    """Returns the metrics with the perplexity of the mean loss."""
+    """Returns the metrics with the perplexity of the mean loss.
+
+    Args:
+      metrics: means over the steps; "child/loss" is in nats a word.
+    """
     perplexity = _perplexity(metrics["child/loss"])
     return {**metrics, "child/perplexity": perplexity}
 

@@ -14,7 +14,7 @@ from enas_tf.tasks import saved
 class _Classifier(tf.Module):
   """Raw pixels in, probabilities out; all that it knows travels inside."""
 
-  def __init__(self, model: keras.Model, description: dict):
+  def __init__(self, model: keras.Model, description: dict) -> None:
     super().__init__()
     self._model = model
     self._scale = tf.constant([1 / (255 * each) for each in description["std"]])
@@ -31,7 +31,7 @@ class _Classifier(tf.Module):
     self.description = tf.Variable(json.dumps(description), trainable=False)
 
   @tf.function
-  def __call__(self, images):
+  def __call__(self, images: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns probabilities and the likeliest class of images.
 
     Args:

@@ -15,7 +15,9 @@ from enas_tf.tasks import saved
 class _LanguageModel(tf.Module):
   """Texts in, log-probabilities out; the vocabulary travels as an asset."""
 
-  def __init__(self, model: keras.Model, description: dict, vocabulary: str):
+  def __init__(
+    self, model: keras.Model, description: dict, vocabulary: str
+  ) -> None:
     super().__init__()
     self._model = model
     self._units = model.get_layer("language").units
@@ -38,18 +40,25 @@ class _LanguageModel(tf.Module):
     self.description = tf.Variable(json.dumps(description), trainable=False)
 
   @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, "texts")])
-  def score(self, texts):
-    """Returns log-probability in nats, words and perplexity of texts [n].
+  def score(self, texts: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns log-probability in nats, words and perplexity of texts.
 
     A text is scored as lines: "<eos>" stands before its first word and counts
     behind its last.
+
+    Args:
+      texts: string [n].
     """
     ids, lengths = self._encode(texts)
     return self._score(ids, lengths)
 
   @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32, "ids")])
-  def score_ids(self, ids):
-    """Returns the same of ids of words [n, words], scored as they are."""
+  def score_ids(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the same of ids of words, scored as they are.
+
+    Args:
+      ids: int32 [n, words].
+    """
     batch, length = tf.unstack(tf.shape(ids))
     return self._score(ids, tf.fill([batch], length - 1))
 
@@ -61,7 +70,13 @@ class _LanguageModel(tf.Module):
       tf.TensorSpec((2,), tf.int32, "seed"),
     ]
   )
-  def continue_text(self, start, num_words, temperature, seed):
+  def continue_text(
+    self,
+    start: tf.Tensor,
+    num_words: tf.Tensor,
+    temperature: tf.Tensor,
+    seed: tf.Tensor,
+  ) -> dict[str, tf.Tensor]:
     """Returns a text and so many sampled words behind it.
 
     Args:
@@ -74,7 +89,12 @@ class _LanguageModel(tf.Module):
     outputs = self._run(ids[:, :-1], tf.zeros([1, self._units]))
     words = tf.TensorArray(tf.string, num_words)
 
-    def step(i, logits, state, words):
+    def step(
+      i: tf.Tensor,
+      logits: tf.Tensor,
+      state: tf.Tensor,
+      words: tf.TensorArray,
+    ) -> tuple[Any, ...]:
       noise = tf.random.experimental.stateless_fold_in(seed, i)
       word = tf.random.stateless_categorical(
         logits / temperature, 1, noise, tf.int32
@@ -94,7 +114,7 @@ class _LanguageModel(tf.Module):
     parts = tf.boolean_mask(parts, tf.strings.length(parts) > 0)
     return {"text": tf.strings.reduce_join(parts, separator=" ")}
 
-  def _encode(self, texts):
+  def _encode(self, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns (ids [n, words + 2], numbers of words that are scored [n])."""
     spaced = tf.strings.regex_replace(texts, self._token, r" \1 ")
     ids = tf.cast(
@@ -104,10 +124,10 @@ class _LanguageModel(tf.Module):
     ids = tf.where(ids >= 0, ids, self._eos)
     return tf.pad(ids, [[0, 0], [1, 1]], constant_values=self._eos), lengths + 1
 
-  def _run(self, tokens, state):
+  def _run(self, tokens: tf.Tensor, state: tf.Tensor) -> dict[str, tf.Tensor]:
     return self._model({"tokens": tokens, "state": state}, training=False)
 
-  def _score(self, ids, lengths):
+  def _score(self, ids: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
     state = tf.zeros([tf.shape(ids)[0], self._units])
     logits = self._run(ids[:, :-1], state)["logits"]
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(ids[:, 1:], logits)

@@ -21,7 +21,7 @@ class AveragedWeights:
     patience: epochs, the algorithm's n; 0 never begins.
   """
 
-  def __init__(self, weights: Sequence[tf.Variable], patience: int):
+  def __init__(self, weights: Sequence[tf.Variable], patience: int) -> None:
     self._weights = list(weights)
     self._patience = patience
     self._means = [
@@ -41,7 +41,11 @@ class AveragedWeights:
     return int(self._count)
 
   def observe(self, perplexity: float) -> None:
-    """Takes an epoch's validation perplexity in; begins if it says so."""
+    """Takes an epoch's validation perplexity in; begins if it says so.
+
+    Args:
+      perplexity: of the validation text.
+    """
     if not self._patience:
       return
     best, oldest, *recent = self._past.numpy()

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def loss(labels, logits):
+def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
   """Returns the mean cross-entropy, in nats, a scalar.
 
   Args:
@@ -15,7 +15,9 @@ def loss(labels, logits):
   )
 
 
-def activity(outputs, *, alpha: float, beta: float):
+def activity(
+  outputs: tf.Tensor, *, alpha: float, beta: float
+) -> tf.Tensor | float:
   """Returns what is added to the loss for the states of the cell, a scalar.
 
   Args:
@@ -32,7 +34,7 @@ def activity(outputs, *, alpha: float, beta: float):
   return total
 
 
-def _mean_square(x):
+def _mean_square(x: tf.Tensor) -> tf.Tensor:
   """Returns the mean of the squares, 0 if there are none."""
   size = tf.cast(tf.size(x), x.dtype)
   return tf.math.divide_no_nan(2 * tf.nn.l2_loss(x), size)

@@ -1,6 +1,7 @@
 """How good a network is at its task, as it is."""
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -16,7 +17,7 @@ class Measurement:
     steps: what one step of the task is.
   """
 
-  def __init__(self, network: Any, steps: steps.Steps):
+  def __init__(self, network: Any, steps: steps.Steps) -> None:
     self._network = network
     self._steps = steps
     self._measure = tf.function(self._measure_batch, autograph=False)
@@ -28,18 +29,39 @@ class Measurement:
       batches: as a stream of the task yields them; the last may be smaller.
       arc: int32 [num_decisions], or None of a network of one arc.
     """
-    total, count, carried = 0.0, 0, None
+    return self.scores(batches, [arc])[0]
+
+  def scores(
+    self, batches: Iterable, arcs: Sequence[tf.Tensor | None]
+  ) -> list[float]:
+    """Returns the metric of several arcs; every batch is read once.
+
+    Args:
+      batches: see `score`.
+      arcs: see `score`.
+    """
+    sums = [_Sums() for _ in arcs]
     for each in batches:
       batch = tuple(map(tf.convert_to_tensor, each))
-      if carried is None:
-        carried = self._steps.start(len(batch[0]))
-      found = self._measure(batch, arc, carried)
-      total += float(found.total)
-      count += int(found.count)
-      carried = found.carried
-    return self._steps.score(total, count)
+      for arc, so_far in zip(arcs, sums, strict=True):
+        if so_far.carried is None:
+          so_far.carried = self._steps.start(len(batch[0]))
+        found = self._measure(batch, arc, so_far.carried)
+        so_far.total += float(found.total)
+        so_far.count += int(found.count)
+        so_far.carried = found.carried
+    return [self._steps.score(each.total, each.count) for each in sums]
 
   def _measure_batch(
     self, batch: steps.Batch, arc: tf.Tensor | None, carried: steps.Carried
   ) -> steps.Measured:
     return self._steps.measure(self._network, batch, arc, carried)
+
+
+@dataclasses.dataclass
+class _Sums:
+  """What was measured so far of one arc."""
+
+  total: float = 0.0
+  count: int = 0
+  carried: steps.Carried | None = None

@@ -30,11 +30,18 @@ class NesterovMomentum(keras.optimizers.Optimizer):
       clips before L2 is added; the original, after.
   """
 
-  def __init__(self, learning_rate: Any, l2_reg: float = 0.0, **kwargs: Any):
+  def __init__(
+    self, learning_rate: Any, l2_reg: float = 0.0, **kwargs: Any
+  ) -> None:
     super().__init__(learning_rate=learning_rate, **kwargs)
     self.l2_reg = l2_reg
 
   def build(self, variables: Sequence[keras.Variable]) -> None:
+    """Makes the momenta.
+
+    Args:
+      variables: that are trained.
+    """
     if self.built:
       return
     super().build(variables)
@@ -46,12 +53,20 @@ class NesterovMomentum(keras.optimizers.Optimizer):
   def update_step(
     self, gradient: Any, variable: keras.Variable, learning_rate: tf.Tensor
   ) -> None:
+    """Moves a variable.
+
+    Args:
+      gradient: of the variable.
+      variable: that is trained.
+      learning_rate: a scalar.
+    """
     momentum = self._momenta[self._get_variable_index(variable)]
     gradient = tf.convert_to_tensor(gradient) + 2 * self.l2_reg * variable
     momentum.assign(MOMENTUM * momentum + gradient)
     variable.assign_sub(learning_rate * (gradient + MOMENTUM * momentum))
 
   def get_config(self) -> dict[str, Any]:
+    """Returns the arguments of the constructor."""
     return super().get_config() | {"l2_reg": self.l2_reg}
 
 
@@ -87,7 +102,7 @@ class SupernetMomentum:
     l2_reg: float,
     clip_mode: str = "none",
     grad_bound: float = 5.0,
-  ):
+  ) -> None:
     self._dense = list(dense)
     self._banks = list(banks)
     self._schedule = schedule
@@ -104,12 +119,12 @@ class SupernetMomentum:
     ]
 
   @property
-  def banks(self) -> list[shared.Bank]:
+  def banks(self) -> Sequence[shared.Bank]:
     """The shared variables, of whose blocks a step uses some."""
     return self._banks
 
   @property
-  def variables(self) -> list[tf.Variable]:
+  def variables(self) -> Sequence[tf.Variable]:
     """What gradients are taken with respect to, the dense ones first."""
     return self._dense + [bank.rows.value for bank in self._banks]
 
@@ -125,24 +140,24 @@ class SupernetMomentum:
       chosen: the blocks of each bank, int32 [n], all different.
     """
     for i, (bank, blocks) in enumerate(zip(self._banks, chosen, strict=True)):
-      places = bank.rows_of(blocks)
-      self._catch_up(i, places, tf.gather(bank.block_of_row, places))
+      indices = bank.rows_of(blocks)
+      self._catch_up(i, indices, tf.gather(bank.block_of_row, indices))
       _write(self._pending[i], blocks, _identity(tf.size(blocks)))
 
   def flush(self) -> None:
     """Brings all blocks up to date."""
     for i, bank in enumerate(self._banks):
-      places = tf.range(bank.starts[-1])
-      self._catch_up(i, places, bank.block_of_row)
+      indices = tf.range(bank.starts[-1])
+      self._catch_up(i, indices, bank.block_of_row)
       self._pending[i].assign(_identity(len(bank.starts) - 1))
 
-  def _catch_up(self, i: int, places: tf.Tensor, blocks: tf.Tensor) -> None:
+  def _catch_up(self, i: int, indices: tf.Tensor, blocks: tf.Tensor) -> None:
     weights, momenta = self._banks[i].rows.value, self._bank_momenta[i]
-    w, m = tf.gather(weights, places), tf.gather(momenta, places)
+    w, m = tf.gather(weights, indices), tf.gather(momenta, indices)
     product = tf.gather(self._pending[i], blocks)
-    ww, mw, wm, mm = tf.split(product, 4, axis=1)  # Each [len(places), 1].
-    _write(weights, places, ww * w + wm * m)
-    _write(momenta, places, mw * w + mm * m)
+    ww, mw, wm, mm = tf.split(product, 4, axis=1)  # Each [len(indices), 1].
+    _write(weights, indices, ww * w + wm * m)
+    _write(momenta, indices, mw * w + mm * m)
 
   def apply(
     self,
@@ -177,13 +192,13 @@ class SupernetMomentum:
     return norm
 
   def _clip(self, gradients: Iterable[Any]) -> tuple[list[Any], tf.Tensor]:
-    gradients = list(gradients)
-    norm = tf.linalg.global_norm(gradients)
+    clipped = list(gradients)
+    norm = tf.linalg.global_norm(clipped)
     if self._clip_mode == "global":
-      gradients, _ = tf.clip_by_global_norm(gradients, self._grad_bound, norm)
+      clipped, _ = tf.clip_by_global_norm(clipped, self._grad_bound, norm)
     elif self._clip_mode == "norm":
-      gradients = [tf.clip_by_norm(g, self._grad_bound) for g in gradients]
-    return gradients, norm
+      clipped = [tf.clip_by_norm(g, self._grad_bound) for g in clipped]
+    return clipped, norm
 
   def _postpone(self, chosen: Sequence[tf.Tensor], rate: tf.Tensor) -> None:
     """Remembers this step's A for the blocks that it did not choose."""
@@ -222,7 +237,7 @@ class ClippedDescent:
     grad_bound: the norm of all gradients that clipping allows.
   """
 
-  banks = ()  # All its variables are updated alike.
+  banks: Sequence[shared.Bank] = ()  # All its variables are updated alike.
 
   def __init__(
     self,
@@ -231,8 +246,8 @@ class ClippedDescent:
     *,
     l2_reg: float,
     grad_bound: float,
-  ):
-    self.variables = list(variables)
+  ) -> None:
+    self.variables: Sequence[tf.Variable] = list(variables)
     self._schedule = schedule
     self._l2_reg = l2_reg
     self._grad_bound = grad_bound
@@ -244,7 +259,11 @@ class ClippedDescent:
     return self._schedule(self.step)
 
   def refresh(self, chosen: Sequence[tf.Tensor]) -> None:
-    """Does nothing: no move is postponed."""
+    """Does nothing: no move is postponed.
+
+    Args:
+      chosen: nothing; there are no banks.
+    """
 
   def flush(self) -> None:
     """Does nothing: no move is postponed."""
@@ -332,12 +351,18 @@ def _identity(n: int | tf.Tensor) -> tf.Tensor:
   return tf.tile([[1.0, 0.0, 0.0, 1.0]], [n, 1])
 
 
-def _write(variable: tf.Variable, places: tf.Tensor, rows: tf.Tensor) -> None:
-  variable.scatter_update(tf.IndexedSlices(rows, places))
+def _write(variable: tf.Variable, indices: tf.Tensor, rows: tf.Tensor) -> None:
+  variable.scatter_update(tf.IndexedSlices(rows, indices))
 
 
 def with_l2(gradient: Any, variable: tf.Variable, factor: tf.Tensor) -> Any:
-  """Returns gradient + factor * variable."""
+  """Returns gradient + factor * variable.
+
+  Args:
+    gradient: of the variable, dense or IndexedSlices.
+    variable: the weights.
+    factor: a scalar.
+  """
   if gradient is None:
     return factor * variable
   if not isinstance(gradient, tf.IndexedSlices):

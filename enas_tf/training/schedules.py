@@ -1,6 +1,7 @@
 """Learning rates, as functions of the number of steps taken so far."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,13 +27,13 @@ class CosineRestarts(keras.optimizers.schedules.LearningRateSchedule):
 
   def __init__(
     self,
-    lr_max,
-    lr_min,
-    T_0,  # noqa: N803 The original's name.
-    T_mul,  # noqa: N803
-    steps_per_epoch,
-    faithful=False,  # noqa: N803
-  ):
+    lr_max: float,
+    lr_min: float,
+    T_0: int,  # noqa: N803 The original's name.
+    T_mul: int,  # noqa: N803
+    steps_per_epoch: int,
+    faithful: bool = False,
+  ) -> None:
     self._config = dict(
       lr_max=lr_max,
       lr_min=lr_min,
@@ -49,7 +50,7 @@ class CosineRestarts(keras.optimizers.schedules.LearningRateSchedule):
     self._starts = np.array(starts, np.int64)
     self._periods = np.array(periods, np.float64)
 
-  def __call__(self, step):
+  def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
     config = self._config
     step = tf.cast(step, tf.int64)
     epoch = step // config["steps_per_epoch"]
@@ -65,7 +66,8 @@ class CosineRestarts(keras.optimizers.schedules.LearningRateSchedule):
     rate = config["lr_min"] + 0.5 * span * (1 + tf.cos(phase))
     return tf.cast(rate, tf.float32)
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
+    """Returns the arguments."""
     return dict(self._config)
 
 
@@ -83,8 +85,14 @@ class ExponentialDecay(keras.optimizers.schedules.LearningRateSchedule):
   """
 
   def __init__(
-    self, lr, rate, every_epochs, steps_per_epoch, start_epoch=0, minimum=0.0
-  ):
+    self,
+    lr: float,
+    rate: float,
+    every_epochs: int,
+    steps_per_epoch: int,
+    start_epoch: int = 0,
+    minimum: float = 0.0,
+  ) -> None:
     self._config = dict(
       lr=lr,
       rate=rate,
@@ -94,7 +102,7 @@ class ExponentialDecay(keras.optimizers.schedules.LearningRateSchedule):
       minimum=minimum,
     )
 
-  def __call__(self, step):
+  def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
     config = self._config
     step = tf.cast(step, tf.int64)
     past = step - config["start_epoch"] * config["steps_per_epoch"]
@@ -103,12 +111,21 @@ class ExponentialDecay(keras.optimizers.schedules.LearningRateSchedule):
     rate = config["lr"] * config["rate"] ** decays
     return tf.cast(tf.maximum(rate, config["minimum"]), tf.float32)
 
-  def get_config(self):
+  def get_config(self) -> dict[str, Any]:
+    """Returns the arguments."""
     return dict(self._config)
 
 
-def from_settings(child, steps_per_epoch: int):
-  """Returns the schedule that a `config.ChildConfig` asks for."""
+def from_settings(
+  child: Any, steps_per_epoch: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+  """Returns the schedule that settings ask for.
+
+  Args:
+    child: settings of a training; read are `lr_cosine` and those of its kind of
+      schedule.
+    steps_per_epoch: steps in an epoch.
+  """
   if child.lr_cosine:
     return CosineRestarts(
       child.lr_max,

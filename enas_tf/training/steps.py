@@ -92,7 +92,14 @@ class Steps(abc.ABC):
   def measure(
     self, network: Any, batch: Batch, arc: tf.Tensor | None, carried: Carried
   ) -> Measured:
-    """Runs a network as it is; see `train`."""
+    """Runs a network as it is; see `train`.
+
+    Args:
+      network: see `train`, as for all below.
+      batch: of the stream.
+      arc: the arc, or None.
+      carried: the state behind the batch before.
+    """
 
   @abc.abstractmethod
   def score(self, total: float, count: int) -> float:
@@ -123,5 +130,10 @@ class Steps(abc.ABC):
 
 
 def inputs(arc: tf.Tensor | None, **tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-  """Returns what a network is called with, the arc only if there is one."""
+  """Returns what a network is called with, the arc only if there is one.
+
+  Args:
+    arc: int32 [num_decisions], or None.
+    **tensors: the other inputs, by name.
+  """
   return tensors if arc is None else {**tensors, "arc": arc}

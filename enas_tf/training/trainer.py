@@ -1,14 +1,63 @@
 """Gradient steps on the weights of a network, of all arcs or of one."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors, states
 from enas_tf.training import averaging, graphs, steps
+
+
+class Optimizer(Protocol):
+  """What takes the gradient steps of a supernet, or of a child.
+
+  Attributes:
+    step: how many steps were taken, an int64 scalar.
+  """
+
+  step: tf.Variable
+
+  @property
+  def banks(self) -> Sequence[Any]:
+    """The shared variables, of whose blocks a step uses some."""
+
+  @property
+  def variables(self) -> Sequence[tf.Variable]:
+    """What gradients are taken with respect to."""
+
+  @property
+  def learning_rate(self) -> tf.Tensor:
+    """The rate of the next step, a scalar."""
+
+  def refresh(self, chosen: Sequence[tf.Tensor]) -> None:
+    """Brings the blocks up to date that the next step will use.
+
+    Args:
+      chosen: the blocks of each bank, int32 [n], all different.
+    """
+
+  def flush(self) -> None:
+    """Brings all blocks up to date."""
+
+  def apply(
+    self,
+    gradients: Sequence[Any],
+    chosen: Sequence[tf.Tensor],
+    rate: tf.Tensor | None = None,
+  ) -> tf.Tensor:
+    """Takes one step, and returns the norm of all gradients before clipping.
+
+    Args:
+      gradients: of `variables`.
+      chosen: as `refresh` got it.
+      rate: of this step; None is the schedule's.
+    """
+
+  def slots(self) -> dict[str, tf.Variable]:
+    """Returns everything that a resumed training needs, by name."""
 
 
 class Trainer:
@@ -19,7 +68,7 @@ class Trainer:
       `chosen(arc)`, which says which of their blocks an arc uses.
     steps: what one step of the task is.
     stream: a function from a step to the endless batches that begin there.
-    optimizer: see `optimizers`.
+    optimizer: takes the steps; see `optimizers`.
     batch_size: examples in a batch.
     average: of the weights, updated after every step; or None.
   """
@@ -29,11 +78,11 @@ class Trainer:
     network: Any,
     steps: steps.Steps,
     stream: Callable[[int], Iterable],
-    optimizer: Any,
+    optimizer: Optimizer,
     *,
     batch_size: int,
     average: averaging.AveragedWeights | None = None,
-  ):
+  ) -> None:
     self._network = network
     self._steps = steps
     self._stream = stream
@@ -182,7 +231,9 @@ class Means:
     count: over how many steps these are.
   """
 
-  def __init__(self, totals: Mapping[str, float] | None = None, count: int = 0):
+  def __init__(
+    self, totals: Mapping[str, float] | None = None, count: int = 0
+  ) -> None:
     self.totals = dict(totals or {})
     self.count = count
 

@@ -31,7 +31,7 @@ ROWS = [
   (f"{RNN} --child_num_nodes=500 --child_hidden_size=4096", "num_nodes"),
   (
     f"{RNN} --mode=train --child_fixed_arc=enas_lm --child_hidden_size=65536",
-    "final child.*--child_hidden_size",
+    "final child.*--final_hidden_size",
   ),
   (
     f"{MICRO} --controller_lstm_size=16384 --controller_num_layers=100",

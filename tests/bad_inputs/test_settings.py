@@ -144,7 +144,7 @@ CONTRADICTIONS = {
   "--mode=derive --child_fixed_arc=enas_micro": "take --child_fixed_arc away",
   "--data=digits --data_path=.": "take --data_path away",
   "--data=folder": "add --data_path",
-  "--data=ptb": "need --data_path",
+  "--data=ptb": "--data=ptb is not for --search_for=micro",
   "--data=pydoc": "--data=.* is not for --search_for=",
   "--data=digits --image_size=8": "--image_size is for --data=folder",
   "--search_for=rnn --data=digits": "--data=.* is not for --search_for=",

@@ -155,7 +155,7 @@ def test_references_cover_every_number_once():
   _, net, _ = search_golden("micro_search_aux")
   places = {}
   for reference in original.references(net).values():
-    places.setdefault(id(reference.variable), []).append(reference.places)
+    places.setdefault(id(reference.variable), []).append(reference.indices)
   for variable in net.variables:
     if variable.path == "head_dropout/step":
       continue

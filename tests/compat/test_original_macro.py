@@ -178,7 +178,7 @@ def test_references_cover_every_number_once():
   _, _, net, _ = search_golden()
   places = {}
   for reference in original.references(net).values():
-    places.setdefault(id(reference.variable), []).append(reference.places)
+    places.setdefault(id(reference.variable), []).append(reference.indices)
   for variable in net.trainable_variables:
     found = np.concatenate([each.ravel() for each in places[id(variable)]])
     np.testing.assert_array_equal(

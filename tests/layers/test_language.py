@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from enas_tf import errors
-from enas_tf.layers import dropouts, language
+from enas_tf.layers import dropouts, highway, language
 
 WORDS = ("tanh", "relu", "sigmoid", "identity")
 VOCAB, UNITS, NODES = 7, 4, 3
@@ -89,9 +89,9 @@ def test_by_hand(kind, output):
 def test_loose_ends(previous, counted):
   mean = np.zeros(4)
   mean[counted] = 1 / len(counted)
-  found = language.mean_of_nodes(previous, 3, "loose")
+  found = highway.mean_of_nodes(previous, 3, "loose")
   np.testing.assert_allclose(found, mean, 1e-6)
-  found = language.mean_of_nodes(tf.constant(previous), 3, "all")
+  found = highway.mean_of_nodes(tf.constant(previous), 3, "all")
   np.testing.assert_allclose(found, MEANS["all"], 1e-6)
 
 

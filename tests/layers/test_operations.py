@@ -10,8 +10,8 @@ from tests import golden
 from tests.layers import cells
 
 FILTERS = 4
-WORDS = operations.words()
-MACRO_WORDS = operations.words("macro")
+WORDS = operations.names()
+MACRO_WORDS = operations.names("macro")
 ALL_WORDS = WORDS + MACRO_WORDS
 # Those that the original had, in the order of its integers.
 ORIGINAL_WORDS = micro.PAPER_OPS
@@ -312,7 +312,7 @@ def test_each_word_is_of_one_space():
   assert MACRO_WORDS
   assert all(word.startswith("macro/") for word in MACRO_WORDS)
   assert len(set(ALL_WORDS)) == len(ALL_WORDS)
-  assert all(operations.get(word).word == word for word in ALL_WORDS)
+  assert all(operations.get(name).name == name for name in ALL_WORDS)
 
 
 def test_macro_operations_normalize_by_two_epsilons():

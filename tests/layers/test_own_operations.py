@@ -233,8 +233,8 @@ def test_a_mixed_operation_has_them_beside_the_others():
 
 
 def test_both_spaces_know_them():
-  assert set(THINGS) <= set(operations.words())
-  assert {f"macro/{name}" for name in THINGS} <= set(operations.words("macro"))
+  assert set(THINGS) <= set(operations.names())
+  assert {f"macro/{name}" for name in THINGS} <= set(operations.names("macro"))
   assert operations.get("macro/own_conv") is operations.get("own_conv")
   with pytest.raises(errors.ConfigError, match="own_conv.*op=macro/identity"):
     operations.get("macro/identity")

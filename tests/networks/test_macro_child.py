@@ -11,7 +11,7 @@ from enas_tf.spaces import macro
 SPACE = macro.MacroSpace(3)
 # Both halvings have skip connections over them.
 ARC = SPACE.parse("1  4 1  2 1 1")
-OPS = tuple(w.removeprefix("macro/") for w in operations.words("macro"))
+OPS = tuple(w.removeprefix("macro/") for w in operations.names("macro"))
 
 
 def build(arc=ARC, image_shape=(8, 8, 3), num_classes=5, seed=0, **changed):

@@ -9,7 +9,7 @@ from enas_tf.layers import operations
 from enas_tf.networks import inherit, macro_child, macro_supernet
 from enas_tf.spaces import macro
 
-OPS = tuple(w.removeprefix("macro/") for w in operations.words("macro"))
+OPS = tuple(w.removeprefix("macro/") for w in operations.names("macro"))
 IMAGES = np.random.default_rng(0).normal(size=(4, 9, 8, 3)).astype(np.float32)
 SPACE = macro.MacroSpace(6, OPS)
 ARCS = {

@@ -160,7 +160,7 @@ def test_repeats_under_a_seed():
 
 
 def test_runs_every_operation_of_the_catalogue():
-  words = operations.words("macro")
+  words = operations.names("macro")
   space = macro.MacroSpace(1, tuple(w.removeprefix("macro/") for w in words))
   call = logits_of(build(space))
   outputs = [

@@ -81,9 +81,9 @@ def _uncalibrated(model, index):
 
 
 @pytest.mark.parametrize("as_searched", [False, True])
-@pytest.mark.parametrize("op", operations.words())
+@pytest.mark.parametrize("op", operations.names())
 def test_builds_every_operation(op, as_searched):
-  space = micro.MicroSpace(1, operations.words())
+  space = micro.MicroSpace(1, operations.names())
   i = space.ops.index(op)
   arc = space.decode([0, i, 1, i] * 2)
   model = build(arc, as_searched=as_searched)

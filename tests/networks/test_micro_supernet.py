@@ -184,7 +184,7 @@ def test_repeats_under_a_seed():
 
 
 def test_runs_every_operation_of_the_catalogue():
-  space = micro.MicroSpace(1, operations.words())
+  space = micro.MicroSpace(1, operations.names())
   net = build(space)
   images = random_images()
   call = tf.function(lambda arc: net({"images": images, "arc": arc})["logits"])

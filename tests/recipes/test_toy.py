@@ -9,7 +9,7 @@ from absl import flags as absl_flags
 
 import enas_tf
 from enas_tf import flags, help
-from enas_tf.settings import run as runs
+from enas_tf.recipes import base
 from tests.recipes import toy
 
 
@@ -17,7 +17,7 @@ from tests.recipes import toy
 def register():
   enas_tf.register_recipe(toy.RECIPE)  # The line.
   yield
-  runs.SPACES.remove("toy")
+  base.forget("toy")
 
 
 def test_its_settings_are_flags():

@@ -106,7 +106,7 @@ def test_a_chain_is_wrapped_into_rows_that_name_what_goes_on():
   names = tuple(f"layer {i}" for i in range(20))
   edges = tuple(base.Edge(i, i + 1, "conv_3x3") for i in range(19))
   graph = base.Graph("chain", names, (*edges, base.Edge(0, 19)))
-  layout = graph_layout.place(graph, 0.0)
+  layout = graph_layout.lay_out(graph, 0.0)
   texts = draw._canvas([graph]).figure.axes[0].texts
   shown = [text.get_text() for text in texts]
   cut = [i - 1 for i in range(20) if layout.begins_row(i)]

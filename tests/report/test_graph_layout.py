@@ -8,7 +8,7 @@ from tests.report import arcs
 @pytest.mark.parametrize("arc", arcs.ARCS.values(), ids=arcs.ARCS)
 def test_layout_leads_from_left_to_right_without_collisions(arc):
   for graph in arc.graphs():
-    layout = graph_layout.place(graph, 0.0)
+    layout = graph_layout.lay_out(graph, 0.0)
     columns, ys = layout.columns, layout.ys
     for edge in graph.edges:
       assert columns[edge.start] < columns[edge.end]

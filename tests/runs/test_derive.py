@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from enas_tf import checkpoints, errors, files, trials
 from enas_tf.controllers import random_search
-from enas_tf.data import text_windows
+from enas_tf.evaluators import base as evaluators
 from enas_tf.recipes import base
 from enas_tf.report import loggers
 from enas_tf.runs import assembly, derive, search
 from enas_tf.spaces import micro
 from enas_tf.tasks import base as tasks
-from tests.runs import context, language
+from tests.runs import context
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
 TEXTS = (
@@ -76,12 +76,15 @@ class Counter:
     self.count = int(arrays["count"])
 
 
-class Evaluator(Counter):
+class Evaluator(Counter, evaluators.OnBatches):
   """Scores arcs on a few batches, or on all, so that their ranks differ."""
 
   def __init__(self, child):
     super().__init__()
     self._child = child
+
+  def evaluate(self, proposals):
+    raise AssertionError("Nothing is proposed.")
 
   def score_on(self, arcs, batches):
     assert self._child.count == 100  # Whole weights are ranked.
@@ -209,30 +212,6 @@ def test_run_ranks_what_the_restored_policy_samples(tmp_path, sign):
   assert scalars(tmp_path) == {
     "derived/valid_mark": pytest.approx(on_all(best[0]))
   }
-
-
-def test_ranks_by_the_perplexity_of_the_validation_text(tmp_path):
-  """The best on a window are ranked on the whole validation part."""
-  built = assembly.Assembly(
-    language.experiment(child_drop_x=0.0, child_lr=50.0)
-  )
-  parts = built.search
-  parts.child.run(parts.controller.sample(20))  # So that arcs differ.
-  parts.child.flush()
-  arcs = parts.controller.recommend(4)
-  valid = text_windows.batched(built.task.text.valid, language.BATCH)
-  windows = list(text_windows.eval_windows(valid, language.BPTT))
-  on_one = parts.evaluator.score_on(arcs, windows[:1])
-  on_all = parts.evaluator.score_on(arcs, windows)
-  chosen = np.argsort(on_one)[:2]
-  best = sorted(chosen, key=lambda i: on_all[i])
-  command, _ = context.make(tmp_path, built.experiment)
-  rows = derive._rank_recommended(built, search.Position(), command)
-  decode = language.SPACE.decode
-  assert [row["arc"] for row in rows] == [decode(arcs[i]) for i in best]
-  for row, i in zip(rows, best, strict=True):
-    assert row["valid_perplexity"] == pytest.approx(on_all[i])
-    assert row["window_perplexity"] == pytest.approx(on_one[i])
 
 
 def test_without_shared_weights_the_scored_arcs_are_ranked(tmp_path):

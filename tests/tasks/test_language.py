@@ -172,3 +172,12 @@ def test_a_text_of_the_program():
   assert other.fingerprint()["digest"] != task.text.digest
   with pytest.raises(errors.DataError, match="no text for the test"):
     other.evaluate(make_model(other), other.description(ARC), training())
+
+
+def test_a_child_of_another_size_is_measured(tmp_path):
+  """As an import may have brought it."""
+  task = make(tmp_path)
+  model = rnn_child.build(ARC, hidden_size=UNITS + 1, seed=0, **task.sizes)
+  found = task.evaluate(model, task.description(ARC), training())
+  # The weights are small: it guesses among all words.
+  assert found["test_perplexity"] == pytest.approx(task.vocab_size, rel=0.2)

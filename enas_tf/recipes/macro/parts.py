@@ -14,22 +14,33 @@ from enas_tf.recipes import base, images
 from enas_tf.spaces import macro
 
 
-class Macro(images.ImageParts):
+class Macro(images.ImageParts[Any]):
   """Whole convolutional networks, layer by layer.
 
   An arc fixes the number of layers: the final child of an arc that was found
   has as many as the supernet, and grows by its channels alone.
+
+  Args:
+    experiment: see `base.Parts`.
+    task: likewise.
   """
 
   policy: Any = macro_policy.MacroPolicy
+  # The form with ranges of channels, a subclass, has another one.
+  space: Any
+  final_space: Any
 
-  def __init__(self, experiment: base.Experiment, task: Any):
+  def __init__(self, experiment: base.Experiment, task: Any) -> None:
     super().__init__(experiment, task)
     self.space = self.make_space(experiment.search)
     self.final_space = self.make_space(experiment.final)
 
   def make_space(self, settings: Any) -> Any:
-    """Returns the space of a network's settings."""
+    """Returns the space of a network.
+
+    Args:
+      settings: of the network.
+    """
     return macro.MacroSpace(settings.num_layers, settings.ops)
 
   def make_policy(

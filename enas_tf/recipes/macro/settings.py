@@ -21,7 +21,10 @@ class Layers(fields.Settings):
     matters=True,
   )
   ops: tuple[str, ...] = fields.setting(
-    macro.PAPER_OPS, "the operations that an arc can choose", of_arc=True
+    macro.PAPER_OPS,
+    "the operations that an arc can choose, of "
+    f"{', '.join(macro.KNOWN_OPS)} and those that a program registered",
+    of_arc=True,
   )
 
 
@@ -56,6 +59,7 @@ class Controller(controller.Learning):
     above=0,
     below=1,
   )
+  # For others a constant of the class; here everybody has a value.
   skip_weight: float = fields.setting(  # type: ignore[misc]
     0.8,
     "weight of the penalty on other fractions, 0 for none",

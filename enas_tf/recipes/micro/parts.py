@@ -19,10 +19,17 @@ from enas_tf.recipes import base, images
 from enas_tf.spaces import micro
 
 
-class Micro(images.ImageParts):
-  """Normal and reduction cells of convolutional networks."""
+class Micro(images.ImageParts[micro.MicroArc]):
+  """Normal and reduction cells of convolutional networks.
 
-  def __init__(self, experiment: base.Experiment, task: Any):
+  Args:
+    experiment: see `base.Parts`.
+    task: likewise.
+  """
+
+  space: micro.MicroSpace
+
+  def __init__(self, experiment: base.Experiment, task: Any) -> None:
     super().__init__(experiment, task)
     search, final = experiment.search, experiment.final
     self.space = micro.MicroSpace(search.num_cells, search.ops)

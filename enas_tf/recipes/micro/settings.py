@@ -27,7 +27,10 @@ class Cells(fields.Settings):
     of_arc=True,
   )
   ops: tuple[str, ...] = fields.setting(
-    micro.PAPER_OPS, "the operations that an arc can choose", of_arc=True
+    micro.PAPER_OPS,
+    "the operations that an arc can choose, of "
+    f"{', '.join(micro.KNOWN_OPS)} and those that a program registered",
+    of_arc=True,
   )
   use_aux_heads: bool = fields.setting(
     True, "whether an auxiliary classifier helps the training"

@@ -11,6 +11,7 @@ from enas_tf.controllers import rnn_policy
 from enas_tf.networks import inherit, rnn_child, rnn_supernet
 from enas_tf.recipes import base
 from enas_tf.spaces import rnn
+from enas_tf.tasks import language
 from enas_tf.training import optimizers
 
 _SIZES = (
@@ -24,10 +25,18 @@ _SIZES = (
 )
 
 
-class Rnn(base.Parts):
-  """Recurrent cells of language models."""
+class Rnn(base.Parts[rnn.RnnArc]):
+  """Recurrent cells of language models.
 
-  def __init__(self, experiment: base.Experiment, task: Any):
+  Args:
+    experiment: see `base.Parts`.
+    task: likewise.
+  """
+
+  task: language.LanguageModelling
+  space: rnn.RnnSpace
+
+  def __init__(self, experiment: base.Experiment, task: Any) -> None:
     super().__init__(experiment, task)
     search, final = experiment.search, experiment.final
     self.space = rnn.RnnSpace(search.num_nodes, search.functions)

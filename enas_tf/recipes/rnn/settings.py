@@ -1,7 +1,7 @@
 """The RNN recipe: that of google-research's enas_lm."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from enas_tf.recipes import base
 from enas_tf.settings import controller, data, fields, training
@@ -21,7 +21,8 @@ class Cell(fields.Settings):
   )
   functions: tuple[str, ...] = fields.setting(
     rnn.ENAS_LM_FUNCTIONS,
-    "the activation functions, in the order of their integers",
+    "the activation functions, in the order of their integers, of "
+    f"{', '.join(rnn.KNOWN_FUNCTIONS)}",
     of_arc=True,
   )
   hidden_size: int = fields.setting(
@@ -120,7 +121,12 @@ class Controller(controller.Learning):
   )
 
 
-_TRAINING = {"l2_reg": 8e-7, "lr": 20.0, "lr_min": 0.0, "lr_dec_rate": 1.0}
+_TRAINING: dict[str, Any] = {
+  "l2_reg": 8e-7,
+  "lr": 20.0,
+  "lr_min": 0.0,
+  "lr_dec_rate": 1.0,
+}
 RECIPE = base.Recipe(
   name="rnn",
   help="recurrent cells of language models",
