@@ -222,22 +222,7 @@ def _build(
 ) -> keras.Model:
   """Returns the network, with random weights."""
   if kind.space == "rnn":
-    options = {
-      name: getattr(child, name)
-      for name in (
-        "hidden_size",
-        "output",
-        "drop_e",
-        "drop_i",
-        "drop_x",
-        "drop_l",
-        "drop_o",
-      )
-    } | {"vocab_size": sizes["vocab_size"]}
-    if kind == reading.RNN_FINAL:
-      return rnn_child.build(arc, **options)
-    space = rnn.RnnSpace(child.num_nodes, child.functions)
-    return rnn_supernet.RnnSupernet(space, **options)
+    return _build_rnn(kind, arc, child, sizes)
   size = image_size if isinstance(image_size, tuple) else (image_size,) * 2
   shape = {
     "image_shape": (*size, sizes["channels"]),
@@ -278,6 +263,28 @@ def _build(
     faithful=True,
     **shape,
   )
+
+
+def _build_rnn(
+  kind: reading.Kind, arc: Any, child: Any, sizes: Mapping[str, Any]
+) -> keras.Model:
+  """Returns the language model, with random weights."""
+  options = {
+    name: getattr(child, name)
+    for name in (
+      "hidden_size",
+      "output",
+      "drop_e",
+      "drop_i",
+      "drop_x",
+      "drop_l",
+      "drop_o",
+    )
+  } | {"vocab_size": sizes["vocab_size"]}
+  if kind == reading.RNN_FINAL:
+    return rnn_child.build(arc, **options)
+  space = rnn.RnnSpace(child.num_nodes, child.functions)
+  return rnn_supernet.RnnSupernet(space, **options)
 
 
 def _policy(
