@@ -226,29 +226,6 @@ def test_what_killed_runs_left_unfinished_is_deleted(run_folder):
   assert contents(run_folder).keys() == left
 
 
-def test_a_folder_inside_is_deleted_with_what_the_run_wrote_alone(run_folder):
-  saved = run_folder / "export" / "saved_model"
-  saved.mkdir(parents=True)
-  (saved / "saved_model.pb").touch()
-  (saved / "notes").touch()
-  with pytest.raises(errors.OutputDirError, match="notes"):
-    run_folders.delete(saved, run_folder)
-  assert (saved / "saved_model.pb").exists()
-  (saved / "notes").unlink()
-  run_folders.delete(saved, run_folder)
-  assert not saved.exists()
-
-
-def test_a_linked_folder_inside_is_left_alone(run_folder, tmp_path):
-  target = tmp_path / "theirs"
-  (target / "saved_model").mkdir(parents=True)
-  (target / "saved_model" / "saved_model.pb").write_text("theirs")
-  (run_folder / "export").symlink_to(target)
-  with pytest.raises(errors.OutputDirError, match="is a link"):
-    run_folders.delete(run_folder / "export" / "saved_model", run_folder)
-  assert (target / "saved_model" / "saved_model.pb").read_text() == "theirs"
-
-
 def in_another_process(folder, reset=False):
   """Opens a run in a process of its own; returns what it prints."""
   script = f"""

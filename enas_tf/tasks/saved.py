@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from enas_tf import files, run_folder
+from enas_tf import files, own_files
 
 FOLDER = "export"
 
@@ -33,13 +33,13 @@ def write(
   temporary = target.with_name(f"{files.UNFINISHED}{secrets.token_hex(4)}")
   with files.writing(target):
     if target.parent.exists():
-      run_folder.check_own(target, folder)
+      own_files.check_own(target, folder)
     try:
       tf.saved_model.save(module, str(temporary), **kwargs)
       with files.replacing(target.with_name("child.keras")) as path:
         model.save(path)
       if target.exists():
-        run_folder.delete(target, folder)
+        own_files.delete(target, folder)
       temporary.replace(target)
     finally:
       with contextlib.suppress(OSError):

@@ -59,7 +59,8 @@ def test_parts_of_a_search_are_built_once(monkeypatch):
 
 
 def test_a_function_takes_the_place_of_shared_weights():
-  built = assembly.Assembly(language.experiment(), score=lambda arc: 0.5)
+  asked = language.experiment(evaluator="function")
+  built = assembly.Assembly(asked, score=lambda arc: 0.5)
   parts = built.search
   assert parts.child is None and parts.child_steps == 0
   arcs = parts.controller.propose(2)
@@ -67,6 +68,11 @@ def test_a_function_takes_the_place_of_shared_weights():
   # It goes on with no search of shared weights.
   assert parts.fingerprint["evaluator"] == "function"
   assert "evaluator" not in make().search.fingerprint
+
+
+def test_a_function_must_be_there():
+  with pytest.raises(errors.ConfigError, match="evaluator=function"):
+    _ = make(evaluator="function").search
 
 
 def test_found_arcs_have_the_nodes_of_the_search():
