@@ -203,7 +203,8 @@ class Search:
   def results_summary(self, n: int = 10) -> None:
     """Prints the best arcs as a table; in a notebook it draws them, too.
 
-    >>> search.results_summary()
+    >>> search.results_summary()  # doctest: +ELLIPSIS
+    rank  validation accuracy  ...
 
     Args:
       n: how many arcs at most.
