@@ -109,7 +109,9 @@ RESULT = (
 )
 
 
-@pytest.mark.parametrize("space", ["rnn", "macro"])
+@pytest.mark.parametrize(
+  "space", [pytest.param("rnn", marks=pytest.mark.slow), "macro"]
+)
 def test_full_disk(runner, whole, tmp_path, space):
   """Each writer is the one that fails, and the same command goes on."""
   folder = tmp_path / "run"
@@ -219,9 +221,9 @@ def test_way_back_of_a_final_training(runner, tmp_path, space):
   said = finish(
     runner, *train, f"{rate}=0.01", f"--resume_from={last}", "--mode=train"
   )
-  assert f"final {RATE[space]}: 1e+38 -> 0.01" in said
+  assert f"final_{RATE[space]}: 1e+38 -> 0.01" in said
   starts = json.loads((folder / "manifest.json").read_text())["starts"]
-  assert [start["config"]["final"][RATE[space]] for start in starts][1:] == [
+  assert [start["config"][f"final_{RATE[space]}"] for start in starts][1:] == [
     1e38,
     0.01,
   ]

@@ -21,9 +21,10 @@ def test_it_begins_with_what_matters():
 
 
 def test_choices_are_spelt_out():
-  assert set(micro.KNOWN_OPS) == set(operations.names("micro"))
+  built_in = set(operations._BUILT_IN)  # Other tests register their own.
+  assert set(micro.KNOWN_OPS) == {x for x in built_in if "/" not in x}
   known = {f"macro/{word}" for word in macro.KNOWN_OPS}
-  assert known == set(operations.names("macro"))
+  assert known == {x for x in built_in if x.startswith("macro/")}
   assert set(rnn.KNOWN_FUNCTIONS) == set(highway.FUNCTIONS)
   text = " ".join(" ".join(LINES).split())
   for words in (micro.KNOWN_OPS, macro.KNOWN_OPS, rnn.KNOWN_FUNCTIONS):

@@ -61,6 +61,10 @@ def space(request):
 @pytest.fixture(params=[make_random, make_reinforce, make_generic])
 def make(request, space):
   """A function from a seed to a controller."""
+  # The toy space's own policy is the generic one; its kinds of decisions, and
+  # those of the others, are all in macro_channels.
+  if request.param is make_generic and space.name != "macro_channels":
+    pytest.skip("The generic policy is tested in two spaces.")
   return functools.partial(request.param, space)
 
 
