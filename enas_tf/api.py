@@ -85,9 +85,9 @@ class Search:
     verbose: bool = True,
     **settings: Any,
   ) -> None:
+    sources.check_arguments(space, evaluator, callbacks)
     given = dict(settings)
-    if "search_for" in given:
-      space = given.pop("search_for")
+    space = given.pop("search_for", space)
     if evaluator is not None:
       given["evaluator"] = "function"
     given, self._source = sources.described(

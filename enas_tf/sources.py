@@ -6,7 +6,36 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enas_tf import errors
+from enas_tf.report import callbacks as listeners
 from enas_tf.settings import data as data_settings
+
+
+def check_arguments(space: Any, evaluator: Any, callbacks: Any) -> None:
+  """Raises ConfigError if arguments of a search are of wrong types.
+
+  Args:
+    space: a word, or None.
+    evaluator: a function, or None.
+    callbacks: a sequence of callbacks.
+  """
+  if space is not None and not isinstance(space, str):
+    raise errors.ConfigError(
+      "space is the word of a search space; give the data as data=... "
+      f"Received: space of type {type(space).__name__}"
+    )
+  if evaluator is not None and not callable(evaluator):
+    raise errors.ConfigError(
+      "evaluator is a function from an arc to its score: give one. Received: "
+      f"evaluator={errors.shorten(evaluator)}"
+    )
+  if not isinstance(callbacks, list | tuple) or not all(
+    isinstance(each, listeners.Callback) for each in callbacks
+  ):
+    raise errors.ConfigError(
+      "callbacks is a list of objects whose class is derived from "
+      "enas_tf.Callback: give one. Received: "
+      f"callbacks={errors.shorten(callbacks)}"
+    )
 
 
 def described(
@@ -61,10 +90,11 @@ def _named(data: str, given: Mapping[str, Any]) -> dict[str, Any]:
   if data in known or "data_path" in given:
     return {"data": data}
   path = pathlib.Path(data).expanduser()
-  if not path.exists():
+  if not os.path.exists(path):
     raise errors.DataError(
-      "data is the name of a data set, or a path: correct it. Known are "
-      f"{', '.join(sorted(known))}. Received: data={data}"
+      "data is the name of a data set, or a path (a text of one's own has more "
+      "than one line, or is a list of words): correct it. Known are "
+      f"{', '.join(sorted(known))}. Received: data={errors.shorten(data)}"
     )
   is_text = path.is_file() or not any(each.is_dir() for each in path.iterdir())
   return {"data": "text" if is_text else "folder", "data_path": data}

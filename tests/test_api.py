@@ -175,6 +175,11 @@ def test_nothing_to_show_yet(tmp_path, capsys):
     (dict(child_num_nodes=3), "no use in this search space"),
     (dict(data="/no/such/folder"), "name of a data set, or a path"),
     (dict(test_data=(PIXELS, LABELS)), "data=None"),
+    (dict(space="rnn", data="a text of one line " * 99), "list of words"),
+    (dict(space=(PIXELS, LABELS)), "data=..."),
+    (dict(evaluator=3), "evaluator is a function"),
+    (dict(callbacks=enas_tf.Callback()), "callbacks is a list"),
+    (dict(callbacks=[print]), "derived from"),
   ],
 )
 def test_what_is_wrong_is_said_at_once(tmp_path, given, words):

@@ -83,13 +83,16 @@ def _rank_trials(
 ) -> list[dict[str, Any]]:
   """Returns the arcs that were scored best, best first."""
   found: dict[tuple[int, ...], trials.Trial] = {}
-  for trial in trials.read(run.folder):
+  scored = trials.read(run.folder)
+  for trial in scored:
     if trial.is_done:
       found.setdefault(trial.arc, trial)
   if not found:
     raise errors.ConfigError(
       "No arc was scored, so there is nothing to rank: search on by a higher "
-      f"`num_epochs`. Received: epochs={position.epoch}"
+      f"`num_epochs`, or mend what fails. Received: epochs={position.epoch}, "
+      f"trials={len(scored)}, the last: "
+      f"{scored[-1].reason if scored else None}"
     )
   run.terminal.say(
     f"Deriving: ranking {len(found)} different arcs that were scored, after "
@@ -97,7 +100,12 @@ def _rank_trials(
   )
   best = sorted(found.values(), key=lambda trial: -trial.reward)
   return [
-    {"arc": built.space.decode(trial.arc), **trial.scores}
+    {
+      name: score
+      for name, score in trial.scores.items()
+      if name not in ("rank", "arc")  # A function may use any names.
+    }
+    | {"arc": built.space.decode(trial.arc)}
     for trial in best[: built.experiment.run.derive_top]
   ]
 
