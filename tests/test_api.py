@@ -2,7 +2,6 @@
 
 import doctest
 import io
-import json
 import signal
 import threading
 
@@ -13,7 +12,6 @@ import tensorflow as tf
 
 import enas_tf
 from enas_tf import api, errors
-from enas_tf.layers import operations
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (64, 8, 8, 3), np.uint8)
@@ -279,21 +277,3 @@ def test_it_works_in_another_thread(tmp_path):
   thread.start()
   thread.join()
   assert search.num_epochs == 2
-
-
-def test_operations_of_ones_own(tmp_path):
-  enas_tf.register_operation(
-    "my_conv",
-    lambda filters: keras.layers.Conv2D(filters, 3, padding="same"),
-  )
-  given = SMALL | dict(child_ops=["my_conv", "max_pool_3x3"])
-  search = enas_tf.Search(
-    data=(PIXELS, LABELS), output_dir=tmp_path / "run", **given
-  )
-  search.run()
-  model = search.train("0 0 1 0 0 0 1 0")
-  assert any("my_conv" in op for op in search.best_arc.ops)
-  assert model.predict(PIXELS[:2], verbose=0).shape == (2, 2)
-  assert operations.get("my_conv").name == "my_conv"
-  best = json.loads((search.folder / "best_arc.json").read_text())
-  assert best["arc"]["ops"] == ["my_conv", "max_pool_3x3"]

@@ -109,9 +109,8 @@ RESULT = (
 )
 
 
-@pytest.mark.parametrize(
-  "space", [pytest.param("rnn", marks=pytest.mark.slow), "macro"]
-)
+@pytest.mark.slow  # `test_small_disk` is one of them.
+@pytest.mark.parametrize("space", ["rnn", "macro"])
 def test_full_disk(runner, whole, tmp_path, space):
   """Each writer is the one that fails, and the same command goes on."""
   folder = tmp_path / "run"
@@ -147,9 +146,8 @@ def test_small_disk(runner, whole, tmp_path, kilobytes):
     subprocess.run(["umount", folder], check=True)
 
 
-@pytest.mark.parametrize(
-  "space", ["rnn", pytest.param("macro", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow  # tests/test_resume.py kills at a few places.
+@pytest.mark.parametrize("space", ["rnn", "macro"])
 def test_killed_anywhere(runner, whole, tmp_path, space):
   """In each part of a run, while a file of it is written."""
   folder = tmp_path / "run"

@@ -73,6 +73,8 @@ def rows(pattern, damages, mode, words, spaces=("micro",)):
         mode,
         words,
         id=f"{space}:{pattern}:{damage.__name__}:{mode}",
+        # The macro space's files are those of micro.
+        marks=[pytest.mark.slow] * (space == "macro"),
       )
 
 
