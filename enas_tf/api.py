@@ -80,22 +80,20 @@ class Search:
     validation_data: Any = None,
     test_data: Any = None,
     class_names: Sequence[str] | None = None,
-    evaluator: Callable[[Any], float | Mapping[str, float]] | None = None,
+    evaluator: Callable[[Any], float | Mapping[str, float]] | str | None = None,
     callbacks: Sequence[listeners.Callback] = (),
     verbose: bool = True,
     **settings: Any,
   ) -> None:
-    sources.check_arguments(space, evaluator, callbacks)
+    sources.check_arguments(space, evaluator, callbacks, settings)
     given = dict(settings)
     space = given.pop("search_for", space)
-    if evaluator is not None:
-      given["evaluator"] = "function"
+    self._score = sources.scorer(given, evaluator)
     given, self._source = sources.described(
       given, data, validation_data, test_data, class_names
     )
     self._folder = _folder(output_dir, space, given)
     self._experiment = _experiment(self._folder, space, given)
-    self._score = evaluator
     self._callbacks = tuple(callbacks)
     self._verbose = verbose
     self._assembly: assembly.Assembly | None = None
@@ -229,8 +227,8 @@ class Search:
     (None, 2)
 
     Args:
-      arc: an arc, its text, the name of a published one or the path of a JSON
-        file; None is the best one.
+      arc: an arc, its text or integers, the name of a published one or the path
+        of a JSON file; None is the best one.
     """
     parts = self._parts()
     return parts.compiled_child(self._arc(arc))
@@ -307,7 +305,7 @@ class Search:
   def _arc(self, arc: Any) -> "spaces.Arc":
     if arc is None:
       return self.best_arc
-    return self._parts().final_space.parse(str(arc))
+    return sources.parsed(self._parts().final_space, arc)
 
   def _parts(self) -> "assembly.Assembly":
     """Returns the parts of the search; the first call loads TensorFlow."""

@@ -219,7 +219,7 @@ class Checkpoints:
     if differences:
       raise errors.CheckpointError(
         f"The checkpoint in {self.folder} is of a run with other settings: "
-        "give the same flags, another `output_dir`, or `reset_output_dir` to "
+        "give the same ones, another `output_dir`, or `reset_output_dir` to "
         f"start over. Received: {'; '.join(differences[:8])}"
       )
 

@@ -11,7 +11,9 @@ import pytest
 import tensorflow as tf
 
 import enas_tf
-from enas_tf import api, errors
+from enas_tf import api, errors, trials
+from enas_tf.evaluators import base as evaluators
+from enas_tf.evaluators import registry
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (64, 8, 8, 3), np.uint8)
@@ -110,8 +112,8 @@ def test_a_child_is_a_keras_model(search):
   history = model.fit(PIXELS, LABELS, batch_size=16, epochs=1, verbose=0)
   assert np.isfinite(history.history["loss"][0])
   assert 0 <= history.history["accuracy"][0] <= 1
-  published = "0 0 1 1 0 0 1 1"
-  assert search.build(published).name == model.name
+  for arc in ("0 0 1 1 0 0 1 1", search.trials[0].arc):
+    assert search.build(arc).name == model.name
 
 
 def test_what_is_loaded_is_what_was_trained(search, tmp_path):
@@ -172,10 +174,14 @@ def test_nothing_to_show_yet(tmp_path, capsys):
     (dict(space="rnn", data="digits"), "rnn, data=digits"),
     (dict(child_num_nodes=3), "no use in this search space"),
     (dict(data="/no/such/folder"), "name of a data set, or a path"),
-    (dict(test_data=(PIXELS, LABELS)), "data=None"),
+    (dict(test_data=(PIXELS, LABELS)), "give data, too"),
+    (dict(data="digits", class_names=["a"]), "class_names comes with arrays"),
+    (dict(data=""), "give one"),
     (dict(space="rnn", data="a text of one line " * 99), "list of words"),
     (dict(space=(PIXELS, LABELS)), "data=..."),
     (dict(evaluator=3), "evaluator is a function"),
+    (dict(evaluator="mine"), "`evaluator` is one of"),
+    (dict(mode="train"), "mode is of the command line"),
     (dict(callbacks=enas_tf.Callback()), "callbacks is a list"),
     (dict(callbacks=[print]), "derived from"),
   ],
@@ -277,3 +283,33 @@ def test_it_works_in_another_thread(tmp_path):
   thread.start()
   thread.join()
   assert search.num_epochs == 2
+
+
+class Counting(evaluators.Evaluator):
+  """Counts the functions of one name; as BUILD.md says, but for its word."""
+
+  def __init__(self, space):
+    self._space = space
+
+  @classmethod
+  def from_settings(cls, settings, space):
+    assert settings["child_num_nodes"] == 2
+    return cls(space)
+
+  def evaluate(self, proposals):
+    for each in proposals:
+      reward = score(self._space.decode(each.arc))
+      yield trials.answer(each, {"reward": reward}, seconds=0.0)
+
+
+def test_an_evaluator_of_ones_own(tmp_path):
+  registry.EVALUATORS.register("counting", Counting)
+  try:
+    search = enas_tf.Search(output_dir=tmp_path, evaluator="counting", **RNN)
+    search.run()
+    again = enas_tf.Search(output_dir=tmp_path, verbose=False)
+    assert again.run().best_arc == search.best_arc
+  finally:
+    registry.EVALUATORS.remove("counting")
+  best = max(trial.reward for trial in search.trials)
+  assert score(search.best_arc) == best

@@ -12,6 +12,18 @@ from enas_tf import states, trials
 class Evaluator(abc.ABC):
   """Scores arcs; it is not told who proposed them, nor what for."""
 
+  @classmethod
+  def from_settings(
+    cls, settings: Mapping[str, Any], space: Any
+  ) -> "Evaluator":
+    """Returns the evaluator of a run, if its word chooses it.
+
+    Args:
+      settings: all of the run, by their public names.
+      space: of the arcs.
+    """
+    raise NotImplementedError
+
   @abc.abstractmethod
   def evaluate(
     self, proposals: Sequence[trials.Proposal]

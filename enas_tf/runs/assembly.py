@@ -16,6 +16,7 @@ from enas_tf.controllers import policy as policies
 from enas_tf.data import files
 from enas_tf.evaluators import base as evaluators
 from enas_tf.evaluators import function, shared_weights
+from enas_tf.evaluators import registry as evaluator_words
 from enas_tf.recipes import base, experiments
 from enas_tf.settings import data as data_settings
 from enas_tf.settings import fields
@@ -129,23 +130,37 @@ class Assembly:
       ConfigError: if they would not fit into the memory.
     """
     self._check_controller()
-    if self.experiment.run.evaluator == "function":
+    word = self.experiment.run.evaluator
+    if word == "shared_weights":
+      return self._search_by_shared_weights()
+    if word == "function":
       return self._search_by_function()
-    return self._search_by_shared_weights()
+    values = experiments.values(self.experiment)
+    evaluator = evaluator_words.EVALUATORS[word].from_settings(
+      values, self.space
+    )
+    return self._search_without_weights(evaluator)
 
   def _search_by_function(self) -> SearchParts:
     if self._score is None:
       raise errors.ConfigError(
         "A function of a program scores the arcs of this search: give it, by "
-        "enas_tf.Search(evaluator=..., output_dir=...), or leave `evaluator` "
-        "out. Received: evaluator=function"
+        "enas_tf.Search(evaluator=..., output_dir=...), or another "
+        "`output_dir`. Received: evaluator=function"
       )
+    evaluator = function.FunctionEvaluator(self.space, self._score)
+    return self._search_without_weights(evaluator)
+
+  def _search_without_weights(
+    self, evaluator: evaluators.Evaluator
+  ) -> SearchParts:
+    word = self.experiment.run.evaluator
     return SearchParts(
       controller=self.make_controller(),
       child=None,
-      evaluator=function.FunctionEvaluator(self.space, self._score),
+      evaluator=evaluator,
       child_steps=0,
-      fingerprint=self._fingerprint() | {"evaluator": "function"},
+      fingerprint=self._fingerprint() | {"evaluator": word},
     )
 
   def _search_by_shared_weights(self) -> SearchParts:
