@@ -345,12 +345,13 @@ class Search:
         yield parts, run
     finally:
       run_folder.bring_back(folder)
-    # What was asked for once, such as a fresh start, is done.
-    once = experiments.of_command(self._experiment)
-    self._experiment = dataclasses.replace(
-      self._experiment,
-      run=dataclasses.replace(self._experiment.run, **once),
-    )
+      # What was asked for once, such as a fresh start, is done: after an
+      # interrupt, too, or the next call would delete what this one saved.
+      once = experiments.of_command(self._experiment)
+      self._experiment = dataclasses.replace(
+        self._experiment,
+        run=dataclasses.replace(self._experiment.run, **once),
+      )
 
 
 def load_model(path: str | os.PathLike[str]) -> "keras.Model":

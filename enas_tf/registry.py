@@ -59,15 +59,23 @@ class Registry:
         f"No {self._kind} is called {name!r}: correct `{self._setting}`. Known "
         f"are {', '.join(self._things)}. Received: {self._setting}={name}"
       )
-    thing = self._things[name]
-    if isinstance(thing, str):
-      module, _, attribute = thing.partition(":")
-      thing = getattr(importlib.import_module(module), attribute)
-      self._things[name] = thing
-    return thing
+    self._things[name] = imported(self._things[name])
+    return self._things[name]
 
   def __iter__(self) -> Iterator[str]:
     return iter(self._things)
 
   def __contains__(self, name: object) -> bool:
     return name in self._things
+
+
+def imported(thing: Any) -> Any:
+  """Returns a thing, or what the text "module:attribute" names.
+
+  Args:
+    thing: of any kind, or such a text.
+  """
+  if not isinstance(thing, str):
+    return thing
+  module, _, attribute = thing.partition(":")
+  return getattr(importlib.import_module(module), attribute)

@@ -267,7 +267,9 @@ def test_an_interrupt_ends_a_call_and_loses_nothing(tmp_path):
       signal.raise_signal(signal.SIGINT)
     return score(arc)
 
-  search = enas_tf.Search(output_dir=tmp_path, evaluator=interrupted, **RNN)
+  search = enas_tf.Search(
+    output_dir=tmp_path, evaluator=interrupted, reset_output_dir=True, **RNN
+  )
   before = signal.getsignal(signal.SIGINT)
   with pytest.raises(KeyboardInterrupt):
     search.run()

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import importlib
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import keras
 
 from enas_tf import errors, seeds
+from enas_tf import registry as registries
 from enas_tf.controllers import base as controllers
 from enas_tf.controllers import generic_policy, registry
 from enas_tf.controllers import policy as policies
@@ -83,11 +83,13 @@ class Assembly:
     self.experiment = experiment
     self._score = score
     recipe = base.get(experiment.run.search_for)
-    task = _imported(recipe.task or _TASKS[type(recipe.data)])
+    task = registries.imported(recipe.task or _TASKS[type(recipe.data)])
     if source is not None:
       source = task.source(**source)
     self.task: tasks.Task = task(experiment.data, source)
-    self.parts: base.Parts = _imported(recipe.parts)(experiment, self.task)
+    self.parts: base.Parts = registries.imported(recipe.parts)(
+      experiment, self.task
+    )
 
   @property
   def space(self) -> spaces.Space:
@@ -260,14 +262,6 @@ class Assembly:
       settings,
       ("lstm_size", "num_layers"),
     )
-
-
-def _imported(thing: Any) -> Any:
-  """Returns a thing, or what the text "module:attribute" names."""
-  if not isinstance(thing, str):
-    return thing
-  module, _, attribute = thing.partition(":")
-  return getattr(importlib.import_module(module), attribute)
 
 
 def _check_memory(
