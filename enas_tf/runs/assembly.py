@@ -70,6 +70,7 @@ class Assembly:
 
   Attributes:
     experiment: the settings.
+    source: the data that a program hands over, as it was given, or None.
     task: what is to be learned.
     parts: the recipe's: space, policy, networks.
   """
@@ -81,6 +82,7 @@ class Assembly:
     score: Callable[[Any], Any] | None = None,
   ) -> None:
     self.experiment = experiment
+    self.source = source
     self._score = score
     recipe = base.get(experiment.run.search_for)
     task = registries.imported(recipe.task or _TASKS[type(recipe.data)])
