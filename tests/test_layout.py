@@ -92,6 +92,7 @@ TESTED_ELSEWHERE = {
   "report/callbacks.py": "tests/runs/test_search.py",
   "report/notebook.py": "tests/test_api.py",
   "runs/algorithm.py": "tests/runs/test_search.py",
+  "runs/child_training.py": "tests/runs/test_children.py",
   "runs/divergence.py": "tests/test_faults.py, tests/runs/",
   "runs/evaluate.py": "tests/test_main.py",
   "runs/export.py": "tests/test_main.py",

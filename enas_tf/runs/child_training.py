@@ -84,7 +84,15 @@ class ChildTraining:
     """Trains by Keras `fit`; the score is that after the last epoch."""
     model, stream = self._make()
     image_training.compile_child(model, self._settings, self._steps_per_epoch)
-    score = None if self._is_final else self._validation(model, is_final=False)
+    score = None
+    if not self._is_final:
+      child = self._parts.parts.inference(model)
+      score = self._validation(
+        lambda inputs, training: {
+          "logits": child(inputs["images"], training=training)
+        },
+        is_final=False,
+      )
     watch = _Watch(score, self._report)
     model.fit(
       image_training.with_targets(model, stream(0)),
@@ -136,13 +144,10 @@ class ChildTraining:
     best.restore()
     return self._tested(model)
 
-  def _validation(
-    self, model: keras.Model, is_final: bool
-  ) -> Callable[[], float]:
+  def _validation(self, network: Any, is_final: bool) -> Callable[[], float]:
     """Returns a function that scores the child on the validation split."""
     task, settings = self._parts.task, self._settings
-    child = self._parts.parts.inference(model)
-    measurement = measuring.Measurement(child, task.steps(settings, child))
+    measurement = measuring.Measurement(network, task.steps(settings, network))
     batches = task.valid_batches(settings, final=is_final)
     return lambda: measurement.score(batches)
 

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from enas_tf import trials
 from enas_tf.data import arrays, files
 from enas_tf.distributed import base as engines
 from enas_tf.distributed import pool
+from enas_tf.evaluators import from_scratch, pruning
 from enas_tf.recipes import experiments
 from enas_tf.runs import assembly, child_training
 
@@ -74,6 +76,39 @@ class Scored(NamedTuple):
   seconds: float
 
 
+def make_evaluator(parts: assembly.Assembly) -> from_scratch.FromScratch:
+  """Returns what scores the arcs of a search by trainings of their own.
+
+  Args:
+    parts: of the run.
+
+  Raises:
+    ConfigError: if its pruner is not installed.
+  """
+  settings = parts.experiment.evaluation
+  is_watched = settings.pruner != "none"
+  pruner = None
+  if is_watched:
+    pruner = pruning.Pruner(settings.pruner, settings.child_epochs)
+
+  def make_job(proposal: trials.Proposal) -> Job:
+    return Job(
+      proposal.arc,
+      proposal.repeat,
+      settings.child_epochs,
+      settings.fraction,
+      reports=is_watched,
+    )
+
+  return from_scratch.FromScratch(
+    make_engine(parts),
+    make_job,
+    parts.task.metric.name,
+    parts.task.reward(parts.experiment.controller),
+    pruner,
+  )
+
+
 def make_worker(common: Common) -> Callable[..., dict[str, float]]:
   """Returns what trains children in a worker: work(job, report) -> scores.
 
@@ -126,22 +161,16 @@ def train(
   return {parts.task.metric.name: trained.run()}
 
 
-def make_engine(
-  parts: assembly.Assembly,
-  num_workers: int = 1,
-  worker_minutes: float | None = None,
-  worker_children: int | None = 25,
-) -> pool.Pool:
+def make_engine(parts: assembly.Assembly) -> pool.Pool:
   """Returns the workers of a run, which start when they are first needed.
 
   Whoever asks for them closes them.
 
   Args:
     parts: of the run.
-    num_workers: at once.
-    worker_minutes: that a child may take, or None.
-    worker_children: after which a worker is replaced, or None.
   """
+  settings = parts.experiment.evaluation
+  minutes, num_workers = settings.worker_minutes, settings.num_workers
   gpus = _gpus()
   num_threads = max(1, len(os.sched_getaffinity(0)) // num_workers)
 
@@ -162,8 +191,8 @@ def make_engine(
     Common(experiments.values(parts.experiment), _in_memory(parts.source)),
     num_workers=num_workers,
     environment=environment,
-    max_jobs=worker_children,
-    max_seconds=None if worker_minutes is None else 60 * worker_minutes,
+    max_jobs=settings.worker_children,
+    max_seconds=None if minutes is None else 60 * minutes,
     max_bytes=int(_MEMORY * files.memory() / num_workers),
   )
 
@@ -215,8 +244,8 @@ def score_arcs(
     seeds: numbers of seeds; each arc is trained with each.
     fraction: see `Job`.
     split: see `Job`.
-    skip: pairs (index of the arc, seed) that are known already.
-    on_report: is told (index of the arc, seed, epoch, metric on the validation
+    skip: pairs (place of the arc, seed) that are known already.
+    on_report: is told (place of the arc, seed, epoch, metric on the validation
       split) after each epoch, and answers whether that child goes on. One that
       does not is scored as it is. None: nobody wants to know.
     stop: is asked again and again whether the rest is given up.
