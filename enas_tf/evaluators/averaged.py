@@ -30,7 +30,7 @@ class Averaged(wrapper.Wrapper):
     stop: Callable[[], bool] = base.never,
   ) -> Iterator[trials.Trial]:
     asked = [
-      each._replace(repeat=each.repeat * self._num_seeds + seed)
+      each._replace(repeat=seed)
       for each in proposals
       for seed in range(self._num_seeds)
     ]
