@@ -138,6 +138,7 @@ class Assembly:
     if self.experiment.evaluation.kind == "shared_weights":
       return self._search_by_shared_weights()
     controller = self.make_controller()
+    _check_gradients(controller, self.experiment.evaluation.kind)
     return SearchParts(
       controller=controller,
       child=None,
@@ -192,6 +193,7 @@ class Assembly:
         task_steps,
         self.task.reward_stream(settings, self.seed("reward batches")),
         self.task.reward(self.experiment.controller),
+        with_gradients=controller.needs_gradients,
       ),
       controller=controller,
       child_arcs=child_arcs.ChildArcs(
@@ -268,6 +270,16 @@ class Assembly:
       "The controller",
       settings,
       ("lstm_size", "num_layers"),
+    )
+
+
+def _check_gradients(controller: controllers.Controller, word: str) -> None:
+  """Refuses an evaluator of ours that gives a controller no gradients."""
+  if controller.needs_gradients and evaluator_words.EVALUATORS.is_ours(word):
+    raise errors.ConfigError(
+      "The controller learns from the gradients of shared weights: set "
+      f"`evaluator=shared_weights`, or another `controller`. Received: "
+      f"controller={type(controller).__name__}, evaluator={word}"
     )
 
 
