@@ -268,8 +268,8 @@ class _Run:
       dstate, dgates, of_step = self._gradient_of_step(
         t, before[t], dstate + doutputs[t]
       )
-      dfactors = [each + tf.stack(of_step) for each in dfactors]
-      return t - 1, dstate, gradients.write(t, dgates), *dfactors
+      sums = [each + tf.stack(of_step) for each in dfactors]
+      return t - 1, dstate, gradients.write(t, dgates), *sums
 
     factors = self._cell.factors
     dfactors = [] if factors is None else [tf.zeros_like(factors)]

@@ -1,7 +1,5 @@
 """Gates: the gradient of a loss with respect to what an arc chose."""
 
-import functools
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -81,25 +79,32 @@ class Gated:
       self.steps = image_steps.ImageSteps()
       self.batch, self.carried = (tf.constant(images), labels), ()
 
-  def measure(self, gates):
-    return self.steps.measure(
-      self.net, self.batch, self.arc, self.carried, gates
-    )
+  @tf.function(autograph=False)
+  def measure(self, arc):
+    """Returns what is measured without gates."""
+    return self.steps.measure(self.net, self.batch, arc, self.carried)
 
   @tf.function(autograph=False)
-  def loss(self, gates):
-    return self.measure(gates).loss
-
-  @tf.function(autograph=False)
-  def gradient(self, gates):
+  def differentiate(self, gates):
+    """Returns what is measured, and the gradient of its loss."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       tape.watch(gates)
-      loss = self.measure(gates).loss
-    return tape.gradient(loss, gates)
+      found = self.steps.measure(
+        self.net, self.batch, self.arc, self.carried, gates
+      )
+    return found, tape.gradient(found.loss, gates)
 
-  @functools.cached_property
-  def kinds(self):
-    return [each.kind for each in self.net.space.decisions]
+  def gradient(self, gates):
+    return self.differentiate(tf.constant(gates))[1].numpy()
+
+  def difference(self, gates, i, step=5e-4):
+    """Returns (loss(gates + step) - loss(gates - step)) / (2 step) of one."""
+    move = (step * np.eye(len(gates))[i]).astype(np.float32)
+    up, down = (
+      float(self.differentiate(tf.constant(each))[0].loss)
+      for each in (gates + move, gates - move)
+    )
+    return (up - down) / (2 * step)
 
 
 @pytest.fixture(scope="module", params=SPACES)
@@ -113,57 +118,37 @@ def random_gates(gated):
   return rng.uniform(0.7, 1.3, len(gated.arc)).astype(np.float32)
 
 
-def differences(gated, gates, step=5e-4):
-  """Returns (loss(gates + step) - loss(gates - step)) / (2 step) for each."""
-  losses = [
-    gated.loss(
-      tf.constant(gates + sign * step * np.eye(len(gates))[i], tf.float32)
-    )
-    for i in range(len(gates))
-    for sign in (1, -1)
-  ]
-  losses = np.reshape(losses, [-1, 2])
-  return (losses[:, 0] - losses[:, 1]) / (2 * step)
-
-
 @pytest.mark.parametrize("at_one", [True, False])
 def test_gradients_are_differences(gated, at_one):
   gates = random_gates(gated)
   gates = np.ones_like(gates) if at_one else gates
-  found = gated.gradient(tf.constant(gates)).numpy()
+  found = gated.gradient(gates)
+  expected = [gated.difference(gates, i) for i in range(len(gates))]
   # Steps over the kinks of relu and pools are felt in so small a network.
-  np.testing.assert_allclose(
-    found, differences(gated, gates), rtol=0.03, atol=2e-3
-  )
+  np.testing.assert_allclose(found, expected, rtol=0.03, atol=2e-3)
   assert np.count_nonzero(np.abs(found) > 0.02) > len(gates) / 2
 
 
 def test_gates_of_1_change_nothing(gated):
   ones = tf.ones(len(gated.arc))
-  outputs = []
-  for gates in (None, ones):
-    found = gated.measure(gates)
-    outputs.append([found.total, found.carried])
-  for one, other in zip(*map(tf.nest.flatten, outputs), strict=True):
+  found, expected = gated.differentiate(ones)[0], gated.measure(gated.arc)
+  assert expected.loss is None
+  assert found.total == expected.total
+  for one, other in zip(found.carried, expected.carried, strict=True):
     np.testing.assert_array_equal(one, other)
 
 
 def test_what_is_not_chosen_has_no_gradient(gated):
-  found = gated.gradient(tf.ones(len(gated.arc))).numpy()
-  for kind, option, each in zip(gated.kinds, gated.arc, found, strict=True):
-    if kind == "skip" and option == 0:
+  found = gated.gradient(np.ones(len(gated.arc), np.float32))
+  decisions = gated.net.space.decisions
+  for decision, option, each in zip(decisions, gated.arc, found, strict=True):
+    if decision.kind == "skip" and option == 0:
       assert each == 0
 
 
 def test_one_trace_for_all_arcs(gated):
-  traced = tf.function(
-    lambda arc: (
-      gated.steps.measure(gated.net, gated.batch, arc, gated.carried).total
-    ),
-    autograph=False,
-  )
   rng = np.random.default_rng(0)
+  space = gated.net.space
   for _ in range(3):
-    space = gated.net.space
-    traced(tf.constant(space.encode(space.random(rng))))
-  assert traced.experimental_get_tracing_count() == 1
+    gated.measure(tf.constant(space.encode(space.random(rng))))
+  assert gated.measure.experimental_get_tracing_count() == 1
