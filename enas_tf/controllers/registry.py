@@ -8,6 +8,7 @@ from enas_tf import registry
 CONTROLLERS = registry.Registry("controller", "controller")
 CONTROLLERS.register("reinforce", "enas_tf.controllers.reinforce:Reinforce")
 CONTROLLERS.register("random", "enas_tf.controllers.random_search:RandomSearch")
+CONTROLLERS.register("gradient", "enas_tf.controllers.gradient:Gradient")
 
 
 def register(word: str, controller: Any) -> None:

@@ -145,6 +145,7 @@ class Assembly:
     if self.experiment.evaluation.kind == "from_scratch":
       final = experiments.fixed(self.experiment.final, "final_")
       fingerprint |= final | self.task.fingerprint()
+    _check_gradients(controller, self.experiment.evaluation.kind)
     return SearchParts(
       controller=controller,
       child=None,
@@ -203,6 +204,7 @@ class Assembly:
         task_steps,
         self.task.reward_stream(settings, self.seed("reward batches")),
         self.task.reward(self.experiment.controller),
+        with_gradients=controller.needs_gradients,
       ),
       controller=controller,
       child_arcs=child_arcs.ChildArcs(
@@ -279,6 +281,16 @@ class Assembly:
       "The controller",
       settings,
       ("lstm_size", "num_layers"),
+    )
+
+
+def _check_gradients(controller: controllers.Controller, word: str) -> None:
+  """Refuses an evaluator of ours that gives a controller no gradients."""
+  if controller.needs_gradients and evaluator_words.EVALUATORS.is_ours(word):
+    raise errors.ConfigError(
+      "The controller learns from the gradients of shared weights: set "
+      f"`evaluator=shared_weights`, or another `controller`. Received: "
+      f"controller={type(controller).__name__}, evaluator={word}"
     )
 
 

@@ -94,6 +94,37 @@ class Reinforce(fields.Settings):
   skip_weight: ClassVar[float] = 0.0
 
 
+_WITH_GRADIENT = {"controller": ("gradient",)}
+
+
 @dataclasses.dataclass(frozen=True)
-class Learning(Controller, Policy, Reinforce):
+class Gradient(fields.Settings):
+  """How the logits of decisions follow gradients (GDAS)."""
+
+  gradient_lr: float = fields.setting(
+    0.03,
+    "learning rate of Adam on the logits",
+    above=0,
+    changeable=True,
+    only_with=_WITH_GRADIENT,
+  )
+  temperature_start: float = fields.setting(
+    10.0,
+    "temperature of the soft choice that gradients are taken of, at first",
+    above=0,
+    only_with=_WITH_GRADIENT,
+  )
+  temperature_end: float = fields.setting(
+    0.1, "the same, at last", above=0, only_with=_WITH_GRADIENT
+  )
+  temperature_steps: int = fields.setting(
+    1_000,
+    "updates from the first to the last temperature, linearly",
+    at_least=1,
+    only_with=_WITH_GRADIENT,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Learning(Controller, Policy, Reinforce, Gradient):
   """What the controllers of all spaces have."""
