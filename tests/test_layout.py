@@ -64,6 +64,7 @@ TESTED_ELSEWHERE = {
   "data/pickles.py": "tests/data/test_bad_archives.py",
   "evaluators/base.py": "tests/conformance/test_evaluators.py",
   "evaluators/registry.py": "tests/conformance/test_evaluators.py",
+  "evaluators/table_*.py": "tests/evaluators/test_table.py",
   "failures.py": "tests/test_faults.py, tests/bad_inputs/",
   "keras_hook.py": "tests/test_api.py",
   "layers/basic_stages.py": "tests/layers/test_operations.py",
