@@ -199,7 +199,7 @@ def _from_records(
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
   """Returns an object without others inside it: {"a": {"b": 1}} is a.b."""
-  found = {}
+  found: dict[str, Any] = {}
   for name, value in record.items():
     if isinstance(value, dict):
       found |= _flat(value, f"{prefix}{name}.")
