@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,13 @@ class Table:
   score: str
   scores: Mapping[tuple[int, ...], dict[str, float]]
   num_rows: int
+
+  @functools.cached_property
+  def digest(self) -> str:
+    """A text that is another one for another table."""
+    rows = [(arc, self.scores[arc][trials.REWARD]) for arc in self.scores]
+    content = repr((self.space.decisions, sorted(rows)))
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
   @functools.cached_property
   def rewards(self) -> np.ndarray:
@@ -72,7 +80,7 @@ class TableEvaluator(base.Evaluator):
   def evaluate(
     self,
     proposals: Sequence[trials.Proposal],
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[], bool] = base.never,
   ) -> Iterator[trials.Trial]:
     for proposal in proposals:
       scores = self._table.scores.get(tuple(proposal.arc))

@@ -18,7 +18,10 @@ class Table(base.Parts[table_space.TableArc]):
 
   def __init__(self, experiment: base.Experiment, task: Any) -> None:
     super().__init__(experiment, task)
-    found = table.from_settings(experiments.values(experiment))
-    self.space = self.final_space = found.space
+    self._table = table.from_settings(experiments.values(experiment))
+    self.space = self.final_space = self._table.space
+
+  def fingerprint(self) -> dict[str, Any]:
+    return {"table": self._table.digest}
 
   make_supernet = make_child = make_optimizer = child_size = scores.refused

@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from enas_tf.recipes import base
-from enas_tf.settings import controller, fields
+from enas_tf.settings import controller, evaluation, fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,5 +45,7 @@ RECIPE = base.Recipe(
   final=NoChild(),
   controller=controller.Learning(num_aggregate=5, train_steps=6),
   parts="enas_tf.recipes.table.parts:Table",
+  evaluation=evaluation.Evaluation(kind="table"),
+  modes=("search", "derive"),
   task="enas_tf.tasks.scores:ScoresAlone",
 )
