@@ -104,9 +104,10 @@ def from_settings(settings: Mapping[str, Any]) -> Table:
   path = settings["evaluator_table"]
   if not path:
     raise errors.ConfigError(
-      "`evaluator=table` looks arcs up in a file: add `evaluator_table=FILE`, "
-      "CSV with a column for each decision and one of scores, or the JSON of "
-      f"NAS-Bench-Macro. Received: evaluator_table={path}"
+      "The arcs of a table are looked up in a file: add `evaluator=table` and "
+      "`evaluator_table=FILE`, CSV with a column for each decision and one of "
+      "scores, or the JSON of NAS-Bench-Macro. Received: "
+      f"evaluator_table={path}"
     )
   return load(
     path, settings["evaluator_score"], settings["evaluator_decisions"]

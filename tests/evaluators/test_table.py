@@ -202,7 +202,7 @@ def test_a_file_that_changed_is_read_again(written):
 
 def test_it_needs_a_file_and_its_own_space(written):
   settings = {"evaluator_table": None, "search_for": "micro"}
-  with pytest.raises(errors.ConfigError, match="add `evaluator_table=FILE`"):
+  with pytest.raises(errors.ConfigError, match="`evaluator_table=FILE`"):
     table.from_settings(settings)
   with pytest.raises(errors.ConfigError, match="a search space of its own"):
     table.TableEvaluator.from_settings(settings, micro.MicroSpace())
