@@ -117,8 +117,10 @@ def plot(
     )
     low, high = np.percentile(regrets, (25, 75), axis=0)
     axes.fill_between(queries, low, high, color=line.get_color(), alpha=0.15)
-  smallest = min(each.regrets.mean(0).min() for each in found)
-  axes.set_yscale("symlog", linthresh=max(smallest, 1e-3))
+  means = np.concatenate([each.regrets.mean(0) for each in found])
+  smallest = means[means > 0].min(initial=1.0)  # Below it, down to 0: linear.
+  axes.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(smallest)))
+  axes.yaxis.set_major_formatter("{x:g}")
   axes.set_ylim(bottom=0)
   axes.set_xlim(1, regrets.shape[1])
   axes.set_xlabel("queries")

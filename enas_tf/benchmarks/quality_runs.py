@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from enas_tf import errors, trials
+from enas_tf.controllers import reinforce
 from enas_tf.evaluators import table
 from enas_tf.recipes import base, experiments
 from enas_tf.runs import algorithm, assembly
@@ -42,6 +43,7 @@ class Searches:
   def __init__(self, settings: Mapping[str, Any], num_queries: int) -> None:
     self._settings = settings
     self._num_queries = num_queries
+    self._kept: dict[str, reinforce.Reinforce] = {}
     values = experiments.values(self._experiment(REFERENCE, 0))
     self.table = table.from_settings(values)
 
@@ -89,7 +91,7 @@ class Searches:
   def _run(self, controller: str, seed: int, num_queries: int) -> np.ndarray:
     """Returns the regret after each query of one search, [num_queries]."""
     experiment = self._experiment(controller, seed)
-    parts = assembly.Assembly(experiment).search
+    parts = self._traced(assembly.Assembly(experiment).search, controller)
     each = experiment.controller.num_aggregate
     plan = algorithm.Plan(
       num_epochs=1,
@@ -104,6 +106,18 @@ class Searches:
     for event in algorithm.search(parts, log, position, plan):
       told += event.trials or ()
     return self._regrets(told[:num_queries])
+
+  def _traced(
+    self, parts: assembly.SearchParts, controller: str
+  ) -> assembly.SearchParts:
+    """Returns the parts of a search, with graphs of those before it."""
+    fresh = parts.controller
+    if not isinstance(fresh, reinforce.Reinforce):
+      return parts
+    kept = self._kept.setdefault(controller, fresh)
+    if kept is not fresh:
+      kept.begin_as(fresh)
+    return parts._replace(controller=kept)
 
   def _regrets(self, told: Sequence[trials.Trial]) -> np.ndarray:
     """Returns the regret after each trial; a failed one is a query, too."""

@@ -116,7 +116,6 @@ class Evaluation(fields.Settings):
     "the table of scores: a CSV file with a column for each decision and "
     "columns of scores, or the JSON file of NAS-Bench-Macro",
     changeable=True,  # What stands in it may not.
-    matters=True,
     only_with=_LOOKED_UP,
   )
   score: str | None = fields.setting(
