@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from enas_tf import trials
 from enas_tf.report import loggers
 from enas_tf.runs import algorithm, reporting
 from enas_tf.spaces import micro
@@ -29,11 +30,14 @@ class Terminal:
   """Remembers what it is to show."""
 
   def __init__(self):
-    self.shown = []
+    self.shown, self.said = [], []
     self.has_ended = False
 
   def progress(self, **shown):
     self.shown.append(shown)
+
+  def say(self, line):
+    self.said.append(line)
 
   def end_progress(self):
     self.has_ended = True
@@ -253,3 +257,21 @@ def test_seconds_left_without_a_controller_phase(open_report):
   with open_report(terminal, plan=plan) as report:
     play(report, position, child_event(), seconds=4.0)
   assert terminal.shown[0]["seconds_left"] == 22 * 2.0
+
+
+def test_arcs_that_take_long_have_lines_of_their_own(open_report):
+  terminal = Terminal()
+  number, arc = 7, tuple(ARCS[0].tolist())
+  with open_report(terminal) as report:
+    report.on_trial(trials.Trial(number, arc, scores={"reward": 0.5}))
+    report.on_trial(
+      trials.Trial(number, arc, scores={"reward": 0.5}, seconds=34.4)
+    )
+    report.on_trial(
+      trials.Trial(number, arc, trials.FAILED, seconds=9.0, reason="no memory")
+    )
+  shown = SPACE.decode(arc)
+  assert terminal.said == [
+    f"Arc 7, {shown}: reward 0.5000, 34 s.",
+    f"Arc 7, {shown}: failed (no memory), 9 s.",
+  ]
