@@ -181,14 +181,18 @@ class TrialLog:
     Args:
       trial: takes the place of one of the same number.
     """
+    if self._path is not None:  # Making a line takes longer than a look-up.
+      self._write(self._line(trial))
+    self._trials[trial.number] = trial
+
+  def _line(self, trial: Trial) -> dict[str, Any]:
     line = dataclasses.asdict(trial)
     for name in ("gradients", "is_predicted", "curve"):  # Of few trials.
       if not line[name]:
         del line[name]
     if self._space is not None:
       line["arc_string"] = str(self._space.decode(trial.arc))
-    self._write(line)
-    self._trials[trial.number] = trial
+    return line
 
   def rewind(self, number: int) -> None:
     """Says that the trials from a number on no longer count.

@@ -249,6 +249,7 @@ class Assembly:
       **experiments.fixed(experiment.search, "child_"),
       **experiments.fixed(experiment.controller),
       **experiments.fixed(experiment.evaluation),
+      **self.parts.fingerprint(),
     }
 
   def compiled_child(self, arc: spaces.Arc) -> keras.Model:
