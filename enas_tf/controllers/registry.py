@@ -6,3 +6,7 @@ from enas_tf import registry
 CONTROLLERS = registry.Registry("controller", "controller_kind")
 CONTROLLERS.register("reinforce", "enas_tf.controllers.reinforce:Reinforce")
 CONTROLLERS.register("random", "enas_tf.controllers.random_search:RandomSearch")
+CONTROLLERS.register("evolution", "enas_tf.controllers.evolution:Evolution")
+CONTROLLERS.register("local", "enas_tf.controllers.local_search:LocalSearch")
+CONTROLLERS.register("bayesian", "enas_tf.controllers.bayesian:Bayesian")
+CONTROLLERS.register("fixed", "enas_tf.controllers.fixed:Fixed")
