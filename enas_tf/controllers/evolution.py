@@ -66,15 +66,19 @@ class Evolution(remembering.Remembering):
   def draw(self, first: int, n: int) -> np.ndarray:
     done = [each for each in self.told if each.reward > remembering.WORST]
     population = done[-self._population_size :]
-    return self.rows(
-      [self._child(population, self.rng(first + i)) for i in range(n)]
-    )
+
+    def arc(number: int) -> moves.Arc:
+      rng = self.rng(number)
+      # Differs from the paper: no arc is scored twice.
+      return self.unknown(lambda: self._child(population, rng))
+
+    return self.rows([arc(first + i) for i in range(n)])
 
   def _child(
     self, population: list[remembering.Told], rng: np.random.Generator
   ) -> moves.Arc:
     if len(population) < self._population_size:
-      return self.random(rng)
+      return moves.random(self.space, rng)
     arc = self._parent(population, rng)
     if rng.random() < self._crossover:
       arc = moves.crossed(self.space, arc, self._parent(population, rng), rng)

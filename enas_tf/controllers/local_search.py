@@ -10,9 +10,11 @@ from enas_tf.spaces import base as spaces
 
 
 class LocalSearch(remembering.Remembering):
-  """Climbs from random arcs, by the neighbours that differ in one decision.
+  """Climbs by the neighbours that differ in one decision.
 
-  No neighbour is asked for twice: what is known is climbed at once.
+  From a summit it starts anew, a few steps from the best arc that it knows
+  (iterated local search: Lourenco, Martin and Stuetzle, 2003). No neighbour is
+  asked for twice: what is known is climbed at once.
 
   Args:
     space: the space of the arcs.
@@ -68,16 +70,27 @@ class LocalSearch(remembering.Remembering):
     return self.rows([self._arc(number) for number in range(first, first + n)])
 
   def _arc(self, number: int) -> moves.Arc:
-    # In turn, with random ones where a batch is larger than what is left.
+    # In turn, with far ones where a batch is larger than what is left.
     place = (number - self._start) % max(len(self._untried), self._num_told, 1)
     if place < len(self._untried):
       return self._untried[place]
-    return self.random(self.rng(number))
+    rng = self.rng(number)
+    return self.unknown(lambda: self._far(rng))
+
+  def _far(self, rng: np.random.Generator) -> moves.Arc:
+    """Returns an arc some steps from the best one: two, or rarely more."""
+    best = _best(list(self.known.values()))
+    if best is None:
+      return moves.random(self.space, rng)
+    arc = best.arc
+    for _ in range(1 + rng.geometric(0.5)):
+      arc = moves.mutated(self.space, arc, rng)
+    return arc
 
   def learn(self, new: Sequence[remembering.Told]) -> None:
     self._start, self._num_told = self.num_arcs, len(new)
     around = self._neighbours()
-    # Where it starts anew: what was random.
+    # Where it starts anew: what was no neighbour.
     starts = [self.known[each.arc] for each in new if each.arc not in around]
     self._climb(_best(starts))
 

@@ -1,7 +1,7 @@
 """The base of controllers that learn by remembering every trial."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,14 +56,14 @@ class Remembering(base.Controller):
     """
     return np.random.default_rng([self.seed, number, *more])
 
-  def random(self, rng: np.random.Generator) -> moves.Arc:
-    """Returns a random arc, one that is not known yet if that is easy.
+  def unknown(self, make: Callable[[], moves.Arc]) -> moves.Arc:
+    """Returns an arc, one that was not scored yet if that is easy.
 
     Args:
-      rng: where its random numbers come from.
+      make: returns an arc, another one each time.
     """
     for _ in range(_TRIES):
-      arc = moves.random(self.space, rng)
+      arc = make()
       if arc not in self.known:
         break
     return arc
