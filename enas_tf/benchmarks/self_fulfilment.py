@@ -39,9 +39,9 @@ _NOT_OF_WEIGHTS = ("controller", "evaluator", "child_sampling", "child_warmup")
 _NOT_OF_WEIGHTS += ("derive", "baseline", "worker", "num_workers")
 # What is compared with what, in which weights.
 _COMPARED = (
-  ("in its own weights, to uniform", "own_weights", "own", "uniform"),
-  ("transfer, to uniform", "even_weights", "own", "uniform"),
-  ("transfer, to untrained", "even_weights", "own", "untrained"),
+  ("own weights, over uniform", "own_weights", "own", "uniform"),
+  ("transfer, over uniform", "even_weights", "own", "uniform"),
+  ("transfer, over untrained", "even_weights", "own", "untrained"),
 )
 
 

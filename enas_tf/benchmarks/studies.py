@@ -173,6 +173,19 @@ class Study:
         self._stop.epoch = None
       yield built
 
+  @contextlib.contextmanager
+  def at_rest(
+    self, settings: Mapping[str, Any]
+  ) -> Iterator[tuple[assembly.Assembly, runs.Run]]:
+    """Yields the parts of a run of the study that searches nothing.
+
+    Args:
+      settings: of the run, by public names.
+    """
+    folder = self.folder / "children"
+    with opened(settings, folder, self.terminal, self._stop) as found:
+      yield found
+
 
 @contextlib.contextmanager
 def opened(
@@ -224,6 +237,18 @@ def arguments(description: str) -> argparse.ArgumentParser:
     "--seeds", type=int, default=6, help="searches, of seeds that follow --seed"
   )
   return parser
+
+
+def num_epochs(settings: Mapping[str, Any]) -> int:
+  """Returns how many epochs a search of these settings has.
+
+  Args:
+    settings: by public names.
+  """
+  given = dict(settings)
+  space = given.pop("search_for", None)
+  made = experiments.go_on(None, space, {"output_dir": "-", **given})
+  return made.search.num_epochs
 
 
 def words(text: str) -> tuple[str, ...]:
