@@ -15,6 +15,8 @@ from enas_tf import keras_hook
 
 if TYPE_CHECKING:
   from enas_tf.api import Search, load_model
+  from enas_tf.controllers.registry import register as register_controller
+  from enas_tf.evaluators.registry import register as register_evaluator
   from enas_tf.layers.operations import register as register_operation
   from enas_tf.recipes.base import register as register_recipe
   from enas_tf.report.callbacks import Callback
@@ -28,6 +30,8 @@ __all__ = [
   "Trial",
   "load_model",
   "read_trials",
+  "register_controller",
+  "register_evaluator",
   "register_operation",
   "register_recipe",
 ]
@@ -38,6 +42,8 @@ _HOMES = {
   "Trial": "enas_tf.trials:Trial",
   "load_model": "enas_tf.api:load_model",
   "read_trials": "enas_tf.trials:read",
+  "register_controller": "enas_tf.controllers.registry:register",
+  "register_evaluator": "enas_tf.evaluators.registry:register",
   "register_operation": "enas_tf.layers.operations:register",
   "register_recipe": "enas_tf.recipes.base:register",
 }

@@ -86,8 +86,7 @@ def _line(name: str, places: list[tuple[base.Recipe, Any]]) -> str:
   listed = "|".join(words)
   head = f"--[no]{name}" if kind is bool else f"--{name}{_TYPES[kind]}"
   help = _by_recipe(
-    (recipe, fields.of(place.field).help.replace("`", ""))
-    for recipe, place in places
+    (recipe, _explained(fields.of(place.field))) for recipe, place in places
   )
   if words and len(listed) <= _SHORT:
     head = f"--{name}={listed}"
@@ -96,6 +95,16 @@ def _line(name: str, places: list[tuple[base.Recipe, Any]]) -> str:
   if optional:
     help += '; "none" unsets it'
   return _entry(head, f"{help} ({_defaults(name, places)})")
+
+
+def _explained(setting: fields.Setting) -> str:
+  """Returns the help of a setting, and with what it has a use."""
+  conditions = [
+    f"--{other}={' or '.join(words)}"
+    for other, words in (setting.only_with or {}).items()
+  ]
+  text = setting.help.replace("`", "")
+  return f"with {', '.join(conditions)}: {text}" if conditions else text
 
 
 def _defaults(name: str, places: list[tuple[base.Recipe, Any]]) -> str:

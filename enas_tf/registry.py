@@ -27,6 +27,7 @@ class Registry:
     self._kind = kind
     self._setting = setting
     self._things: dict[str, Any] = {}
+    self._ours: set[str] = set()
 
   def register(self, name: str, thing: Any) -> None:
     """Registers a thing, or where it can be imported from.
@@ -44,6 +45,16 @@ class Registry:
         f"Received: name={name}"
       )
     self._things[name] = thing
+    if isinstance(thing, str):
+      self._ours.add(name)
+
+  def is_ours(self, name: str) -> bool:
+    """Returns whether a name was registered by the library, not by a user.
+
+    Args:
+      name: of a thing.
+    """
+    return name in self._ours
 
   def remove(self, name: str) -> None:
     """Forgets a thing.
@@ -52,6 +63,7 @@ class Registry:
       name: of the thing; it may be registered again.
     """
     del self._things[name]
+    self._ours.discard(name)
 
   def __getitem__(self, name: str) -> Any:
     if name not in self._things:

@@ -30,10 +30,12 @@ class Proposal(NamedTuple):
   Attributes:
     number: of the arc, among all that its controller has given out.
     arc: the integers of its decisions.
+    repeat: which scoring of the arc it is, where the mean of several is taken.
   """
 
   number: int
   arc: tuple[int, ...]
+  repeat: int = 0
 
   @property
   def row(self) -> np.ndarray:
@@ -57,6 +59,9 @@ class Trial:
       the others are metrics. Those of a pruned trial are what it had reached.
     seconds: that scoring took.
     reason: why it failed, or None.
+    gradients: of the reward with respect to a factor of 1 on what each decision
+      chose, for a controller that learns from them; or None.
+    is_predicted: whether the scores are a guess of a surrogate's.
   """
 
   number: int
@@ -65,11 +70,14 @@ class Trial:
   scores: dict[str, float] = dataclasses.field(default_factory=dict)
   seconds: float = 0.0
   reason: str | None = None
+  gradients: tuple[float, ...] | None = None
+  is_predicted: bool = False
 
   def __post_init__(self) -> None:
     assert self.status in (DONE, FAILED, PRUNED), self.status
     assert all(map(math.isfinite, self.scores.values())), self.scores
     assert not self.is_done or REWARD in self.scores, self.scores
+    assert all(map(math.isfinite, self.gradients or ())), self.gradients
 
   @property
   def is_done(self) -> bool:
@@ -98,7 +106,8 @@ def answer(
   if broken:
     (name, value), *_ = broken.items()
     return failure(proposal, f"{name}={value} is not finite", seconds)
-  return Trial(*proposal, scores=dict(scores), seconds=seconds)
+  number, arc, _ = proposal
+  return Trial(number, arc, scores=dict(scores), seconds=seconds)
 
 
 def failure(proposal: Proposal, reason: str, seconds: float) -> Trial:
@@ -109,8 +118,9 @@ def failure(proposal: Proposal, reason: str, seconds: float) -> Trial:
     reason: why, in words for the user.
     seconds: until it was known.
   """
+  number, arc, _ = proposal
   return Trial(
-    *proposal, FAILED, reason=errors.shorten(reason), seconds=seconds
+    number, arc, FAILED, reason=errors.shorten(reason), seconds=seconds
   )
 
 
@@ -160,6 +170,9 @@ class TrialLog:
       trial: takes the place of one of the same number.
     """
     line = dataclasses.asdict(trial)
+    for name in ("gradients", "is_predicted"):  # Of few trials.
+      if not line[name]:
+        del line[name]
     if self._space is not None:
       line["arc_string"] = str(self._space.decode(trial.arc))
     self._write(line)
@@ -251,6 +264,8 @@ def _parse(text: bytes, where: str) -> Trial | dict[str, Any]:
       scores={name: float(x) for name, x in line["scores"].items()},
       seconds=float(line["seconds"]),
       reason=line["reason"],
+      gradients=_floats(line.get("gradients")),
+      is_predicted=line.get("is_predicted", False) is True,
     )
   except (
     ArithmeticError,
@@ -267,6 +282,10 @@ def _parse(text: bytes, where: str) -> Trial | dict[str, Any]:
       f"again, and start again. Received: {where}: {text[:80]!r} "
       f"({type(error).__name__}: {error})"
     ) from error
+
+
+def _floats(values: Any) -> tuple[float, ...] | None:
+  return None if values is None else tuple(map(float, values))
 
 
 def _cut_half_line(path: pathlib.Path) -> None:

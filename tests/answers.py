@@ -16,7 +16,7 @@ def proposals(arcs, first=0):
 def told(arcs, rewards):
   """Returns trials of arcs [n, num_decisions] that are done."""
   return [
-    trials.Trial(*proposal, scores={"reward": float(reward)})
+    trials.Trial(*proposal[:2], scores={"reward": float(reward)})
     for proposal, reward in zip(proposals(arcs), rewards, strict=True)
   ]
 

@@ -221,7 +221,7 @@ RNN = dict(
   num_epochs=2,
   controller_train_steps=2,
   controller_num_aggregate=3,
-  controller_kind="random",
+  controller="random",
   verbose=False,
 )
 
@@ -298,7 +298,7 @@ class Counting(evaluators.Evaluator):
     assert settings["child_num_nodes"] == 2
     return cls(space)
 
-  def evaluate(self, proposals):
+  def evaluate(self, proposals, stop=evaluators.never):
     for each in proposals:
       reward = score(self._space.decode(each.arc))
       yield trials.answer(each, {"reward": reward}, seconds=0.0)

@@ -80,6 +80,7 @@ TESTED_ELSEWHERE = {
   "registry.py": "its examples, run here",
   "report/callbacks.py": "tests/runs/test_search.py",
   "report/notebook.py": "tests/test_api.py",
+  "runs/algorithm.py": "tests/runs/test_search.py",
   "runs/divergence.py": "tests/test_faults.py, tests/runs/",
   "runs/evaluate.py": "tests/test_main.py",
   "runs/export.py": "tests/test_main.py",

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -39,7 +39,10 @@ class Controller(abc.ABC):
   Attributes:
     space: the space of the arcs.
     num_arcs: how many it has given out: the number of the next one.
+    needs_gradients: whether it learns from the gradients of trials.
   """
+
+  needs_gradients: ClassVar[bool] = False
 
   def __init__(self, space: base.Space) -> None:
     self.space = space
@@ -83,6 +86,8 @@ class Controller(abc.ABC):
   def propose(self, n: int) -> np.ndarray:
     """Returns n arcs whose trials `update` will be told.
 
+    Nothing changes but `num_arcs`: after `take_back` it returns them again.
+
     Args:
       n: how many.
 
@@ -114,6 +119,10 @@ class Controller(abc.ABC):
     arcs = different(self.sample, n)
     self.num_arcs = before
     return arcs
+
+  def diagnostics(self) -> dict[str, float]:
+    """Returns how it is doing, by path, to be logged once an epoch."""
+    return {}
 
   def state(self) -> Mapping[str, np.ndarray]:
     """Returns everything that a resumed controller needs, by name."""

@@ -1,12 +1,17 @@
 """The interface of whatever scores architectures."""
 
 import abc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from enas_tf import states, trials
+
+
+def never() -> bool:
+  """Returns that nobody asks to stop."""
+  return False
 
 
 class Evaluator(abc.ABC):
@@ -26,7 +31,9 @@ class Evaluator(abc.ABC):
 
   @abc.abstractmethod
   def evaluate(
-    self, proposals: Sequence[trials.Proposal]
+    self,
+    proposals: Sequence[trials.Proposal],
+    stop: Callable[[], bool] = never,
   ) -> Iterator[trials.Trial]:
     """Yields a trial for each arc, as soon as it is known, in any order.
 
@@ -34,15 +41,33 @@ class Evaluator(abc.ABC):
 
     Args:
       proposals: the arcs.
+      stop: whether to give up soon what would take long; arcs without a trial
+        will be proposed again. One that answers at once need not ask.
     """
 
-  def skip(self, n: int) -> None:
+  def skip(self, known: Sequence[trials.Trial]) -> None:
     """Goes on as if arcs had been evaluated, whose trials are known.
 
     Args:
-      n: how many arcs.
+      known: their trials.
     """
-    del n
+    del known
+
+  def remember(self, known: Sequence[trials.Trial]) -> None:
+    """Takes in what was scored before, as a search that goes on begins.
+
+    Args:
+      known: all trials that count, by number.
+    """
+    del known
+
+  def metrics(self) -> dict[str, float]:
+    """Returns what to log of the last arcs, by path."""
+    return {}
+
+  def close(self) -> None:
+    """Ends what works in the background, until it is needed again."""
+    return
 
   def state(self) -> Mapping[str, np.ndarray]:
     """Returns everything that a resumed evaluator needs, by name."""

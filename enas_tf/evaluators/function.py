@@ -27,7 +27,9 @@ class FunctionEvaluator(base.Evaluator):
     self._function = function
 
   def evaluate(
-    self, proposals: Sequence[trials.Proposal]
+    self,
+    proposals: Sequence[trials.Proposal],
+    stop: Callable[[], bool] = base.never,
   ) -> Iterator[trials.Trial]:
     for proposal in proposals:
       started = time.monotonic()

@@ -41,7 +41,9 @@ class SharedWeights(base.OnBatches):
     self._num_batches = 0
 
   def evaluate(
-    self, proposals: Sequence[trials.Proposal]
+    self,
+    proposals: Sequence[trials.Proposal],
+    stop: Callable[[], bool] = base.never,
   ) -> Iterator[trials.Trial]:
     if self._batches is None:  # Not before a checkpoint was restored.
       self._batches = iter(self._stream(self._num_batches))
@@ -62,9 +64,9 @@ class SharedWeights(base.OnBatches):
     """
     return self._measurement.scores(batches, tf.unstack(tf.constant(arcs)))
 
-  def skip(self, n: int) -> None:
-    if n:
-      self._num_batches += n
+  def skip(self, known: Sequence[trials.Trial]) -> None:
+    if known:
+      self._num_batches += len(known)
       self._batches = None
 
   def state(self) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from enas_tf import errors
+from enas_tf.settings import evaluation as evaluations
 from enas_tf.settings import fields
 from enas_tf.settings import run as runs
 
@@ -42,6 +43,8 @@ class Recipe:
     parts: the class of its parts, or where it can be imported from.
     task: the class of its task, or where it can be imported from; None is what
       suits the type of `data`.
+    evaluation: how arcs are scored.
+    faithful: what `faithful=True` begins with instead, by public names.
   """
 
   name: str
@@ -52,6 +55,8 @@ class Recipe:
   controller: Any
   parts: PartsOf
   task: Callable[..., tasks.Task] | str | None = None
+  evaluation: Any = evaluations.Evaluation()
+  faithful: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
   @property
   def experiment(self) -> Experiment:
@@ -62,6 +67,7 @@ class Recipe:
       search=self.search,
       final=self.final,
       controller=self.controller,
+      evaluation=self.evaluation,
     )
 
 
@@ -75,6 +81,7 @@ class Experiment:
     search: the supernet and its training.
     final: the final child and its training.
     controller: who proposes arcs, and how it learns.
+    evaluation: how arcs are scored.
     fixed_arc: the arc to train, evaluate or export, as text; None takes the
       one that the search in `run.output_dir` found.
   """
@@ -84,6 +91,7 @@ class Experiment:
   search: Any
   final: Any
   controller: Any
+  evaluation: Any = evaluations.Evaluation()
   fixed_arc: str | None = None
 
   def section(self, name: str) -> fields.Settings:
@@ -95,7 +103,7 @@ class Experiment:
     return getattr(self, name)
 
 
-SECTIONS = ("run", "data", "search", "final", "controller")
+SECTIONS = ("run", "data", "search", "final", "controller", "evaluation")
 
 
 class Size(NamedTuple):

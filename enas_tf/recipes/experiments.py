@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from enas_tf import errors
+from enas_tf import registry as registries
 from enas_tf.recipes import base
 from enas_tf.settings import fields
 
@@ -82,6 +83,7 @@ def build(
     for section in base.SECTIONS
   }
   experiment = base.Experiment(**changed, fixed_arc=fixed_arc)
+  _check_used(experiment, given)
   if fixed_arc is None:  # The arc will be one of the search.
     experiment = _final_as_searched(experiment)
   if experiment.run.mode == "import" and fixed_arc is None:
@@ -117,12 +119,21 @@ def go_on(
       f"run and start over. Received: search_for={space}, the run's is "
       f"{recorded.run.search_for}; output_dir={given['output_dir']}"
     )
-  start = recorded or base.get(space or "micro").experiment
+  start = recorded or _beginning(base.get(space or "micro"), given)
   given = {**of_command(start), **given, "search_for": start.run.search_for}
   made = build(start, given, fixed_arc)
   if recorded is not None:
     _check_same_data(recorded, made)
   return made
+
+
+def _beginning(
+  recipe: base.Recipe, given: Mapping[str, Any]
+) -> base.Experiment:
+  """Returns the settings that a new run begins with."""
+  if given.get("faithful"):
+    return build(recipe.experiment, recipe.faithful)
+  return recipe.experiment
 
 
 def of_command(experiment: base.Experiment) -> dict[str, Any]:
@@ -173,6 +184,24 @@ def check_names(experiment: base.Experiment, names: Mapping[str, Any]) -> None:
     raise errors.ConfigError(
       f"There is no setting of that name: correct it.{hint} Received: {name}"
     )
+
+
+def _check_used(experiment: base.Experiment, names: Mapping[str, Any]) -> None:
+  """Raises ConfigError if a setting has no use with another one as it is."""
+  known = settable(experiment)
+  for name in names:
+    for other, words in (fields.of(known[name].field).only_with or {}).items():
+      section, field = known[other]
+      word = getattr(experiment.section(section), field.name)
+      registry = fields.of(field).choices
+      is_users = isinstance(registry, registries.Registry) and (
+        not registry.is_ours(word)
+      )
+      if word not in words and not is_users:
+        raise errors.ConfigError(
+          f"`{name}` has a use only with `{other}={'` or `'.join(words)}`: "
+          f"take it away. Received: {other}={word}, {name}={names[name]}"
+        )
 
 
 def everywhere() -> dict[str, list[tuple[base.Recipe, Place]]]:
@@ -238,16 +267,20 @@ def changeable(settings: fields.Settings) -> set[str]:
   }
 
 
-def fixed(prefix: str, settings: fields.Settings) -> dict[str, Any]:
+def fixed(
+  settings: fields.Settings, prefix: str | None = None
+) -> dict[str, Any]:
   """Returns the settings that must stay when a training goes on.
 
   Args:
-    prefix: of their names.
     settings: a section.
+    prefix: of their names; None for their public names.
   """
   free = changeable(settings)
   return {
-    f"{prefix}{field.name}": getattr(settings, field.name)
+    settings.public(field.name)
+    if prefix is None
+    else f"{prefix}{field.name}": getattr(settings, field.name)
     for field in fields.each(settings)
     if field.name not in free
   }

@@ -11,7 +11,7 @@ import keras
 from enas_tf import errors, seeds
 from enas_tf import registry as registries
 from enas_tf.controllers import base as controllers
-from enas_tf.controllers import generic_policy, registry
+from enas_tf.controllers import child_arcs, generic_policy, registry
 from enas_tf.controllers import policy as policies
 from enas_tf.data import files
 from enas_tf.evaluators import base as evaluators
@@ -46,6 +46,7 @@ class SearchParts(NamedTuple):
   Attributes:
     controller: proposes arcs.
     child: trains the shared weights; None where there are none.
+    child_arcs: says who proposes what they are trained on.
     evaluator: scores arcs.
     child_steps: gradient steps of an epoch; 0 where no weights are shared.
     fingerprint: the settings that a checkpoint of these parts depends on.
@@ -53,6 +54,7 @@ class SearchParts(NamedTuple):
 
   controller: controllers.Controller
   child: trainer.Trainer | None
+  child_arcs: child_arcs.ChildArcs
   evaluator: evaluators.Evaluator
   child_steps: int
   fingerprint: dict[str, Any]
@@ -104,7 +106,8 @@ class Assembly:
   def seed(self, consumer: str) -> int:
     """Returns the seed of a consumer of random numbers, by its name.
 
-    They are "supernet", "policy" and "final child", the networks; "proposals";
+    They are "supernet", "policy" and "final child", the networks; "proposals"
+    and "child arcs";
     "search batches", "reward batches" and "final batches".
 
     Args:
@@ -132,41 +135,37 @@ class Assembly:
       ConfigError: if they would not fit into the memory.
     """
     self._check_controller()
-    word = self.experiment.run.evaluator
-    if word == "shared_weights":
+    if self.experiment.evaluation.kind == "shared_weights":
       return self._search_by_shared_weights()
-    if word == "function":
-      return self._search_by_function()
-    values = experiments.values(self.experiment)
-    evaluator = evaluator_words.EVALUATORS[word].from_settings(
-      values, self.space
+    controller = self.make_controller()
+    return SearchParts(
+      controller=controller,
+      child=None,
+      child_arcs=child_arcs.ChildArcs(controller),
+      evaluator=self._make_evaluator(),
+      child_steps=0,
+      fingerprint=self._fingerprint(),
     )
-    return self._search_without_weights(evaluator)
 
-  def _search_by_function(self) -> SearchParts:
+  def _make_evaluator(self) -> evaluators.Evaluator:
+    """Returns what scores arcs without shared weights."""
+    word = self.experiment.evaluation.kind
+    if word == "function":
+      return self._function()
+    values = experiments.values(self.experiment)
+    return evaluator_words.EVALUATORS[word].from_settings(values, self.space)
+
+  def _function(self) -> function.FunctionEvaluator:
     if self._score is None:
       raise errors.ConfigError(
         "A function of a program scores the arcs of this search: give it, by "
         "enas_tf.Search(evaluator=..., output_dir=...), or another "
         "`output_dir`. Received: evaluator=function"
       )
-    evaluator = function.FunctionEvaluator(self.space, self._score)
-    return self._search_without_weights(evaluator)
-
-  def _search_without_weights(
-    self, evaluator: evaluators.Evaluator
-  ) -> SearchParts:
-    word = self.experiment.run.evaluator
-    return SearchParts(
-      controller=self.make_controller(),
-      child=None,
-      evaluator=evaluator,
-      child_steps=0,
-      fingerprint=self._fingerprint() | {"evaluator": word},
-    )
+    return function.FunctionEvaluator(self.space, self._score)
 
   def _search_by_shared_weights(self) -> SearchParts:
-    settings = self.experiment.search
+    settings, evaluation = self.experiment.search, self.experiment.evaluation
     _check_memory(
       self.parts.least_weights(settings, is_shared=True),
       "The shared weights",
@@ -175,6 +174,7 @@ class Assembly:
     supernet = self.parts.make_supernet(self.seed("supernet"))
     task_steps = self.task.steps(settings, supernet)
     steps_per_epoch = self.task.steps_per_epoch(settings)
+    controller = self.make_controller()
     return SearchParts(
       child=trainer.Trainer(
         supernet,
@@ -193,7 +193,13 @@ class Assembly:
         self.task.reward_stream(settings, self.seed("reward batches")),
         self.task.reward(self.experiment.controller),
       ),
-      controller=self.make_controller(),
+      controller=controller,
+      child_arcs=child_arcs.ChildArcs(
+        controller,
+        evaluation.child_sampling,
+        evaluation.child_warmup_epochs,
+        self.seed("child arcs"),
+      ),
       child_steps=steps_per_epoch,
       fingerprint=self._fingerprint() | self.task.fingerprint(),
     )
@@ -227,8 +233,9 @@ class Assembly:
     return {
       "space": self.space.name,
       "seed": experiment.run.seed,
-      **experiments.fixed("child_", experiment.search),
-      **experiments.fixed("controller_", experiment.controller),
+      **experiments.fixed(experiment.search, "child_"),
+      **experiments.fixed(experiment.controller),
+      **experiments.fixed(experiment.evaluation),
     }
 
   def compiled_child(self, arc: spaces.Arc) -> keras.Model:

@@ -8,7 +8,7 @@ import numpy as np
 from enas_tf import checkpoints, errors, files, trials
 from enas_tf.evaluators import base as evaluators
 from enas_tf.report import draw, loggers, tables
-from enas_tf.runs import assembly, search
+from enas_tf.runs import algorithm, assembly, search
 from enas_tf.runs import run as runs
 from enas_tf.spaces import base
 
@@ -48,7 +48,7 @@ def _size(built: assembly.Assembly, arc: base.Arc) -> dict[str, int]:
 
 
 def _rank_recommended(
-  built: assembly.Assembly, position: search.Position, run: runs.Run
+  built: assembly.Assembly, position: algorithm.Position, run: runs.Run
 ) -> list[dict[str, Any]]:
   """Returns the best of the arcs that the controller recommends, best first."""
   settings, task = built.experiment.run, built.task
@@ -79,13 +79,13 @@ def _rank_recommended(
 
 
 def _rank_trials(
-  built: assembly.Assembly, position: search.Position, run: runs.Run
+  built: assembly.Assembly, position: algorithm.Position, run: runs.Run
 ) -> list[dict[str, Any]]:
   """Returns the arcs that were scored best, best first."""
   found: dict[tuple[int, ...], trials.Trial] = {}
   scored = trials.read(run.folder)
   for trial in scored:
-    if trial.is_done:
+    if trial.is_done and not trial.is_predicted:
       found.setdefault(trial.arc, trial)
   if not found:
     raise errors.ConfigError(

@@ -51,7 +51,7 @@ class Training:
       folder / "checkpoints",
       _parts(model),
       description
-      | experiments.fixed("child_", settings)
+      | experiments.fixed(settings, "child_")
       | {"seed": run.experiment.run.seed},
       run.experiment.run.max_checkpoints_to_keep,
     )

@@ -71,6 +71,7 @@ class SearchReport:
     """
     if event.kind == "epoch":
       self._on_epoch(position)
+    if event.arcs is None:
       return
     self._arcs = event.arcs
     metrics = dict(event.metrics)

@@ -59,7 +59,7 @@ class Training:
       {"": self, "average": average},
       description
       | {"seed": run.experiment.run.seed}
-      | experiments.fixed("child_", settings),
+      | experiments.fixed(settings, "child_"),
       run.experiment.run.max_checkpoints_to_keep,
       may_be_infinite=("best", "average/past"),  # Before the first epochs.
     )

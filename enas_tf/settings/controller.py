@@ -15,7 +15,8 @@ class Controller(fields.Settings):
 
   kind: str = fields.setting(
     "reinforce",
-    "reinforce, the paper's, or random, the baseline",
+    "who proposes arcs: reinforce, the paper's, or another search strategy; "
+    "random is the baseline",
     choices=registry.CONTROLLERS,
   )
   training: bool = fields.setting(
@@ -36,6 +37,7 @@ class Controller(fields.Settings):
     changeable=True,
   )
   prefix: ClassVar[str] = "controller_"
+  names: ClassVar[dict[str, str]] = {"kind": "controller"}
 
 
 @dataclasses.dataclass(frozen=True)

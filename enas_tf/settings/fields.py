@@ -17,7 +17,7 @@ import math
 import numbers
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from enas_tf import errors
@@ -43,6 +43,9 @@ class Setting:
     of_arc: whether the arc of a search fixes it in the final child.
     of_command: whether each command asks for it anew; others are recorded.
     matters: whether it is among the few that a newcomer needs.
+    only_with: the words of other settings with which this one has a use, by
+      their public names, such as {"controller": ("evolution",)}, or None for
+      any. Words that a program registered may use all settings.
   """
 
   help: str
@@ -56,6 +59,7 @@ class Setting:
   of_arc: bool = False
   of_command: bool = False
   matters: bool = False
+  only_with: Mapping[str, tuple[str, ...]] | None = None
 
 
 def setting(default: Any, help: str, **kwargs: Any) -> Any:
@@ -77,10 +81,12 @@ class Settings:
   Attributes:
     prefix: what the public names of the settings begin with.
     unprefixed: the fields whose public names have no prefix.
+    names: other public names, by the fields that have them.
   """
 
   prefix: ClassVar[str] = ""
   unprefixed: ClassVar[tuple[str, ...]] = ()
+  names: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
 
   def __post_init__(self) -> None:
     for field in dataclasses.fields(typing.cast(Any, self)):
@@ -100,6 +106,8 @@ class Settings:
     Args:
       name: of the field.
     """
+    if name in cls.names:
+      return cls.names[name]
     return name if name in cls.unprefixed else cls.prefix + name
 
   def require(self, condition: bool, message: str, *names: str) -> None:

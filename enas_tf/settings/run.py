@@ -3,10 +3,18 @@
 import dataclasses
 
 from enas_tf import registry as registries
-from enas_tf.evaluators import registry
 from enas_tf.settings import fields
 
-MODES = ("search", "derive", "train", "import", "evaluate", "export", "all")
+MODES = (
+  "search",
+  "derive",
+  "train",
+  "import",
+  "evaluate",
+  "export",
+  "baseline",
+  "all",
+)
 STARTING = ("search", "train", "import", "all")  # Those that begin a run.
 SPACES = registries.Registry("search space", "search_for")
 
@@ -38,11 +46,6 @@ class RunSettings(fields.Settings):
     "the checkpoint of a final child of the original, or of enas_lm, that "
     '`mode=import` takes in, such as "outputs/model.ckpt-310"',
     of_command=True,
-  )
-  evaluator: str = fields.setting(
-    "shared_weights",
-    "what scores arcs: shared_weights, or function, one of a program",
-    choices=registry.EVALUATORS,
   )
   seed: int = fields.setting(
     0,
@@ -84,6 +87,24 @@ class RunSettings(fields.Settings):
   derive_top: int = fields.setting(
     10,
     "how many of these are ranked on the whole validation split",
+    at_least=1,
+  )
+  derive_train_epochs: int | None = fields.setting(
+    None,
+    "epochs for which deriving trains the best of these from scratch, half of "
+    "them to the end, to rank them anew; without it, it trains none",
+    at_least=1,
+  )
+  baseline_arcs: int = fields.setting(
+    8, "random arcs that `mode=baseline` compares the best arc with", at_least=1
+  )
+  baseline_seeds: int = fields.setting(
+    5, "trainings of each arc of `mode=baseline`", at_least=1
+  )
+  baseline_epochs: int | None = fields.setting(
+    None,
+    "epochs of each training of `mode=baseline`; by default those of the final "
+    "training",
     at_least=1,
   )
   debug: bool = fields.setting(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from enas_tf import trials
 from enas_tf.evaluators import shared_weights
 from enas_tf.tasks import image_steps
 from tests import answers
@@ -116,7 +117,7 @@ def test_what_is_skipped_has_had_its_batch(evaluator):
   other = build()
   answers.rewards(evaluator, ARCS[:1])
   answers.rewards(other, ARCS[:3])
-  evaluator.skip(2)
+  evaluator.skip([trials.Trial(i, (0,), trials.FAILED) for i in (1, 2)])
   np.testing.assert_array_equal(
     answers.rewards(evaluator, ARCS), answers.rewards(other, ARCS)
   )

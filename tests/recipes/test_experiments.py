@@ -6,6 +6,7 @@ import re
 import pytest
 
 from enas_tf import errors
+from enas_tf.evaluators import registry
 from enas_tf.recipes import base, experiments
 from enas_tf.settings import fields
 
@@ -78,7 +79,7 @@ INVALID = [
   ("macro", dict(controller_skip_target=0.0)),
   ("macro", dict(controller_skip_target=1.0)),
   ("macro", dict(controller_skip_weight=-0.1)),
-  ("micro", dict(controller_kind="evolutionary")),
+  ("micro", dict(controller="evolutionary")),
   ("micro", dict(controller_policy="mine")),
   ("micro", dict(controller_lstm_size=0)),
   ("micro", dict(controller_num_layers=0)),
@@ -395,3 +396,41 @@ def test_the_rnn_recipes_are_those_of_enas_lm():
     reward="ppl",
     reward_constant=80.0,
   )
+
+
+def test_a_setting_without_a_use_is_refused():
+  experiment = base.get("micro").experiment
+  with pytest.raises(errors.ConfigError, match="child_epochs.*from_scratch"):
+    experiments.build(experiment, {"child_epochs": 3})
+  with pytest.raises(errors.ConfigError, match="child_sampling"):
+    experiments.build(
+      experiment, {"child_sampling": "fair", "evaluator": "function"}
+    )
+
+
+def test_words_of_a_user_may_use_every_setting():
+  registry.EVALUATORS.register("mine", object)
+  try:
+    built = experiments.build(
+      base.get("micro").experiment, {"evaluator": "mine", "child_epochs": 3}
+    )
+  finally:
+    registry.EVALUATORS.remove("mine")
+  assert built.evaluation.child_epochs == 3
+
+
+def test_faithful_begins_with_values_of_its_own():
+  recipe = dataclasses.replace(
+    base.get("micro"), name="mine", faithful={"controller_lr": 0.5}
+  )
+  base.register(recipe)
+  try:
+    for given, lr in (
+      ({}, recipe.controller.lr),
+      ({"faithful": True}, 0.5),
+      ({"faithful": True, "controller_lr": 0.25}, 0.25),
+    ):
+      given = {"output_dir": "x", **given}
+      assert experiments.go_on(None, "mine", given).controller.lr == lr
+  finally:
+    base.forget("mine")

@@ -67,7 +67,7 @@ def test_a_function_takes_the_place_of_shared_weights():
   assert answers.rewards(parts.evaluator, arcs).tolist() == [0.5, 0.5]
   # It goes on with no search of shared weights.
   assert parts.fingerprint["evaluator"] == "function"
-  assert "evaluator" not in make().search.fingerprint
+  assert make().search.fingerprint["evaluator"] == "shared_weights"
 
 
 def test_a_function_must_be_there():
@@ -103,7 +103,7 @@ def test_search_parts_fit_together():
   [("reinforce", reinforce.Reinforce), ("random", random_search.RandomSearch)],
 )
 def test_controllers(kind, expected):
-  controller = make(controller_kind=kind).search.controller
+  controller = make(controller=kind).search.controller
   assert type(controller) is expected
   assert controller.space == language.SPACE
 
@@ -113,7 +113,7 @@ def test_rewards(reward, power):
   parts = make(
     controller_reward=reward,
     controller_reward_constant=7.0,
-    controller_kind="random",
+    controller="random",
   ).search
   arc = language.SPACE.random(np.random.default_rng(0))
   (found,) = answers.rewards(parts.evaluator, [language.SPACE.encode(arc)])
@@ -122,7 +122,7 @@ def test_rewards(reward, power):
 
 def test_fingerprint_is_of_all_but_the_length():
   found, longer, other = (
-    make(controller_kind="random", **changed).search.fingerprint
+    make(controller="random", **changed).search.fingerprint
     for changed in ({}, {"num_epochs": 7}, {"child_drop_e": 0.5})
   )
   assert longer == found

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from enas_tf import checkpoints, errors, files, trials
-from enas_tf.controllers import random_search
+from enas_tf.controllers import child_arcs, random_search
 from enas_tf.evaluators import base as evaluators
 from enas_tf.recipes import base
 from enas_tf.report import loggers
-from enas_tf.runs import assembly, derive, search
+from enas_tf.runs import algorithm, assembly, derive, search
 from enas_tf.spaces import micro
 from enas_tf.tasks import base as tasks
 from tests.runs import context
@@ -136,8 +136,10 @@ class Assembly:
     self.experiment = experiment
     self.task = Task(is_higher_better)
     child = Counter()
+    controller = random_search.RandomSearch(SPACE, seed=0)
+    arcs = child_arcs.ChildArcs(controller)
     self.search = assembly.SearchParts(
-      random_search.RandomSearch(SPACE, seed=0), child, Evaluator(child), 1, {}
+      controller, child, arcs, Evaluator(child), 1, {}
     )
 
   def seed(self, consumer):
@@ -160,7 +162,7 @@ def run(folder, is_higher_better=True, without_child=False):
 
 def save_search(folder, num_proposals, without_child=False):
   """Writes a checkpoint of a search that has proposed so many times."""
-  parts, position = Assembly(None).search, search.Position()
+  parts, position = Assembly(None).search, algorithm.Position()
   if without_child:
     parts = parts._replace(child=None, evaluator=Counter())
   for _ in range(num_proposals):
@@ -224,9 +226,9 @@ def test_without_shared_weights_the_scored_arcs_are_ranked(tmp_path):
   ):
     proposal = trials.Proposal(number, tuple(row))
     if reward is None:
-      log.append(trials.Trial(*proposal, status="failed", reason="no"))
+      log.append(trials.Trial(*proposal[:2], status="failed", reason="no"))
     else:
-      log.append(trials.Trial(*proposal, scores={"reward": reward}))
+      log.append(trials.Trial(*proposal[:2], scores={"reward": reward}))
   run(tmp_path, without_child=True)
   rows = json.loads((tmp_path / derive.LEADERBOARD).read_text())
   assert [(row["arc_string"], row["reward"]) for row in rows] == [

@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 from enas_tf.report import loggers
-from enas_tf.runs import reporting, search
+from enas_tf.runs import algorithm, reporting
 from enas_tf.spaces import micro
 from enas_tf.tasks import base as tasks
 from tests import answers
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
 SETTINGS = {"seed": 0, "child_lr": 0.5}
-PLAN = search.Plan(
+PLAN = algorithm.Plan(
   num_epochs=4,
   child_steps=6,
   chunk=2,
@@ -63,18 +63,18 @@ def open_report(tmp_path):
 
 def child_event(loss=2.0, arcs=ARCS[:2]):
   metrics = {"child/loss": loss, "child/accuracy": 0.25}
-  return search.Event("child", metrics, arcs, None)
+  return algorithm.Event("child", metrics, arcs, None)
 
 
 def controller_event(rewards, arcs=ARCS):
   metrics = {"controller/entropy_nats": 3.5}
   arcs = arcs[: len(rewards)]
   told = answers.told(arcs, rewards)
-  return search.Event("controller", metrics, arcs, told)
+  return algorithm.Event("controller", metrics, arcs, told)
 
 
 def epoch_event():
-  return search.Event("epoch", {}, None, None)
+  return algorithm.Event("epoch", {}, None, None)
 
 
 def play(report, position, *events, seconds=1.0):
@@ -108,7 +108,7 @@ def texts(folder):
 
 
 def test_lines_by_hand(open_report, tmp_path):
-  position = search.Position()
+  position = algorithm.Position()
   with open_report() as report:
     play(report, position, child_event(), epoch_event())
     play(report, position, controller_event([0.25, 0.75, 0.5]))
@@ -138,12 +138,12 @@ def test_lines_by_hand(open_report, tmp_path):
 
 def test_share_of_distinct_arcs(open_report, tmp_path):
   with open_report() as report:
-    play(report, search.Position(), child_event(arcs=ARCS[[0, 1, 0, 0]]))
+    play(report, algorithm.Position(), child_event(arcs=ARCS[[0, 1, 0, 0]]))
   assert lines(tmp_path)[0]["arcs/distinct"] == 0.5
 
 
 def test_best_arc_of_each_epoch(open_report, tmp_path):
-  position = search.Position()
+  position = algorithm.Position()
   with open_report() as report:
     play(
       report,
@@ -166,7 +166,7 @@ def test_best_arc_of_each_epoch(open_report, tmp_path):
 def test_samples_of_an_epoch(open_report, tmp_path):
   arcs = np.concatenate([ARCS] * 4)  # Twelve.
   with open_report() as report:
-    play(report, search.Position(), child_event(arcs=arcs), epoch_event())
+    play(report, algorithm.Position(), child_event(arcs=arcs), epoch_event())
   found = {tag: (tick, x) for tick, tag, x in texts(tmp_path)}
   expected = [TEXTS[2], *TEXTS, *TEXTS, *TEXTS]  # The last ten.
   assert found["arcs/sampled"] == (13, expected)
@@ -175,7 +175,7 @@ def test_samples_of_an_epoch(open_report, tmp_path):
 
 def test_epoch_that_begins_with_its_end(open_report, tmp_path):
   with open_report() as report:  # As after a resume.
-    play(report, search.Position(), epoch_event())
+    play(report, algorithm.Position(), epoch_event())
   assert not texts(tmp_path)
 
 
@@ -193,10 +193,10 @@ def test_settings_are_logged_once(open_report, monkeypatch):
 
 
 def test_resuming_drops_the_lines_that_will_be_repeated(open_report, tmp_path):
-  position = search.Position()
+  position = algorithm.Position()
   with open_report() as report:
     play(report, position, *[child_event(loss) for loss in (4.0, 3.0, 2.0)])
-  position = search.Position()
+  position = algorithm.Position()
   position.advance("child_steps", 2)
   with open_report(resume_tick=2) as report:
     play(report, position, child_event(1.0))
@@ -205,7 +205,7 @@ def test_resuming_drops_the_lines_that_will_be_repeated(open_report, tmp_path):
 
 
 def test_terminal_shows_the_latest_of_all(open_report):
-  terminal, position = Terminal(), search.Position()
+  terminal, position = Terminal(), algorithm.Position()
   with open_report(terminal) as report:
     play(report, position, child_event(), child_event(1.5))
     play(report, position, controller_event([0.25, 0.75]), epoch_event())
@@ -229,7 +229,7 @@ def test_terminal_shows_the_latest_of_all(open_report):
 
 
 def test_seconds_left_by_hand(open_report):
-  terminal, position = Terminal(), search.Position()
+  terminal, position = Terminal(), algorithm.Position()
   with open_report(terminal) as report:
     play(report, position, child_event(), seconds=10.0)
     play(report, position, child_event(arcs=ARCS[:1]), seconds=2.0)
@@ -241,14 +241,14 @@ def test_seconds_left_by_hand(open_report):
 
 def test_seconds_left_are_not_known_before_a_child_step(open_report):
   """A search can be resumed within a phase of the controller."""
-  terminal, position = Terminal(), search.Position()
+  terminal, position = Terminal(), algorithm.Position()
   with open_report(terminal, resume_tick=0) as report:
     play(report, position, controller_event([0.5]))
   assert terminal.shown[0]["seconds_left"] is None
 
 
 def test_seconds_left_without_a_controller_phase(open_report):
-  terminal, position = Terminal(), search.Position()
+  terminal, position = Terminal(), algorithm.Position()
   plan = PLAN._replace(controller_every=0)
   with open_report(terminal, plan=plan) as report:
     play(report, position, child_event(), seconds=4.0)

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 
 from enas_tf import checkpoints, errors, trials
-from enas_tf.controllers import random_search
+from enas_tf.controllers import child_arcs, random_search
 from enas_tf.evaluators import base as evaluators
 from enas_tf.recipes import base
 from enas_tf.report import callbacks
-from enas_tf.runs import assembly, search
+from enas_tf.runs import algorithm, assembly, search
 from enas_tf.spaces import micro
 from enas_tf.tasks import images
 from tests.runs import context
 
 SPACE = micro.MicroSpace(1, ("identity", "conv_1x1"))
-PLAN = search.Plan(
+PLAN = algorithm.Plan(
   num_epochs=3,
   child_steps=5,
   chunk=2,
@@ -108,7 +108,7 @@ class Evaluator(evaluators.Evaluator):
     self._last_trial = last_trial
     self.count = 0
 
-  def evaluate(self, proposals):
+  def evaluate(self, proposals, stop=evaluators.never):
     self._calls.append(f"evaluate {len(proposals)}")
     for each in proposals:
       if self.count == self._last_trial:
@@ -117,10 +117,10 @@ class Evaluator(evaluators.Evaluator):
       scores = {"reward": float(np.mean(each.arc)) + self.count}
       yield trials.answer(each, scores, 0.0)
 
-  def skip(self, n):
-    if n:
-      self._calls.append(f"skip {n}")
-    self.count += n
+  def skip(self, known):
+    if known:
+      self._calls.append(f"skip {len(known)}")
+    self.count += len(known)
 
   def state(self):
     return {"count": np.array(self.count)}
@@ -132,8 +132,10 @@ class Evaluator(evaluators.Evaluator):
 def make_parts(last_step=None, last_trial=None):
   """Returns new parts, and the list of what will be asked of them."""
   calls = []
+  controller = Controller(calls)
   parts = assembly.SearchParts(
-    controller=Controller(calls),
+    controller=controller,
+    child_arcs=child_arcs.ChildArcs(controller),
     child=Child(calls, last_step),
     evaluator=Evaluator(calls, last_trial),
     child_steps=PLAN.child_steps,
@@ -143,10 +145,8 @@ def make_parts(last_step=None, last_trial=None):
 
 
 def start(parts, position, plan=PLAN):
-  return search.search(
-    parts.controller,
-    parts.child,
-    parts.evaluator,
+  return algorithm.search(
+    parts,
     trials.TrialLog(),
     position,
     plan,
@@ -156,7 +156,7 @@ def start(parts, position, plan=PLAN):
 def run_all(plan=PLAN):
   """Returns (events, calls, the tick after each event) of a whole search."""
   parts, calls = make_parts()
-  position = search.Position()
+  position = algorithm.Position()
   events, ticks = [], []
   for event in start(parts, position, plan):
     events.append(event)
@@ -230,7 +230,7 @@ def test_ticks_count_steps_and_epochs():
 
 def test_position_counts():
   parts, _ = make_parts()
-  position = search.Position()
+  position = algorithm.Position()
   found = []
   for _ in start(parts, position, PLAN._replace(num_epochs=2)):
     found.append(
@@ -258,12 +258,12 @@ EVENTS, _, _ = run_all()
 def resumed_at(done):
   """Returns the events after the first few, in parts that were restored."""
   parts, _ = make_parts()
-  position = search.Position()
+  position = algorithm.Position()
   events = start(parts, position)
   for _ in range(done):
     next(events)
   others, _ = make_parts()
-  other_position = search.Position()
+  other_position = algorithm.Position()
   saved = search.stateful_parts(parts, position)
   for name, part in search.stateful_parts(others, other_position).items():
     part.restore(saved[name].state())
@@ -291,11 +291,12 @@ def test_resumes_before_the_end_of_an_epoch(done):
 
 def test_state_holds_all_parts():
   parts, _ = make_parts()
-  position = search.Position()
+  position = algorithm.Position()
   assert search.stateful_parts(parts, position) == {
     "position": position,
     "controller": parts.controller,
     "child": parts.child,
+    "child_arcs": parts.child_arcs,
     "evaluator": parts.evaluator,
   }
 

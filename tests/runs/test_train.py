@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from enas_tf import errors
-from enas_tf.runs import assembly, search, train
+from enas_tf.runs import algorithm, assembly, search, train
 from tests.runs import context
 
 SETTINGS = dict(
@@ -29,7 +29,7 @@ def stopped(tmp_path_factory):
   """The folder of a search of a few steps, and its weights made whole."""
   folder = tmp_path_factory.mktemp("run")
   built = make()
-  parts, position = built.search, search.Position()
+  parts, position = built.search, algorithm.Position()
   parts.child.run(parts.controller.sample(12))
   position.advance("child_steps", 12)
   search.checkpoint(built, folder, position).save(12)
