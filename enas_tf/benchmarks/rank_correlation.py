@@ -8,9 +8,9 @@ The same random arcs are scored by the shared weights of a search, at several
 moments (epochs) of it, and by training each from scratch, which is done once
 for all searches. Shared weights score on the validation split, which rewards
 are computed on; what was trained from scratch is scored on the test split,
-which neither has seen. Intervals are of 95 %, by resampling the arcs; the scores
-of a moment are the means over the seeds of the search where there are several,
-and each seed has a row of its own, too.
+which neither has seen. Intervals are of 95 %, by resampling the arcs. Where
+there are several seeds of the search, each has a row, and their mean scores
+have one.
 """
 
 import argparse

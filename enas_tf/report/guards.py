@@ -42,20 +42,19 @@ class Guard(NamedTuple):
 
 def look(
   space: base.Space,
-  told: Sequence[trials.Trial],
-  num_new: int,
+  new: Sequence[trials.Trial],
+  num_trials: int,
   diagnostics: Mapping[str, float],
 ) -> list[Guard]:
   """Returns all that can be said after an epoch.
 
   Args:
     space: of the arcs.
-    told: all trials so far, by number.
-    num_new: how many of these, the last, are of the epoch.
+    new: the trials of the epoch; none if the controller waited.
+    num_trials: how many the search has had so far.
     diagnostics: what the controller says of itself, by metric path.
   """
-  found = list(_of_policy(diagnostics, len(told)))
-  new = told[len(told) - num_new :]
+  found = list(_of_policy(diagnostics, num_trials))
   if new:
     arcs = np.array([each.arc for each in new], np.int32)
     found += [*_of_choices(arcs, space), _distinct(arcs, space), *_told(new)]
