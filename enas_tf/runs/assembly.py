@@ -72,6 +72,7 @@ class Assembly:
 
   Attributes:
     experiment: the settings.
+    source: the data that a program hands over, as it was given, or None.
     task: what is to be learned.
     parts: the recipe's: space, policy, networks.
   """
@@ -83,6 +84,7 @@ class Assembly:
     score: Callable[[Any], Any] | None = None,
   ) -> None:
     self.experiment = experiment
+    self.source = source
     self._score = score
     recipe = base.get(experiment.run.search_for)
     task = registries.imported(recipe.task or _TASKS[type(recipe.data)])
@@ -137,14 +139,19 @@ class Assembly:
     self._check_controller()
     if self.experiment.evaluation.kind == "shared_weights":
       return self._search_by_shared_weights()
-    controller = self.make_controller()
+    # What trains children prepares GPUs, which a policy would fill.
+    evaluator, controller = self._make_evaluator(), self.make_controller()
+    fingerprint = self._fingerprint()
+    if self.experiment.evaluation.kind == "from_scratch":
+      final = experiments.fixed(self.experiment.final, "final_")
+      fingerprint |= final | self.task.fingerprint()
     return SearchParts(
       controller=controller,
       child=None,
       child_arcs=child_arcs.ChildArcs(controller),
-      evaluator=self._make_evaluator(),
+      evaluator=evaluator,
       child_steps=0,
-      fingerprint=self._fingerprint(),
+      fingerprint=fingerprint,
     )
 
   def _make_evaluator(self) -> evaluators.Evaluator:
@@ -152,6 +159,10 @@ class Assembly:
     word = self.experiment.evaluation.kind
     if word == "function":
       return self._function()
+    if word == "from_scratch":
+      from enas_tf.runs import children  # It imports this module.
+
+      return children.make_evaluator(self)
     values = experiments.values(self.experiment)
     return evaluator_words.EVALUATORS[word].from_settings(values, self.space)
 
