@@ -12,6 +12,8 @@ from enas_tf.report import terminal as terminals
 from enas_tf.spaces import base
 from enas_tf.tasks import base as tasks
 
+_LONG = 5.0  # Seconds.
+
 
 class SearchReport:
   """Logs, draws and shows a search, event by event.
@@ -62,6 +64,23 @@ class SearchReport:
   def __exit__(self, *_: object) -> None:
     self._terminal.end_progress()
     self._loggers.close()
+
+  def on_trial(self, trial: trials.Trial) -> None:
+    """Takes one trial in; one that took long has a line of its own.
+
+    Args:
+      trial: of an arc that was proposed.
+    """
+    for callback in self._callbacks:
+      callback.on_trial(trial)
+    if trial.seconds >= _LONG:
+      came = f"reward {trial.reward:.4f}" if trial.is_done else trial.status
+      if trial.reason:
+        came += f" ({trial.reason})"
+      self._terminal.say(
+        f"Arc {trial.number}, {self._space.decode(trial.arc)}: {came}, "
+        f"{trial.seconds:.0f} s."
+      )
 
   def on_event(self, event: Any, position: Any, seconds: float) -> None:
     """Takes one event in.

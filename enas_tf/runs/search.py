@@ -95,10 +95,6 @@ def _turn(
 ) -> None:
   """Logs and saves what the search does, until it is done or stopped."""
 
-  def on_trial(trial: trials.Trial) -> None:
-    for callback in run.callbacks:
-      callback.on_trial(trial)
-
   started = time.monotonic()
   experiment = run.experiment
   with divergence.explained(experiment.search, saver, experiment.controller):
@@ -108,7 +104,7 @@ def _turn(
       position,
       plan,
       run.stop.requested,
-      on_trial,
+      watch.on_trial,
     ):
       watch.on_event(event, position, time.monotonic() - started)
       stopped = run.stop.requested()

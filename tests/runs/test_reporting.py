@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from enas_tf import trials
 from enas_tf.report import loggers
 from enas_tf.runs import algorithm, reporting
 from enas_tf.spaces import micro
@@ -29,8 +30,7 @@ class Terminal:
   """Remembers what it is to show."""
 
   def __init__(self):
-    self.shown = []
-    self.said = []
+    self.shown, self.said = [], []
     self.has_ended = False
 
   def say(self, message):
@@ -289,3 +289,21 @@ def test_a_policy_that_does_not_move_is_told_after_enough_trials(open_report):
       play(report, position, epoch_event(**{"controller/kl_from_start": 0.001}))
   first = next(text for text in terminal.said)
   assert first.startswith("Epoch 85: The policy does not move: after 252")
+
+
+def test_arcs_that_take_long_have_lines_of_their_own(open_report):
+  terminal = Terminal()
+  number, arc = 7, tuple(ARCS[0].tolist())
+  with open_report(terminal) as report:
+    report.on_trial(trials.Trial(number, arc, scores={"reward": 0.5}))
+    report.on_trial(
+      trials.Trial(number, arc, scores={"reward": 0.5}, seconds=34.4)
+    )
+    report.on_trial(
+      trials.Trial(number, arc, trials.FAILED, seconds=9.0, reason="no memory")
+    )
+  shown = SPACE.decode(arc)
+  assert terminal.said == [
+    f"Arc 7, {shown}: reward 0.5000, 34 s.",
+    f"Arc 7, {shown}: failed (no memory), 9 s.",
+  ]

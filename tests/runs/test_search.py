@@ -362,6 +362,7 @@ def test_run_saves_and_logs(tmp_path):
     11,
     12,
     13,
+    14,  # Of the guards, after an epoch with trials.
     16,
     18,
     19,
