@@ -88,4 +88,6 @@ class Evolution(remembering.Remembering):
     self, population: list[remembering.Told], rng: np.random.Generator
   ) -> moves.Arc:
     chosen = rng.choice(len(population), self._tournament_size, replace=False)
-    return max((population[i] for i in chosen), key=lambda each: each.reward).arc
+    return max(
+      (population[i] for i in chosen), key=lambda each: each.reward
+    ).arc

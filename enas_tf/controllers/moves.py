@@ -48,7 +48,8 @@ def mutated(space: base.Space, arc: Arc, rng: np.random.Generator) -> Arc:
   if not places:
     return arc
   place = places[rng.integers(len(places))]
-  option = (arc[place] + 1 + rng.integers(counts[place] - 1)) % counts[place]
+  step = 1 + int(rng.integers(counts[place] - 1))
+  option = (arc[place] + step) % counts[place]
   return mended(space, (*arc[:place], option, *arc[place + 1 :]))
 
 
@@ -63,7 +64,9 @@ def crossed(
     other: the other one.
     rng: where the random numbers come from.
   """
-  return mended(space, np.where(rng.random(len(arc)) < 0.5, arc, other))
+  return mended(
+    space, np.where(rng.random(len(arc)) < 0.5, arc, other).tolist()
+  )
 
 
 def neighbours(space: base.Space, arc: Arc) -> list[Arc]:

@@ -89,6 +89,7 @@ class Surrogate(wrapper.Wrapper):
     if not proposals:
       return
     skipped, self._skipped = self._skipped, []
+    asked: list[trials.Proposal | trials.Trial]
     asked = sorted([*skipped, *proposals], key=_number)
     known = self._before(asked[0].number)
     new: dict[_Key, tuple[int, ...]] = {}

@@ -7,13 +7,10 @@ file, so that a command that was stopped goes on from there.
 import hashlib
 import json
 import pathlib
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from enas_tf import errors, files
-from enas_tf.recipes import experiments
 from enas_tf.runs import assembly
-from enas_tf.runs import run as runs
 
 
 class Training(NamedTuple):
