@@ -43,7 +43,7 @@ _FLAGS = {
 }
 _COLUMNS = 80  # Of what is printed.
 # What has to be installed, and with which extra it is.
-_EXTRAS = {"scipy": "automl", "matplotlib": "demo"}
+_EXTRAS = {"scipy": "automl", "rich": "automl", "matplotlib": "demo"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -149,9 +149,7 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _run(options: argparse.Namespace) -> None:
-  _check_installed("scipy")
-  if options.plot:
-    _check_installed("matplotlib")
+  _check_installed("rich", "scipy", *["matplotlib"] * bool(options.plot))
   from enas_tf.benchmarks import quality_report
 
   verbs.prepare(base.get("table").experiment)
@@ -173,12 +171,13 @@ def _run(options: argparse.Namespace) -> None:
     quality_report.plot(found, searches.table.score, options.plot)
 
 
-def _check_installed(module: str) -> None:
-  if importlib.util.find_spec(module) is None:
-    raise errors.ConfigError(
-      f"This needs {module}: install it, by "
-      f"pip install 'enas_tf[{_EXTRAS[module]}]'. Received: no module {module}"
-    )
+def _check_installed(*modules: str) -> None:
+  for module in modules:
+    if importlib.util.find_spec(module) is None:
+      raise errors.ConfigError(
+        f"This needs {module}: install it, by pip install "
+        f"'enas_tf[{_EXTRAS[module]}]'. Received: no module {module}"
+      )
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
