@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 import enas_tf
 from enas_tf import errors, files, own_files
+from enas_tf.distributed import worker
 from enas_tf.recipes import base, experiments
 
 _MANIFEST, _LOCK, _OLD = own_files.MANIFEST, own_files.LOCK, own_files.OLD
@@ -34,8 +35,11 @@ def open_run(experiment: base.Experiment) -> pathlib.Path:
     experiment: the settings of the run.
 
   Raises:
+    ConfigError: if a worker's process begins a run, for its program lacks the
+      guard.
     OutputDirError: if the folder is not ours, is in use or cannot be written.
   """
+  worker.refuse_if_starting()
   try:
     folder = absolute(experiment.run.output_dir)
     if experiment.run.reset_output_dir and folder.exists():

@@ -25,7 +25,15 @@ ALLOWED = {
   # What an export replaces is deleted with the care that a run takes.
   "tasks": {"data", "layers", "own_files", "training"},
   "controllers": {"spaces", "trials"},
-  "evaluators": {"networks", "spaces", "tasks", "training", "trials"},
+  "distributed": set(),
+  "evaluators": {
+    "distributed",
+    "networks",
+    "spaces",
+    "tasks",
+    "training",
+    "trials",
+  },
   "report": {"spaces", "tasks", "trials"},
   "recipes": {
     "controllers",
@@ -41,6 +49,7 @@ ALLOWED = {
 # What loads no TensorFlow: it stands in errors of the first second.
 LIGHT = (
   "__init__.py",
+  "distributed/*.py",
   "spaces/*.py",
   "settings/*.py",
   "recipes/__init__.py",
@@ -66,6 +75,8 @@ TESTED_ELSEWHERE = {
   "data/gif.py": "tests/data/test_bad_images.py",
   "data/npz.py": "tests/data/test_bad_archives.py",
   "data/pickles.py": "tests/data/test_bad_archives.py",
+  "distributed/base.py": "tests/distributed/test_pool.py",
+  "distributed/worker.py": "tests/distributed/test_pool.py",
   "evaluators/base.py": "tests/conformance/test_evaluators.py",
   "evaluators/registry.py": "tests/conformance/test_evaluators.py",
   "evaluators/table_*.py": "tests/evaluators/test_table.py",
@@ -86,6 +97,7 @@ TESTED_ELSEWHERE = {
   "report/callbacks.py": "tests/runs/test_search.py",
   "report/notebook.py": "tests/test_api.py",
   "runs/algorithm.py": "tests/runs/test_search.py",
+  "runs/child_training.py": "tests/runs/test_children.py",
   "runs/divergence.py": "tests/test_faults.py, tests/runs/",
   "runs/evaluate.py": "tests/test_main.py",
   "runs/export.py": "tests/test_main.py",

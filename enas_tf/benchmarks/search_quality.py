@@ -45,7 +45,7 @@ _FLAGS = {
 _FIXED = ("kind", "training", "train_steps", "train_every")
 _COLUMNS = 80  # Of what is printed.
 # What has to be installed, and with which extra it is.
-_EXTRAS = {"scipy": "automl", "rich": "automl", "matplotlib": "demo"}
+_EXTRAS = {"scipy": "automl", "matplotlib": "demo"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -174,7 +174,7 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _run(options: argparse.Namespace) -> None:
-  _check_installed("rich", "scipy", *["matplotlib"] * bool(options.plot))
+  _check_installed("scipy", *["matplotlib"] * bool(options.plot))
   from enas_tf.benchmarks import quality_report
 
   verbs.prepare(base.get("table").experiment)
