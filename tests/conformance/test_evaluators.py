@@ -16,10 +16,12 @@ from enas_tf.evaluators import (
   function,
   pruning,
   shared_weights,
+  table,
 )
 from enas_tf.networks import micro_supernet, rnn_supernet
 from enas_tf.spaces import base as spaces
 from enas_tf.spaces import micro, rnn
+from enas_tf.spaces import table as table_space
 from enas_tf.tasks import image_steps, language_steps
 from tests import answers, engines
 
@@ -106,11 +108,23 @@ def of_trainings():
   return Case(functools.partial(make), space)
 
 
+def of_a_table():
+  decision = spaces.Decision("a", (0, 1, 2, 3))
+  space = table_space.TableSpace((decision, decision._replace(name="b")))
+  scores = {
+    (a, b): {"reward": a * b + a / 2}
+    for a, b in itertools.product(range(4), repeat=2)
+  }
+  found = table.Table(space, "acc", scores, len(scores))
+  return Case(functools.partial(table.TableEvaluator, found), space)
+
+
 CASES = {
   "shared_weights of images": of_images,
   "shared_weights of text": of_text,
   "function": of_a_function,
   "from_scratch": of_trainings,
+  "table": of_a_table,
 }
 
 
