@@ -21,7 +21,6 @@ Student's t test.
 import argparse
 import hashlib
 import json
-import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,6 +31,7 @@ from scipy import stats
 from enas_tf import errors, files, flags, statistics
 from enas_tf.benchmarks import studies
 from enas_tf.evaluators import base as evaluators
+from enas_tf.report import tables
 from enas_tf.runs import assembly, preference
 
 # In the evenly trained weights, what a controller is told by is of no matter.
@@ -265,25 +265,13 @@ def _over_seeds(
     [
       each["comparison"],
       f"{each['gain']:+.4f}",
-      number(each["gain_sd"], ".4f"),
+      tables.number(each["gain_sd"], ".4f"),
       f"{each['seeds_above']} of {each['seeds']}",
-      *(number(each[f"p_{x}"], ".2g") for x in ("arcs", "signs", "t")),
+      *(tables.number(each[f"p_{x}"], ".2g") for x in ("arcs", "signs", "t")),
     ]
     for each in pooled
   ]
   return headers, rows
-
-
-def number(value: float | None, form: str) -> str:
-  """Returns a number as text, or a dash if there is none.
-
-  Args:
-    value: the number.
-    form: in the words of `format`.
-  """
-  if value is None or not math.isfinite(value):
-    return "-"
-  return format(value, form)
 
 
 if __name__ == "__main__":
