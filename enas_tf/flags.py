@@ -232,8 +232,7 @@ def output_dir(values: flags.FlagValues) -> pathlib.Path:
         "--output_dir must name a folder. Received: output_dir=''"
       )
     return run_folder.absolute(values.output_dir)
-  recipe = base.get(_space(values) or "micro")
-  return run_folder.default(recipe, values.data, values.data_path)
+  return run_folder.default(_space(values), _given(values))
 
 
 def origins(

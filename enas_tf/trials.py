@@ -95,23 +95,31 @@ class Trial:
 
 
 def answer(
-  proposal: Proposal, scores: dict[str, float], seconds: float
+  proposal: Proposal,
+  scores: dict[str, float],
+  seconds: float,
+  gradients: tuple[float, ...] | None = None,
 ) -> Trial:
   """Returns the trial of an arc that was scored.
 
-  It has failed if a score is not finite.
+  It has failed if a score or a gradient is not finite.
 
   Args:
     proposal: the arc.
     scores: by name, the reward among them.
     seconds: that scoring took.
+    gradients: see `Trial`.
   """
   broken = {k: v for k, v in scores.items() if not math.isfinite(v)}
   if broken:
     (name, value), *_ = broken.items()
     return failure(proposal, f"{name}={value} is not finite", seconds)
+  if not all(map(math.isfinite, gradients or ())):
+    return failure(proposal, "a gradient is not finite", seconds)
   number, arc, _ = proposal
-  return Trial(number, arc, scores=dict(scores), seconds=seconds)
+  return Trial(
+    number, arc, scores=dict(scores), seconds=seconds, gradients=gradients
+  )
 
 
 def failure(proposal: Proposal, reason: str, seconds: float) -> Trial:
@@ -173,14 +181,18 @@ class TrialLog:
     Args:
       trial: takes the place of one of the same number.
     """
+    if self._path is not None:  # Making a line takes longer than a look-up.
+      self._write(self._line(trial))
+    self._trials[trial.number] = trial
+
+  def _line(self, trial: Trial) -> dict[str, Any]:
     line = dataclasses.asdict(trial)
     for name in ("gradients", "is_predicted", "curve"):  # Of few trials.
       if not line[name]:
         del line[name]
     if self._space is not None:
       line["arc_string"] = str(self._space.decode(trial.arc))
-    self._write(line)
-    self._trials[trial.number] = trial
+    return line
 
   def rewind(self, number: int) -> None:
     """Says that the trials from a number on no longer count.

@@ -11,6 +11,7 @@ EVALUATORS.register(
 EVALUATORS.register(
   "from_scratch", "enas_tf.evaluators.from_scratch:FromScratch"
 )
+EVALUATORS.register("table", "enas_tf.evaluators.table:TableEvaluator")
 EVALUATORS.register("function", "enas_tf.evaluators.function:FunctionEvaluator")
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import trials
+from enas_tf import errors, trials
 from enas_tf.data import arrays, files
 from enas_tf.distributed import base as engines
 from enas_tf.distributed import pool
@@ -116,10 +116,20 @@ def make_worker(common: Common) -> Callable[..., dict[str, float]]:
 
   Args:
     common: what all workers are told.
+
+  Raises:
+    WorkerError: if a worker does not know an operation or the like.
   """
   from enas_tf.runs import verbs
 
-  experiment = experiments.from_values(common.values)
+  try:
+    experiment = experiments.from_values(common.values)
+  except errors.ConfigError as error:
+    raise errors.WorkerError(
+      "A worker does not know all that the program knows: what a program "
+      "registers, such as operations, must stand in a file, above its `if "
+      f'__name__ == "__main__":` and outside of functions. Received: {error}'
+    ) from error
   verbs.prepare(experiment)
   parts = assembly.Assembly(experiment, common.source)
 

@@ -10,7 +10,7 @@ from enas_tf.evaluators import base as evaluators
 from enas_tf.report import draw, loggers, tables
 from enas_tf.runs import algorithm, assembly, halving, preference, search
 from enas_tf.runs import run as runs
-from enas_tf.spaces import base
+from enas_tf.spaces import base, graphviz
 
 Row = dict[str, Any]
 
@@ -212,6 +212,7 @@ def _write(folder: pathlib.Path, rows: list[Row], tick: int) -> None:
   best = rows[0]
   files.write_text(
     folder / "best_arc.dot",
-    base.to_dot(best["arc"].to_json()["space"], best["arc"].graphs()) + "\n",
+    graphviz.to_dot(best["arc"].to_json()["space"], best["arc"].graphs())
+    + "\n",
   )
   draw.save_png(best["arc"], folder / "best_arc.png")
