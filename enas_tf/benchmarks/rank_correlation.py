@@ -14,6 +14,7 @@ have one.
 """
 
 import argparse
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -163,9 +164,7 @@ def _shared(
 
   return {
     epoch: np.array(
-      study.result(
-        f"{sampling}_{seed}_{epoch}", lambda epoch=epoch: make(epoch)
-      )
+      study.result(f"{sampling}_{seed}_{epoch}", functools.partial(make, epoch))
     )
     for epoch in sorted(moments)
   }

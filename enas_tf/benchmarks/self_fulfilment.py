@@ -19,6 +19,7 @@ Student's t test.
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import pathlib
@@ -35,8 +36,16 @@ from enas_tf.report import tables
 from enas_tf.runs import assembly, preference
 
 # In the evenly trained weights, what a controller is told by is of no matter.
-_NOT_OF_WEIGHTS = ("controller", "evaluator", "child_sampling", "child_warmup")
-_NOT_OF_WEIGHTS += ("derive", "baseline", "worker", "num_workers")
+_NOT_OF_WEIGHTS = (
+  "controller",
+  "evaluator",
+  "child_sampling",
+  "child_warmup",
+  "derive",
+  "baseline",
+  "worker",
+  "num_workers",
+)
 # What is compared with what, in which weights.
 _COMPARED = (
   ("own weights, over uniform", "own_weights", "own", "uniform"),
@@ -58,14 +67,11 @@ def main(argv: Sequence[str]) -> None:
   )
   study.install()
   evenly = pathlib.Path(options.evenly_dir or study.folder / "evenly")
-  found = []
+  found: list[dict[str, Any]] = []
   for seed in seeds:
     study.terminal.say(f"Seed {seed}, {len(found) + 1} of {len(seeds)}.")
-    found.append(
-      study.result(
-        f"seed_{seed}", lambda seed=seed: _seed(study, seed, options, evenly)
-      )
-    )
+    find = functools.partial(_seed, study, seed, options, evenly)
+    found.append(study.result(f"seed_{seed}", find))
   pooled = pool(found)
   _print(study, found, pooled, options.arcs)
   result = {

@@ -66,7 +66,7 @@ def rank(built: assembly.Assembly, run: runs.Run, rows: list[Row]) -> list[Row]:
   epochs = settings.derive_train_epochs
   assert epochs is not None
   way = stages(len(rows), epochs)
-  left, gone = rows, []
+  left, gone = rows, list[Row]()
   for i, stage in enumerate(way):
     best, others = left[: stage.num_arcs], left[stage.num_arcs :]
     gone = others + gone

@@ -194,13 +194,7 @@ def _train(
   ledger: Ledger,
 ) -> None:
   """Trains what is missing, in worker processes."""
-  settings, name = built.experiment.evaluation, built.task.metric.short
-  engine = children.make_engine(
-    built,
-    settings.num_workers,
-    settings.worker_minutes,
-    settings.worker_children,
-  )
+  name, engine = built.task.metric.short, children.make_engine(built)
   started, done = time.monotonic(), 0
   with run.stop.steps(), contextlib.closing(engine):
     for epochs in sorted({each.epochs for each in missing}):
