@@ -138,6 +138,7 @@ ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
     "controller_adam_epsilon": 1e-3,
     "controller_baseline": "moving_average",
     "controller_standardize": False,
+    "evaluator_batch": "own",
   }
 )
 

@@ -20,7 +20,10 @@ EVALUATORS = tuple(evaluators.EVALUATORS)
 OF_CONTROLLER = {
   "reinforce": {"controller_lstm_size": 4},
   "fixed": {"controller_arc": "1 0"},
-  "evolution": {"controller_population_size": 4},
+  "evolution": {
+    "controller_population_size": 4,
+    "controller_tournament_size": 2,
+  },
 }
 OF_EVALUATOR = {
   "from_scratch": {"child_epochs": 1, "evaluator_fraction": 0.2},
@@ -55,7 +58,7 @@ def table(tmp_path_factory):
   return path
 
 
-class PowerCut(Exception):
+class PowerCut(Exception):  # noqa: N818 It is no error.
   """Ends a search without a word."""
 
 
