@@ -131,6 +131,7 @@ OF_MANY = {
   "test_layout.py": "this file",
   "test_repeat.py": "a run that is repeated, bit for bit",
   "test_wheel.py": "what is installed",
+  "test_workers.py": "runs/children.py and distributed/, for users",
   "test_resume.py": "a run that is stopped and resumed",
 }
 
