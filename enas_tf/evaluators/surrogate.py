@@ -90,6 +90,7 @@ class Surrogate(wrapper.Wrapper):
       return
     skipped, self._skipped = self._skipped, []
     asked = sorted([*skipped, *proposals], key=_number)
+    self._forget(asked[0].number, skipped)
     known = self._before(asked[0].number)
     new: dict[_Key, tuple[int, ...]] = {}
     for each in asked:
@@ -106,7 +107,7 @@ class Surrogate(wrapper.Wrapper):
     if not due <= set(answers):
       return  # It was stopped; what is predicted waits for what is measured.
     unknown = self._first_of(proposals, set(new) - set(answers))
-    answers |= self._predict(unknown, asked[-1].number)
+    answers |= self._predict(unknown)
     for proposal in proposals:
       key = self._key(proposal.arc)
       if measured.get(key) != proposal:
@@ -138,6 +139,11 @@ class Surrogate(wrapper.Wrapper):
     tau = float(stats.kendalltau(predicted, truth).statistic)
     # There is none of one pair, or if all rewards are the same.
     return found if np.isnan(tau) else found | {"surrogate/kendall_tau": tau}
+
+  def _forget(self, first: int, but: Sequence[trials.Trial]) -> None:
+    """Forgets what came later; if it still counts, it will be told again."""
+    kept = {n: trial for n, trial in self._trials.items() if n < first}
+    self._trials = kept | {trial.number: trial for trial in but}
 
   def _keep(self, trial: trials.Trial) -> trials.Trial:
     self._trials[trial.number] = trial
@@ -225,12 +231,12 @@ class Surrogate(wrapper.Wrapper):
     return found
 
   def _predict(
-    self, unknown: Mapping[_Key, trials.Proposal], last: int
+    self, unknown: Mapping[_Key, trials.Proposal]
   ) -> dict[_Key, trials.Trial]:
-    """Returns what is expected now of arcs of a batch that ends at `last`."""
+    """Returns what is expected of arcs, by their keys."""
     if not unknown:
       return {}
-    self._fit(self._before(last + 1))
+    self._fit(self._before())
     arcs = [each.arc for each in unknown.values()]
     found = {}
     for (key, proposal), mean, std in zip(
