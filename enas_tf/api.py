@@ -336,6 +336,7 @@ class Search:
     experiment = dataclasses.replace(
       self._experiment, run=settings, fixed_arc=fixed
     )
+    experiments.check_mode(experiment)
     folder = run_folder.open_run(experiment)
     parts.experiment = experiment
     stop = stopping.Interrupt()
@@ -383,8 +384,7 @@ def _folder(
 ) -> pathlib.Path:
   if output_dir is not None:
     return run_folder.absolute(os.fspath(output_dir))
-  recipe = base.get(space or "micro")
-  return run_folder.default(recipe, given.get("data"), given.get("data_path"))
+  return run_folder.default(space, given)
 
 
 def _experiment(

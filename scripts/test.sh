@@ -9,4 +9,4 @@ if [ ! .venv-test/ready -nt pyproject.toml ]; then
 fi
 ./scripts/lint.sh
 exec env TF_CPP_MIN_LOG_LEVEL=2 .venv-test/bin/python -m pytest \
-  --numprocesses=auto --dist=loadfile "$@"
+  --numprocesses=auto --dist=loadfile --no-loadscope-reorder "$@"

@@ -13,16 +13,29 @@ def proposals(arcs, first=0):
   ]
 
 
-def told(arcs, rewards):
-  """Returns trials of arcs [n, num_decisions] that are done."""
+def told(arcs, rewards, gradients=None, first=0):
+  """Returns trials of arcs [n, num_decisions] that are done.
+
+  Their gradients are by default those of a reward that is the arc's mean.
+  """
+  arcs = np.asarray(arcs)
+  gradients = arcs / arcs.shape[1] if gradients is None else gradients
   return [
-    trials.Trial(*proposal[:2], scores={"reward": float(reward)})
-    for proposal, reward in zip(proposals(arcs), rewards, strict=True)
+    trials.Trial(
+      *proposal[:2],
+      scores={"reward": float(reward)},
+      gradients=tuple(map(float, gradient)),
+    )
+    for proposal, reward, gradient in zip(
+      proposals(arcs, first), rewards, gradients, strict=True
+    )
   ]
 
 
 def rewards(evaluator, arcs):
   """Returns what an evaluator rewards arcs [n, num_decisions] with, [n]."""
-  found = list(evaluator.evaluate(proposals(arcs)))
+  found = sorted(
+    evaluator.evaluate(proposals(arcs)), key=lambda trial: trial.number
+  )
   assert [each.number for each in found] == list(range(len(arcs)))
   return np.array([each.reward for each in found])

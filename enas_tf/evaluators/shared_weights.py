@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from enas_tf import states, trials
+from enas_tf import errors, states, trials
 from enas_tf.evaluators import base
 from enas_tf.training import measuring, steps
 
@@ -15,7 +15,9 @@ from enas_tf.training import measuring, steps
 class SharedWeights(base.OnBatches):
   """The reward of an arc comes from one validation batch, of its own.
 
-  Each arc has the next batch, and none depends on the arcs before it.
+  Each arc has the next batch, and none depends on the arcs before it. A
+  controller that needs them is told the gradients, too: of the negative loss on
+  that batch, by gates on what the arc chose (see `gated`).
 
   Args:
     supernet: of the task.
@@ -23,6 +25,10 @@ class SharedWeights(base.OnBatches):
     stream: a function from a step to the endless validation batches that begin
       there.
     reward: of the task's metric; a controller maximises it.
+    with_gradients: whether trials have gradients.
+
+  Raises:
+    ConfigError: if the supernet has no gates, and gradients are asked for.
   """
 
   def __init__(
@@ -31,7 +37,15 @@ class SharedWeights(base.OnBatches):
     steps: steps.Steps,
     stream: Callable[[int], Iterable],
     reward: Callable[[float], float] = float,
+    with_gradients: bool = False,
   ) -> None:
+    if with_gradients and "gates" not in supernet.input:
+      raise errors.ConfigError(
+        "The controller learns from gradients, and the supernet of this space "
+        'has no input "gates" to take them of: set another '
+        f"`controller`. Received: supernet={type(supernet).__name__}"
+      )
+    self._with_gradients = with_gradients
     self._metric = steps.metric
     self._count_name = f"num_{steps.parts}"
     self._measurement = measuring.Measurement(supernet, steps)
@@ -51,9 +65,15 @@ class SharedWeights(base.OnBatches):
       started = time.monotonic()
       self._num_batches += 1
       batch, arc = next(self._batches), tf.constant(proposal.row)
-      metric = self._measurement.score([batch], arc)
+      gradients = None
+      if self._with_gradients:
+        metric, found = self._measurement.score_with_gradients(batch, arc)
+        gradients = tuple(found.tolist())
+      else:
+        metric = self._measurement.score([batch], arc)
       scores = {trials.REWARD: self._reward(metric), self._metric: metric}
-      yield trials.answer(proposal, scores, time.monotonic() - started)
+      seconds = time.monotonic() - started
+      yield trials.answer(proposal, scores, seconds, gradients)
 
   def score_on(self, arcs: np.ndarray, batches: Iterable) -> list[float]:
     """Returns the metric of each arc on the same batches.

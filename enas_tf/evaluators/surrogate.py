@@ -89,6 +89,7 @@ class Surrogate(wrapper.Wrapper):
     if not proposals:
       return
     skipped, self._skipped = self._skipped, []
+    asked: list[trials.Proposal | trials.Trial]
     asked = sorted([*skipped, *proposals], key=_number)
     self._forget(asked[0].number, skipped)
     known = self._before(asked[0].number)

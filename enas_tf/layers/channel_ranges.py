@@ -80,18 +80,25 @@ class ChannelRanges(keras.layers.Layer):
       )
     }
 
-  def call(self, x: tf.Tensor, arc: tf.Tensor) -> tf.Tensor:
+  def call(
+    self, x: tf.Tensor, arc: tf.Tensor, gates: tf.Tensor | None = None
+  ) -> tf.Tensor:
     """Returns float32 [batch, height, width, filters].
 
     Args:
       x: float32 [batch, height, width, filters].
       arc: int32 [num_decisions]: start and count - 1 for each operation.
+      gates: of the decisions, float32 [num_decisions], or None. Those of start
+        and count both multiply the range of channels.
     """
     parts, rows = [], []
     for i, operation in enumerate(self._operations):
-      start = arc[self._first + 2 * i]
-      count = arc[self._first + 2 * i + 1] + 1
-      parts.append(self._run(i, operation, x, start, count))
+      first = self._first + 2 * i
+      start, count = arc[first], arc[first + 1] + 1
+      y = self._run(i, operation, x, start, count)
+      if gates is not None:
+        y *= gates[first] * gates[first + 1]
+      parts.append(y)
       rows.append(self.kernel[:, :, i * self._filters + start :][:, :, :count])
     y = tf.nn.conv2d(tf.concat(parts, -1), tf.concat(rows, 2), 1, "SAME")
     y.set_shape(x.shape)
@@ -120,15 +127,19 @@ class ChannelRanges(keras.layers.Layer):
     return x
 
   def compute_output_spec(
-    self, x: keras.KerasTensor, arc: keras.KerasTensor
+    self,
+    x: keras.KerasTensor,
+    arc: keras.KerasTensor,
+    gates: keras.KerasTensor | None = None,
   ) -> keras.KerasTensor:
     """Returns the shape of the output, which is that of the input.
 
     Args:
       x: see `call`.
       arc: see `call`.
+      gates: see `call`.
     """
-    del arc
+    del arc, gates
     return keras.KerasTensor(x.shape, x.dtype)
 
 
@@ -145,7 +156,11 @@ class ChosenSum(keras.layers.Layer):
     self._first = first
 
   def call(
-    self, x: tf.Tensor, *tensors: tf.Tensor, arc: tf.Tensor
+    self,
+    x: tf.Tensor,
+    *tensors: tf.Tensor,
+    arc: tf.Tensor,
+    gates: tf.Tensor | None = None,
   ) -> tf.Tensor:
     """Returns x plus what is chosen, as large as x.
 
@@ -153,9 +168,14 @@ class ChosenSum(keras.layers.Layer):
       x: float32 [batch, height, width, filters].
       *tensors: as large as x.
       arc: int32 [num_decisions].
+      gates: of the decisions, float32 [num_decisions], or None. They multiply
+        what is added; that of a tensor that is not has the gradient 0.
     """
     for i, tensor in enumerate(tensors):
-      x += tensor * tf.cast(arc[self._first + i], x.dtype)
+      factor = tf.cast(arc[self._first + i], x.dtype)
+      if gates is not None:
+        factor *= gates[self._first + i]
+      x += tensor * factor
     return x
 
   def compute_output_spec(
@@ -163,6 +183,7 @@ class ChosenSum(keras.layers.Layer):
     x: keras.KerasTensor,
     *tensors: keras.KerasTensor,
     arc: keras.KerasTensor,
+    gates: keras.KerasTensor | None = None,
   ) -> keras.KerasTensor:
     """Returns the shape of the output, which is that of x.
 
@@ -170,8 +191,9 @@ class ChosenSum(keras.layers.Layer):
       x: see `call`.
       *tensors: see `call`.
       arc: see `call`.
+      gates: see `call`.
     """
-    del tensors, arc
+    del tensors, arc, gates
     return keras.KerasTensor(x.shape, x.dtype)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from enas_tf.layers import initial
+from enas_tf.layers import initial, norm
 
 
 @keras.saving.register_keras_serializable("enas_tf")
@@ -82,3 +82,35 @@ class FactorizedReduction(keras.layers.Layer):
   def get_config(self) -> dict[str, Any]:
     """Returns the arguments of the constructor."""
     return super().get_config() | {"filters": self.filters, "seed": self.seed}
+
+
+class NormalizedReduction(keras.layers.Layer):
+  """The weights of a factorized reduction and of the normalization behind it.
+
+  Args:
+    filters: output channels, even.
+    seed: of the initial weights.
+    **kwargs: of a Keras layer, such as `name`.
+  """
+
+  def __init__(self, filters: int, seed: int, **kwargs: Any) -> None:
+    super().__init__(**kwargs)
+    self.reduce = FactorizedReduction(filters, seed, name="reduce")
+    self.bn = norm.BatchNorm(moving_statistics=False, name="bn")
+
+  def build(self, input_shape: Sequence[int | None]) -> None:
+    """Makes the variables, for an input [batch, height, width, filters].
+
+    Args:
+      input_shape: shape of the input, [batch, height, width, filters].
+    """
+    self.reduce.build(input_shape)
+    self.bn.build(input_shape)
+
+  def weights_in_use(self) -> list[tf.Tensor]:
+    """Returns kernel [2, 2, filters, filters], scale and offset [filters]."""
+    return [
+      self.reduce.kernel(),
+      self.bn.gamma.value + 0,
+      self.bn.beta.value + 0,
+    ]

@@ -42,6 +42,8 @@ class Cell:
     functions: the function of each node, an index into `words`; likewise.
     words: the functions of the space.
     mean: weights of s_0, s_1, ... in the new state, [nodes + 1].
+    factors: of what a node reads and of what its function gives, [2 * nodes],
+      or None.
   """
 
   def __init__(
@@ -50,11 +52,13 @@ class Cell:
     functions: Iterable[int | tf.Tensor],
     words: Sequence[str],
     mean: tf.Tensor | Sequence[float],
+    factors: tf.Tensor | None = None,
   ) -> None:
     self.previous = list(previous)
     self.functions = list(functions)
     self.words = tuple(words)
     self.mean = tf.convert_to_tensor(mean, tf.float32)
+    self.factors = factors
 
   @property
   def num_nodes(self) -> int:
@@ -120,12 +124,13 @@ def run(
     inputs: tf.Tensor,
     state: tf.Tensor,
     state_kernel: tf.Tensor,
-    *kernels: tf.Tensor,
+    *others: tf.Tensor,
   ) -> tuple[tf.Tensor, Any]:
-    one_run = _Run(state_kernel, kernels, mask, cell)
+    one_run = _Run(state_kernel, others[: cell.num_nodes], mask, cell)
     return one_run.forward(inputs, state), one_run.gradient
 
-  return call(inputs, state, state_kernel, *kernels)
+  factors = [] if cell.factors is None else [cell.factors]
+  return call(inputs, state, state_kernel, *kernels, *factors)
 
 
 def mean_of_nodes(
@@ -233,16 +238,21 @@ class _Run:
     h, t = tf.split(z, 2, axis=1)
     states, gates = [state + tf.sigmoid(t) * (tf.tanh(h) - state)], [z]
     for node, kernel in enumerate(self._kernels):
-      read = self._cell.read(states, node)
+      read = self._weighed(2 * node, self._cell.read(states, node))
       z = (read * self._mask) @ kernel
       h, t = tf.split(z, 2, axis=1)
-      y, _ = self._cell.apply(node, h)
+      y = self._weighed(2 * node + 1, self._cell.apply(node, h)[0])
       states.append(read + tf.sigmoid(t) * (y - read))
       gates.append(z)
     return states, gates
 
+  def _weighed(self, decision: int, x: tf.Tensor) -> tf.Tensor:
+    """Returns x times the factor of a decision, if there is one."""
+    factors = self._cell.factors
+    return x if factors is None else x * factors[decision]
+
   def gradient(self, doutputs: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Returns the gradients of the arguments of `forward` and all kernels."""
+    """Returns the gradients of the inputs, the state, all kernels, factors."""
     steps = tf.shape(doutputs)[0]
     before = tf.concat([self._first[None], self._outputs[:-1]], 0)
     gradients = tf.TensorArray(
@@ -250,25 +260,33 @@ class _Run:
     )
 
     def step(
-      t: tf.Tensor, dstate: tf.Tensor, gradients: tf.TensorArray
+      t: tf.Tensor,
+      dstate: tf.Tensor,
+      gradients: tf.TensorArray,
+      *dfactors: tf.Tensor,
     ) -> tuple[Any, ...]:
-      dstate, dgates = self._gradient_of_step(
+      dstate, dgates, of_step = self._gradient_of_step(
         t, before[t], dstate + doutputs[t]
       )
-      return t - 1, dstate, gradients.write(t, dgates)
+      sums = [each + tf.stack(of_step) for each in dfactors]
+      return t - 1, dstate, gradients.write(t, dgates), *sums
 
-    _, dstate, gradients = tf.while_loop(
+    factors = self._cell.factors
+    dfactors = [] if factors is None else [tf.zeros_like(factors)]
+    _, dstate, gradients, *dfactors = tf.while_loop(
       lambda t, *_: t >= 0,
       step,
-      (steps - 1, tf.zeros_like(self._first), gradients),
+      (steps - 1, tf.zeros_like(self._first), gradients, *dfactors),
     )
     gates = gradients.stack()
     dkernels = [
-      self._weight_gradient(self._states[:, previous], gates[:, node])
+      self._weight_gradient(
+        self._weighed(2 * node - 2, self._states[:, previous]), gates[:, node]
+      )
       for node, previous in enumerate(self._cell.previous, start=1)
     ]
     dstate_kernel = self._weight_gradient(before, gates[:, 0])
-    return gates[:, 0], dstate, dstate_kernel, *dkernels
+    return gates[:, 0], dstate, dstate_kernel, *dkernels, *dfactors
 
   def _weight_gradient(self, read: tf.Tensor, gates: tf.Tensor) -> tf.Tensor:
     """Returns the sum over steps and batch of read^T gates, in one product."""
@@ -279,23 +297,32 @@ class _Run:
 
   def _gradient_of_step(
     self, t: tf.Tensor, before: tf.Tensor, dstate: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns (gradient of the state before, gradients of the gates)."""
+  ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+    """Returns the gradients of the state before, the gates and the factors."""
     states = tf.unstack(self._states[t])
     gates = tf.unstack(self._gates[t])
     # Of s_0, s_1, ...; a row is added to when a later node has read it.
     dstates = self._cell.mean[:, None, None] * dstate
     dgates = [None] * len(gates)
+    dfactors: list[tf.Tensor] = []  # From the last to the first.
     for node in reversed(range(self._cell.num_nodes)):
       read = self._cell.read(states[: node + 1], node)
-      h, _ = tf.split(gates[node + 1], 2, axis=1)
+      h, t = tf.split(gates[node + 1], 2, axis=1)
+      y, derivative = self._cell.apply(node, h)
       dread, dgates[node + 1] = self._gradient_of_node(
         dstates[node + 1],
-        read,
+        self._weighed(2 * node, read),
         gates[node + 1],
         self._kernels[node],
-        self._cell.apply(node, h),
+        (
+          self._weighed(2 * node + 1, y),
+          self._weighed(2 * node + 1, derivative),
+        ),
       )
+      if self._cell.factors is not None:
+        dy = dstates[node + 1] * tf.sigmoid(t)
+        dfactors += [tf.reduce_sum(dy * y), tf.reduce_sum(dread * read)]
+        dread = self._weighed(2 * node, dread)
       dstates = tf.tensor_scatter_nd_add(
         dstates, [[self._cell.previous[node]]], dread[None]
       )
@@ -303,7 +330,7 @@ class _Run:
     dbefore, dgates[0] = self._gradient_of_node(
       dstates[0], before, gates[0], self._state_kernel, _value("tanh", h)
     )
-    return dbefore, tf.stack(dgates)
+    return dbefore, tf.stack(dgates), dfactors[::-1]
 
   def _gradient_of_node(
     self,

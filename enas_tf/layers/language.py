@@ -93,11 +93,14 @@ class Language(keras.layers.Layer):
     """
     raise NotImplementedError
 
-  def cell(self, arc: tf.Tensor | None = None) -> highway.Cell:
+  def cell(
+    self, arc: tf.Tensor | None = None, gates: tf.Tensor | None = None
+  ) -> highway.Cell:
     """Returns what the nodes do.
 
     Args:
       arc: int32 [num_decisions], where the layer takes one.
+      gates: of its decisions, float32 [num_decisions], or None.
     """
     raise NotImplementedError
 
@@ -106,6 +109,7 @@ class Language(keras.layers.Layer):
     tokens: tf.Tensor,
     state: tf.Tensor,
     arc: tf.Tensor | None = None,
+    gates: tf.Tensor | None = None,
     training: bool = False,
   ) -> dict[str, tf.Tensor]:
     """Predicts the word after each word.
@@ -114,6 +118,8 @@ class Language(keras.layers.Layer):
       tokens: int32 [batch, steps].
       state: before the first word, [batch, units].
       arc: int32 [num_decisions], where the layer takes one.
+      gates: of its decisions, float32 [num_decisions], or None. They multiply
+        what a node reads and what its function gives.
       training: whether there is dropout.
 
     Returns:
@@ -121,7 +127,7 @@ class Language(keras.layers.Layer):
       their dropout, [batch, steps, units], "state": the last, [batch, units]}.
     """
     masks = self._masks(tf.shape(state)[0], training)
-    return self.run(tokens, state, masks, arc)
+    return self.run(tokens, state, masks, arc, gates)
 
   def _masks(self, batch: tf.Tensor, training: bool) -> dropouts.Masks:
     """Returns masks; it counts the step."""
@@ -139,6 +145,7 @@ class Language(keras.layers.Layer):
     state: tf.Tensor,
     masks: dropouts.Masks,
     arc: tf.Tensor | None = None,
+    gates: tf.Tensor | None = None,
   ) -> dict[str, tf.Tensor]:
     """Does what `call` does, with given masks.
 
@@ -147,6 +154,7 @@ class Language(keras.layers.Layer):
       state: before the first word, float32 [batch, units].
       masks: of the dropouts.
       arc: int32 [num_decisions], where the layer takes one.
+      gates: see `call`.
     """
     x = tf.gather(self.embedding.value, tokens)
     x *= tf.gather(masks.word, tokens)
@@ -159,7 +167,7 @@ class Language(keras.layers.Layer):
       w_state,
       self.kernels(arc),
       masks.state,
-      self.cell(arc),
+      self.cell(arc, gates),
     )
     last = outputs[-1]
     outputs = tf.transpose(outputs, [1, 0, 2])
@@ -172,18 +180,16 @@ class Language(keras.layers.Layer):
     self,
     tokens: keras.KerasTensor,
     state: keras.KerasTensor,
-    arc: keras.KerasTensor | None = None,
-    training: bool = False,
+    **others: Any,
   ) -> dict[str, keras.KerasTensor]:
     """Returns the shapes of what `call` returns.
 
     Args:
       tokens: see `call`, as for all below.
       state: the state of the cell.
-      arc: the arc.
-      training: whether dropouts are on.
+      **others: no shape depends on them.
     """
-    del arc, training
+    del others
     shapes = {
       "logits": (*tokens.shape, self.vocab_size),
       "outputs": (*tokens.shape, self.units),
@@ -280,13 +286,15 @@ class SharedLanguage(Language):
     """Returns those that the arc chooses; see `Language`."""
     return tf.unstack(tf.gather(self.bank.value, self.blocks(arc)))
 
-  def cell(self, arc: tf.Tensor | None = None) -> highway.Cell:
+  def cell(
+    self, arc: tf.Tensor | None = None, gates: tf.Tensor | None = None
+  ) -> highway.Cell:
     """Returns what the arc describes; see `Language`."""
     assert arc is not None  # Shared weights have no arc of their own.
     previous = arc[0::2]
     mean = highway.mean_of_nodes(previous, self.num_nodes, self.output_nodes)
     return highway.Cell(
-      tf.unstack(previous), tf.unstack(arc[1::2]), self.words, mean
+      tf.unstack(previous), tf.unstack(arc[1::2]), self.words, mean, gates
     )
 
   def get_config(self) -> dict[str, Any]:
@@ -357,9 +365,11 @@ class FixedLanguage(Language):
     del arc
     return [variable.value + 0 for variable in self.node_kernels]
 
-  def cell(self, arc: tf.Tensor | None = None) -> highway.Cell:
+  def cell(
+    self, arc: tf.Tensor | None = None, gates: tf.Tensor | None = None
+  ) -> highway.Cell:
     """Returns always the same; see `Language`."""
-    del arc
+    del arc, gates
     previous, words = zip(*self.nodes, strict=True)
     functions = range(len(words))
     mean = highway.mean_of_nodes(previous, len(previous), self.output_nodes)

@@ -132,7 +132,13 @@ class SharedCell(keras.layers.Layer):
     wiring = self._wiring(arc)
     return [self._blocks(wiring), wiring.loose]
 
-  def call(self, x0: tf.Tensor, x1: tf.Tensor, arc: tf.Tensor) -> tf.Tensor:
+  def call(
+    self,
+    x0: tf.Tensor,
+    x1: tf.Tensor,
+    arc: tf.Tensor,
+    gates: tf.Tensor | None = None,
+  ) -> tf.Tensor:
     """Returns float32 [batch, height, width, filters].
 
     Args:
@@ -140,30 +146,47 @@ class SharedCell(keras.layers.Layer):
         height, width, filters].
       x1: the output of the previous cell, likewise.
       arc: int32 [num_decisions].
+      gates: of the decisions, float32 [num_decisions], or None. Those of an
+        edge, its input and its operation, both multiply what the operation
+        gives: most of them normalize, and would undo a factor of their input.
     """
     run = self._run_in_graph if tf.executing_eagerly() else self._run
-    return self.norm(run(x0, x1, arc))
+    return self.norm(run(x0, x1, arc, gates))
 
   @functools.cached_property
   def _run_in_graph(self) -> Any:
     return tf.function(self._run, autograph=False)
 
-  def _run(self, x0: tf.Tensor, x1: tf.Tensor, arc: tf.Tensor) -> tf.Tensor:
+  def _run(
+    self,
+    x0: tf.Tensor,
+    x1: tf.Tensor,
+    arc: tf.Tensor,
+    gates: tf.Tensor | None,
+  ) -> tf.Tensor:
     wiring = self._wiring(arc)
     rows = self.bank.split(self._blocks(wiring))
     kernels = tf.reshape(
       self.output_bank(wiring.loose), [-1, 1, 1, self.filters, self.filters]
     )
 
+    factors = [] if gates is None else [self._factors(gates)]
+
     @tf.custom_gradient
     def run(
-      x0: tf.Tensor, x1: tf.Tensor, kernels: tf.Tensor, *rows: tf.Tensor
+      x0: tf.Tensor, x1: tf.Tensor, kernels: tf.Tensor, *others: tf.Tensor
     ) -> tuple[tf.Tensor, Any]:
       functions = self._parts.functions.of(x0.shape[1:])
-      one_run = _Run(functions, wiring, rows, kernels)
+      rows, factors = others[: len(wiring.edges)], others[len(wiring.edges) :]
+      one_run = _Run(functions, wiring, rows, kernels, *factors)
       return one_run.forward(x0, x1), one_run.gradient
 
-    return run(x0, x1, kernels, *rows)
+    return run(x0, x1, kernels, *rows, *factors)
+
+  def _factors(self, gates: tf.Tensor) -> tf.Tensor:
+    """Returns what the result of each edge is multiplied by, [edges]."""
+    own = gates[self.first : self.first + 4 * self.num_nodes]
+    return tf.reduce_prod(tf.reshape(own, [-1, 2]), 1)
 
   def _wiring(self, arc: tf.Tensor) -> cell_wiring.Wiring:
     return self._parts.wiring(arc, self.first)
@@ -178,6 +201,7 @@ class SharedCell(keras.layers.Layer):
     x0: keras.KerasTensor,
     x1: keras.KerasTensor,
     arc: keras.KerasTensor,
+    gates: keras.KerasTensor | None = None,
   ) -> keras.KerasTensor:
     """Returns the shape of the output, which is that of an input.
 
@@ -185,8 +209,9 @@ class SharedCell(keras.layers.Layer):
       x0: see `call`.
       x1: see `call`.
       arc: see `call`.
+      gates: see `call`.
     """
-    del x1, arc
+    del x1, arc, gates
     return keras.KerasTensor(x0.shape, x0.dtype)
 
 
@@ -220,6 +245,7 @@ class _Run:
     wiring: of the cell.
     rows: the weights of each edge, [its number of rows, filters].
     kernels: of the loose ends, [m, 1, 1, filters, filters].
+    factors: of the results of the edges, [edges], or None.
   """
 
   def __init__(
@@ -228,11 +254,14 @@ class _Run:
     wiring: cell_wiring.Wiring,
     rows: Sequence[tf.Tensor],
     kernels: tf.Tensor,
+    factors: tf.Tensor | None = None,
   ) -> None:
     self._functions = functions
     self._wiring = wiring
     self._rows = rows
     self._kernels = kernels
+    self._factors = None if factors is None else tf.unstack(factors)
+    self._results: list[tf.Tensor] = []  # Of the edges, if they have factors.
     self._saved: list[list[tf.Tensor]] = []
 
   def forward(self, x0: tf.Tensor, x1: tf.Tensor) -> tf.Tensor:
@@ -246,6 +275,9 @@ class _Run:
         x = dataflow.merge(*map(dataflow.when, reads, nodes))
         y, *saved = self._functions.forward(x, op, self._rows[edge])
         y.set_shape(x0.shape)
+        if self._factors is not None:
+          self._results.append(y)
+          y *= self._factors[edge]
         results.append(y)
         self._saved.append(saved)
       nodes.append(results[0] + results[1])
@@ -268,23 +300,31 @@ class _Run:
     return total.value
 
   def gradient(self, dy: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """Returns the gradients of x0, x1, the kernels and all rows."""
+    """Returns the gradients of x0, x1, the kernels, all rows and factors."""
     nodes = _NodeGradients(dy.shape, self._wiring.num_nodes + 2)
     kernels = self._gradient_of_join(dy, nodes)
-    rows = []
+    rows: list[tf.Tensor] = []
+    factors: list[tf.Tensor] = []
     for node in reversed(range(self._wiring.num_nodes)):
       dnode = nodes.read(node + 2)
       inputs = []
       for edge in (2 * node + 1, 2 * node):
         op, previous, _ = self._wiring.edges[edge]
         arguments = op, self._rows[edge], self._saved[edge]
-        dx, *saved = self._functions.input_gradient(dnode, *arguments)
+        dresult = dnode
+        if self._factors is not None:
+          factors.append(tf.reduce_sum(dnode * self._results[edge]))
+          dresult *= self._factors[edge]
+        dx, *saved = self._functions.input_gradient(dresult, *arguments)
         drows = self._functions.weight_gradient(*arguments, saved)
         drows.set_shape(self._rows[edge].shape)
         inputs.append((previous, dx))
         rows.append(drows)
       nodes.add(inputs)
-    return nodes.read(0), nodes.read(1), kernels, *reversed(rows)
+    dx0, dx1 = nodes.read(0), nodes.read(1)
+    if self._factors is None:
+      return dx0, dx1, kernels, *reversed(rows)
+    return dx0, dx1, kernels, *reversed(rows), tf.stack(factors[::-1])
 
   def _gradient_of_join(
     self, dy: tf.Tensor, nodes: "_NodeGradients"

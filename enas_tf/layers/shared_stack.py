@@ -17,6 +17,7 @@ from enas_tf.layers import (
   norm,
   operations,
   shared,
+  stack_wiring,
 )
 
 _NORMALIZE = basic_stages.Normalize()
@@ -79,7 +80,9 @@ class SharedStack(keras.layers.Layer):
     for layer in pool_layers:
       for tensor in range(layer + 2):
         name = f"layer_{layer}_pool_{tensor}"
-        reduction = _Reduction(filters, seeds.derive(seed, name), name=name)
+        reduction = conv.NormalizedReduction(
+          filters, seeds.derive(seed, name), name=name
+        )
         setattr(self, name, reduction)
 
   @property
@@ -122,27 +125,35 @@ class SharedStack(keras.layers.Layer):
     Args:
       arc: int32 [num_decisions].
     """
-    return [self._blocks(_Wiring(arc, self.num_layers))]
+    return [self._blocks(stack_wiring.Wiring(arc, self.num_layers))]
 
-  def _blocks(self, wiring: "_Wiring") -> tf.Tensor:
+  def _blocks(self, wiring: stack_wiring.Wiring) -> tf.Tensor:
     return self.block(np.arange(self.num_layers, dtype=np.int32), wiring.ops)
 
-  def call(self, x: tf.Tensor, arc: tf.Tensor) -> tf.Tensor:
+  def call(
+    self, x: tf.Tensor, arc: tf.Tensor, gates: tf.Tensor | None = None
+  ) -> tf.Tensor:
     """Returns [batch, height / 4, width / 4, filters], if it pools twice.
 
     Args:
       x: float32 [batch, height, width, filters].
       arc: int32 [num_decisions].
+      gates: of the decisions, float32 [num_decisions], or None. They multiply
+        what an operation gives and what a skip connection adds. That of a skip
+        connection that is not there has the gradient 0; so has that of an
+        operation in a layer without any, whose sum is normalized.
     """
     run = self._run_in_graph if tf.executing_eagerly() else self._run
-    return run(x, arc)
+    return run(x, arc, gates)
 
   @functools.cached_property
   def _run_in_graph(self) -> Any:
     return tf.function(self._run, autograph=False)
 
-  def _run(self, x: tf.Tensor, arc: tf.Tensor) -> tf.Tensor:
-    wiring = _Wiring(arc, self.num_layers)
+  def _run(
+    self, x: tf.Tensor, arc: tf.Tensor, gates: tf.Tensor | None
+  ) -> tf.Tensor:
+    wiring = stack_wiring.Wiring(arc, self.num_layers)
     rows = self.bank.split(self._blocks(wiring))
     norms, reductions = {}, {}
     for layer in range(1, self.num_layers):
@@ -153,6 +164,8 @@ class SharedStack(keras.layers.Layer):
         reduction = getattr(self, f"layer_{layer}_pool_{tensor}")
         reductions[layer, tensor] = reduction.weights_in_use()
     weights = {"rows": rows, "norms": norms, "reductions": reductions}
+    if gates is not None:
+      weights["gates"] = tf.unstack(gates)
 
     @tf.custom_gradient
     def run(x: tf.Tensor, *flat: tf.Tensor) -> tuple[tf.Tensor, Any]:
@@ -169,15 +182,19 @@ class SharedStack(keras.layers.Layer):
     return y
 
   def compute_output_spec(
-    self, x: keras.KerasTensor, arc: keras.KerasTensor
+    self,
+    x: keras.KerasTensor,
+    arc: keras.KerasTensor,
+    gates: keras.KerasTensor | None = None,
   ) -> keras.KerasTensor:
     """Returns the shape of the output.
 
     Args:
       x: see `call`.
       arc: see `call`.
+      gates: see `call`.
     """
-    del arc
+    del arc, gates
     batch, height, width, channels = x.shape
     for _ in self.pool_layers:
       height, width = -(-height // 2), -(-width // 2)
@@ -197,66 +214,6 @@ def keys(num_layers: int, ops: Sequence[str]) -> list[tuple[int, str]]:
   return [(layer, op) for layer in range(num_layers) for op in ops]
 
 
-class _Reduction(keras.layers.Layer):
-  """The weights of one downsampling: a factorized reduction, normalized."""
-
-  def __init__(self, filters: int, seed: int, **kwargs: Any) -> None:
-    super().__init__(**kwargs)
-    self.reduce = conv.FactorizedReduction(filters, seed, name="reduce")
-    self.bn = norm.BatchNorm(moving_statistics=False, name="bn")
-
-  def build(self, input_shape: Sequence[int | None]) -> None:
-    self.reduce.build(input_shape)
-    self.bn.build(input_shape)
-
-  def weights_in_use(self) -> list[tf.Tensor]:
-    """Returns kernel [2, 2, filters, filters], scale and offset [filters]."""
-    return [
-      self.reduce.kernel(),
-      self.bn.gamma.value + 0,
-      self.bn.beta.value + 0,
-    ]
-
-
-class _Wiring:
-  """What the layers of an arc do, as tensors.
-
-  Attributes:
-    ops: the operation of each layer, int32 [num_layers].
-    op_of: the same, scalars.
-    skips: for each layer, whether it reads tensor 0, 1, ..., scalars.
-  """
-
-  def __init__(self, arc: tf.Tensor, num_layers: int) -> None:
-    self.num_layers = num_layers
-    self._arc = arc
-    first = [layer * (layer + 1) // 2 for layer in range(num_layers)]
-    self.ops = tf.gather(arc, first)
-
-  @functools.cached_property
-  def op_of(self) -> list[tf.Tensor]:
-    return tf.unstack(self.ops)
-
-  @functools.cached_property
-  def skips(self) -> list[list[tf.Tensor]]:
-    bits = tf.unstack(tf.cast(self._arc, tf.bool))
-    return [
-      bits[layer * (layer + 1) // 2 + 1 :][:layer]
-      for layer in range(self.num_layers)
-    ]
-
-  def is_read_after(self, layer: int, tensor: int) -> tf.Tensor:
-    """Returns whether a layer behind `layer` reads a tensor, a scalar."""
-    if tensor == layer + 1:
-      return tf.constant(True)  # The next layer's operation does.
-    later = [
-      self.skips[each][tensor]
-      for each in range(layer + 1, self.num_layers)
-      if tensor < each
-    ]
-    return tf.reduce_any(tf.stack(later))
-
-
 class _Run:
   """One run of the stack, forward and then backward.
 
@@ -268,14 +225,14 @@ class _Run:
     pool_layers: the layers behind which is downsampled.
     wiring: of the arc.
     weights: "rows" of each layer, "norms" by layer, "reductions" by (layer,
-      tensor).
+      tensor), and "gates" of the decisions, if there are any.
   """
 
   def __init__(
     self,
     functions: mixed.Functions,
     pool_layers: tuple[int, ...],
-    wiring: _Wiring,
+    wiring: stack_wiring.Wiring,
     weights: dict[str, Any],
   ) -> None:
     self._functions = functions
@@ -283,6 +240,8 @@ class _Run:
     self._wiring = wiring
     self._weights = weights
     self._saved: dict[Any, Any] = {}
+    # What each layer adds, if it has gates.
+    self._added: dict[int, list[tf.Tensor]] = {}
 
   def forward(self, x: tf.Tensor) -> tf.Tensor:
     """Returns the output of the last layer."""
@@ -301,6 +260,7 @@ class _Run:
     y, *saved = self._functions.of(x.shape[1:]).forward(x, op, rows)
     y.set_shape(x.shape)
     saved_norm = None
+    y, *tensors = self._weighed(layer, y, tensors)
     if layer:
       total = dataflow.Sum(y)
       for tensor, bit in zip(tensors, self._wiring.skips[layer], strict=False):
@@ -308,6 +268,25 @@ class _Run:
       y, saved_norm = _NORMALIZE.run(total.value, self._weights["norms"][layer])
     self._saved[layer] = saved, saved_norm, x.shape
     return y
+
+  def _weighed(
+    self, layer: int, y: tf.Tensor, tensors: list[tf.Tensor]
+  ) -> list[tf.Tensor]:
+    """Returns y and the tensors that a layer adds, times their gates."""
+    if "gates" not in self._weights:
+      return [y, *tensors]
+    skips = map(dataflow.when, self._wiring.skips[layer], tensors)
+    self._added[layer] = [y, *skips]
+    return [
+      each * gate
+      for each, gate in zip(
+        self._added[layer], self._gates_of(layer), strict=True
+      )
+    ]
+
+  def _gates_of(self, layer: int) -> list[tf.Tensor]:
+    """Returns the gates of a layer's operation and of its skips."""
+    return self._weights["gates"][self._wiring.decisions_of(layer)]
 
   def _reduce(self, layer: int, tensor: int, x: tf.Tensor) -> tf.Tensor:
     is_read = self._wiring.is_read_after(layer, tensor)
@@ -326,6 +305,8 @@ class _Run:
       "norms": {},
       "reductions": {},
     }
+    if "gates" in weights:
+      grads["gates"] = list(weights["gates"])
     sums = [dataflow.Sum() for _ in range(wiring.num_layers)]
     sums.append(dataflow.Sum(dy))
     for layer in reversed(range(wiring.num_layers)):
@@ -342,8 +323,9 @@ class _Run:
           d, scale, saved_norm
         )
         grads["norms"][layer] = list(grads["norms"][layer])
-        for total, bit in zip(sums, wiring.skips[layer], strict=False):
-          total.add(d, bit)
+      d, *dskips = self._gradient_of_gates(layer, d, grads)
+      for i, bit in enumerate(wiring.skips[layer]):
+        sums[i].add(dskips[i], bit)
       d.set_shape(shape)
       functions = self._functions.of(d.shape[1:])
       arguments = wiring.op_of[layer], weights["rows"][layer], saved
@@ -354,6 +336,28 @@ class _Run:
       grads["rows"][layer] = drows
       sums[-1].add(dx)
     return sums[0].value, *tf.nest.flatten(grads)
+
+  def _gradient_of_gates(
+    self, layer: int, d: tf.Tensor, grads: dict[str, Any]
+  ) -> list[tf.Tensor]:
+    """Returns the gradients of y and the tensors that a layer adds.
+
+    Args:
+      layer: which.
+      d: the gradient of the sum.
+      grads: those of the layer's gates are put there, if it has any.
+    """
+    skips = self._wiring.skips[layer]
+    if "gates" not in grads:
+      return [d] * (1 + len(skips))
+    y, *tensors = self._added[layer]
+    of_gates = [tf.reduce_sum(d * y)]
+    for tensor, bit in zip(tensors, skips, strict=True):
+      unused, _ = dataflow.split(tf.zeros([]), bit)
+      used = tf.reduce_sum(dataflow.when(bit, d) * tensor)
+      of_gates.append(dataflow.merge(unused, used))
+    grads["gates"][self._wiring.decisions_of(layer)] = of_gates
+    return [d * gate for gate in self._gates_of(layer)]
 
   def _gradient_of_reduce(
     self,

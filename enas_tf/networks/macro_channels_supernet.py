@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from enas_tf import seeds
 from enas_tf.layers import channel_ranges, heads, norm, regularize, shared
-from enas_tf.networks import macro_skeleton
+from enas_tf.networks import gated, macro_skeleton
 from enas_tf.spaces import macro_channels
 
 
-class MacroChannelsSupernet(keras.Model):
+class MacroChannelsSupernet(gated.GatedModel):
   """Classifies images with the child that an arc describes.
 
   A functional model of {"images": float32 [batch, height, width, channels],
@@ -46,6 +46,7 @@ class MacroChannelsSupernet(keras.Model):
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"
     )
+    gates = gated.gates_input(space)
     filters = space.out_filters
     ops = tuple(f"macro/{op}" for op in space.ops)
     x = macro_skeleton.stem(images, filters, seed, moving_statistics=False)
@@ -56,7 +57,7 @@ class MacroChannelsSupernet(keras.Model):
       ranges = f"{name}_ranges"
       y = channel_ranges.ChannelRanges(
         ops, filters, first, seeds.derive(seed, ranges), name=ranges
-      )(tensors[-1], arc=arc)
+      )(tensors[-1], arc=arc, gates=gates)
       first += 2 * len(ops)
       if layer:
         y = channel_ranges.ChosenSum(first, name=f"{name}_add")(
@@ -78,7 +79,9 @@ class MacroChannelsSupernet(keras.Model):
     logits = heads.classifier(
       tensors[-1], num_classes, dropout, seed, relu=False
     )
-    super().__init__({"images": images, "arc": arc}, {"logits": logits})
+    super().__init__(
+      {"images": images, "arc": arc, "gates": gates}, {"logits": logits}
+    )
     self.space = space
 
   @property

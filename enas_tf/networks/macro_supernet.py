@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from enas_tf import seeds
 from enas_tf.layers import heads, regularize, shared, shared_stack
-from enas_tf.networks import macro_skeleton
+from enas_tf.networks import gated, macro_skeleton
 from enas_tf.spaces import macro
 
 
-class MacroSupernet(keras.Model):
+class MacroSupernet(gated.GatedModel):
   """Classifies images with the child that an arc describes.
 
   A functional model of {"images": float32 [batch, height, width, channels],
@@ -48,6 +48,7 @@ class MacroSupernet(keras.Model):
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"
     )
+    gates = gated.gates_input(space)
     x = macro_skeleton.stem(images, out_filters, seed, moving_statistics=False)
     x = shared_stack.SharedStack(
       space.num_layers,
@@ -56,12 +57,14 @@ class MacroSupernet(keras.Model):
       macro_skeleton.pool_layers(space.num_layers),
       seeds.derive(seed, "body"),
       name="body",
-    )(x, arc=arc)
+    )(x, arc=arc, gates=gates)
     dropout = regularize.Dropout(
       keep_prob, seeds.derive(seed, "head_dropout"), name="head_dropout"
     )
     logits = heads.classifier(x, num_classes, dropout, seed, relu=False)
-    super().__init__({"images": images, "arc": arc}, {"logits": logits})
+    super().__init__(
+      {"images": images, "arc": arc, "gates": gates}, {"logits": logits}
+    )
     self.space = space
 
   @property

@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from enas_tf import seeds
 from enas_tf.layers import cell_wiring, heads, regularize, shared, shared_cell
-from enas_tf.networks import micro_skeleton
+from enas_tf.networks import gated, micro_skeleton
 from enas_tf.spaces import micro
 
 
-class MicroSupernet(keras.Model):
+class MicroSupernet(gated.GatedModel):
   """Classifies images with the child that an arc describes.
 
   A functional model of {"images": float32 [batch, height, width, channels],
@@ -56,6 +56,7 @@ class MicroSupernet(keras.Model):
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"
     )
+    gates = gated.gates_input(space)
     glue = micro_skeleton.Glue(seed, moving_statistics=False)
     x = glue.stem(images, 3 * out_filters)
     previous = [x, x]
@@ -72,7 +73,7 @@ class MicroSupernet(keras.Model):
         seed=seeds.derive(seed, name),
         parts=parts,
         name=name,
-      )(*inputs, arc=arc)
+      )(*inputs, arc=arc, gates=gates)
       previous = [older, x]
       if use_aux_heads and cell.feeds_aux_head:
         # Differs from the original, which leaves the head random.
@@ -87,7 +88,7 @@ class MicroSupernet(keras.Model):
       name="head_dropout",
     )
     outputs["logits"] = heads.classifier(x, num_classes, dropout, seed)
-    super().__init__({"images": images, "arc": arc}, outputs)
+    super().__init__({"images": images, "arc": arc, "gates": gates}, outputs)
     self.space = space
 
   @property

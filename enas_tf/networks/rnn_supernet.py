@@ -7,10 +7,11 @@ import keras
 
 from enas_tf import errors
 from enas_tf.layers import dropouts, language, shared
+from enas_tf.networks import gated
 from enas_tf.spaces import rnn
 
 
-class RnnSupernet(keras.Model):
+class RnnSupernet(gated.GatedModel):
   """Predicts words with the cell that an arc describes.
 
   A functional model of {"tokens": int32 [batch, steps], "state": [batch,
@@ -66,6 +67,7 @@ class RnnSupernet(keras.Model):
     arc = keras.Input(
       batch_shape=(space.num_decisions,), dtype="int32", name="arc"
     )
+    gates = gated.gates_input(space)
     outputs = language.SharedLanguage(
       vocab_size,
       hidden_size,
@@ -75,8 +77,10 @@ class RnnSupernet(keras.Model):
       num_nodes=space.num_nodes,
       words=space.functions,
       name="language",
-    )(tokens, state, arc=arc)
-    super().__init__({"tokens": tokens, "state": state, "arc": arc}, outputs)
+    )(tokens, state, arc=arc, gates=gates)
+    super().__init__(
+      {"tokens": tokens, "state": state, "arc": arc, "gates": gates}, outputs
+    )
     self.space = space
 
   @property

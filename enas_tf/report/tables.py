@@ -8,6 +8,7 @@ import numpy as np
 
 from enas_tf.spaces import base
 
+OP_FREQUENCY = "arcs/op_frequency/"  # Its metric path begins so.
 # Of a leaderboard: the key of a row, the header, and how to write the value.
 _COLUMNS = (
   ("rank", "rank", "d"),
@@ -56,7 +57,7 @@ def op_frequencies(arcs: np.ndarray, space: base.Space) -> dict[str, float]:
       found = np.bincount(indices, minlength=decision.num_options)
       counts.update(dict(zip(decision.options, found.tolist(), strict=True)))
   return {
-    f"arcs/op_frequency/{op}": count / counts.total()
+    f"{OP_FREQUENCY}{op}": count / counts.total()
     for op, count in counts.items()
   }
 

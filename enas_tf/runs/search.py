@@ -72,11 +72,13 @@ def _settings(parts: assembly.SearchParts, run: runs.Run) -> str:
   A longer search begins as a shorter one, so its length is none of them.
   """
   values = experiments.values(run.experiment)
+  sections = ["data", "search", "controller"]
+  if run.experiment.evaluation.kind == "from_scratch":
+    sections.append("final")
   given = {
     name: values[name]
     for name, place in experiments.named(run.experiment)
-    if place.section in ("data", "search", "controller")
-    and name != "num_epochs"
+    if place.section in sections and name != "num_epochs"
   }
   text = json.dumps(given | {"parts": parts.fingerprint}, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -93,10 +95,6 @@ def _turn(
 ) -> None:
   """Logs and saves what the search does, until it is done or stopped."""
 
-  def on_trial(trial: trials.Trial) -> None:
-    for callback in run.callbacks:
-      callback.on_trial(trial)
-
   started = time.monotonic()
   experiment = run.experiment
   with divergence.explained(experiment.search, saver, experiment.controller):
@@ -106,7 +104,7 @@ def _turn(
       position,
       plan,
       run.stop.requested,
-      on_trial,
+      watch.on_trial,
     ):
       watch.on_event(event, position, time.monotonic() - started)
       stopped = run.stop.requested()

@@ -1,12 +1,17 @@
 """Groups of settings of the controller, who proposes arcs."""
 
 import dataclasses
-from typing import ClassVar
+import types
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from enas_tf.controllers import registry
 from enas_tf.settings import fields
 
 POLICIES = ("paper", "generic")
+BASELINES = ("batch", "moving_average")
+UPDATES = ("reinforce", "ppo")
+_PPO = {"controller_update": ("ppo",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Controller(fields.Settings):
     changeable=True,
   )
   num_aggregate: int = fields.setting(
-    10, "arcs that one update averages over", at_least=1, at_most=100_000
+    5, "arcs that one update averages over", at_least=1, at_most=100_000
   )
   train_steps: int = fields.setting(
     30, "updates in a controller phase", at_least=1, changeable=True
@@ -57,7 +62,7 @@ class Policy(fields.Settings):
     1, "layers of the LSTM", at_least=1, at_most=100
   )
   tanh_constant: float | None = fields.setting(
-    1.10, "bound of the logits", above=0
+    1.5, "bound of the logits", above=0
   )
   temperature: float | None = fields.setting(
     None, "what the logits are divided by", above=0
@@ -75,7 +80,33 @@ class Reinforce(fields.Settings):
     0.0, "decay of Adam's mean of gradients", at_least=0, below=1
   )
   adam_epsilon: float = fields.setting(
-    1e-3, "what Adam adds to the root of the mean of squares", above=0
+    1e-8, "what Adam adds to the root of the mean of squares", above=0
+  )
+  update: str = fields.setting(
+    "reinforce",
+    "reinforce, one step for each arc, or ppo, more steps, which are clipped",
+    choices=UPDATES,
+  )
+  ppo_steps: int = fields.setting(
+    4, "steps of an update", at_least=1, at_most=1_000, only_with=_PPO
+  )
+  ppo_clip: float = fields.setting(
+    0.2,
+    "how far an update may move the probability of an arc, as a fraction of it",
+    above=0,
+    below=1,
+    only_with=_PPO,
+  )
+  baseline: str = fields.setting(
+    "batch",
+    "what a reward is compared with: batch, the other arcs of the update, or "
+    "moving_average, the original's",
+    choices=BASELINES,
+  )
+  standardize: bool = fields.setting(
+    True,
+    "whether rewards, less what they are compared with, are divided by their "
+    "deviation in the update",
   )
   entropy_weight: float = fields.setting(
     0.0001,
@@ -85,7 +116,8 @@ class Reinforce(fields.Settings):
   )
   bl_dec: float = fields.setting(
     0.99,
-    "decay of the baseline, the moving average of the rewards",
+    "decay of the moving average of the rewards; of use with it, or with one "
+    "arc in an update",
     at_least=0,
     below=1,
     changeable=True,
@@ -94,6 +126,46 @@ class Reinforce(fields.Settings):
   skip_weight: ClassVar[float] = 0.0
 
 
+_WITH_GRADIENT = {"controller": ("gradient",)}
+# How the original's REINFORCE learns, by public names: what `faithful` brings
+# back in all spaces.
+ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
+  {
+    "controller_adam_epsilon": 1e-3,
+    "controller_baseline": "moving_average",
+    "controller_standardize": False,
+  }
+)
+
+
 @dataclasses.dataclass(frozen=True)
-class Learning(Controller, Policy, Reinforce):
+class Gradient(fields.Settings):
+  """How the logits of decisions follow gradients (GDAS)."""
+
+  gradient_lr: float = fields.setting(
+    0.03,
+    "learning rate of Adam on the logits",
+    above=0,
+    changeable=True,
+    only_with=_WITH_GRADIENT,
+  )
+  temperature_start: float = fields.setting(
+    10.0,
+    "temperature of the soft choice that gradients are taken of, at first",
+    above=0,
+    only_with=_WITH_GRADIENT,
+  )
+  temperature_end: float = fields.setting(
+    0.1, "the same, at last", above=0, only_with=_WITH_GRADIENT
+  )
+  temperature_steps: int = fields.setting(
+    1_000,
+    "updates from the first to the last temperature, linearly",
+    at_least=1,
+    only_with=_WITH_GRADIENT,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Learning(Controller, Policy, Reinforce, Gradient):
   """What the controllers of all spaces have."""

@@ -28,7 +28,7 @@ class ImageSteps(steps.Steps):
     carried: steps.Carried,
   ) -> steps.TrainStep:
     images, labels = batch
-    outputs = network(steps.inputs(arc, images=images), training=True)
+    outputs = network(steps.inputs(images=images, arc=arc), training=True)
     total = loss = cross_entropy(labels, outputs["logits"])
     if "aux_logits" in outputs:
       aux_loss = cross_entropy(labels, outputs["aux_logits"])
@@ -45,11 +45,16 @@ class ImageSteps(steps.Steps):
     batch: steps.Batch,
     arc: tf.Tensor | None,
     carried: steps.Carried,
+    gates: tf.Tensor | None = None,
   ) -> steps.Measured:
     images, labels = batch
-    outputs = network(steps.inputs(arc, images=images), training=False)
-    hits = tf.argmax(outputs["logits"], 1, labels.dtype) == labels
-    return steps.Measured(tf.math.count_nonzero(hits), tf.size(labels), carried)
+    given = steps.inputs(images=images, arc=arc, gates=gates)
+    logits = network(given, training=False)["logits"]
+    hits = tf.argmax(logits, 1, labels.dtype) == labels
+    loss = None if gates is None else cross_entropy(labels, logits)
+    return steps.Measured(
+      tf.math.count_nonzero(hits), tf.size(labels), carried, loss
+    )
 
   def score(self, total: float, count: int) -> float:
     return total / count

@@ -58,7 +58,7 @@ class LanguageSteps(steps.Steps):
   ) -> steps.TrainStep:
     tokens, targets, is_first = batch
     state = tf.where(is_first, 0.0, carried[0])
-    given = steps.inputs(arc, tokens=tokens, state=state)
+    given = steps.inputs(tokens=tokens, state=state, arc=arc)
     outputs = network(given, training=True)
     loss = language.loss(targets, outputs["logits"])
     total = loss + language.activity(outputs["outputs"], **self._penalties)
@@ -70,15 +70,18 @@ class LanguageSteps(steps.Steps):
     batch: steps.Batch,
     arc: tf.Tensor | None,
     carried: steps.Carried,
+    gates: tf.Tensor | None = None,
   ) -> steps.Measured:
     tokens, targets, _ = batch
-    given = steps.inputs(arc, tokens=tokens, state=carried[0])
+    given = steps.inputs(tokens=tokens, state=carried[0], arc=arc, gates=gates)
     outputs = network(given, training=False)
     loss = language.loss(targets, outputs["logits"])
     count = tf.size(targets)
     # The sum over a long text needs the digits.
     total = tf.cast(loss, tf.float64) * tf.cast(count, tf.float64)
-    return steps.Measured(total, count, (outputs["state"],))
+    return steps.Measured(
+      total, count, (outputs["state"],), None if gates is None else loss
+    )
 
   def score(self, total: float, count: int) -> float:
     return _perplexity(total / count)

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from enas_tf.training import steps
@@ -11,6 +12,8 @@ from enas_tf.training import steps
 
 class Measurement:
   """Measures a network on batches; one graph serves all arcs.
+
+  One more graph, made when it is needed, takes gradients too.
 
   Args:
     network: of the task.
@@ -21,6 +24,9 @@ class Measurement:
     self._network = network
     self._steps = steps
     self._measure = tf.function(self._measure_batch, autograph=False)
+    self._differentiate = tf.function(
+      self._differentiate_batch, autograph=False
+    )
 
   def score(self, batches: Iterable, arc: tf.Tensor | None = None) -> float:
     """Returns the task's metric over successive batches, all counted alike.
@@ -51,6 +57,36 @@ class Measurement:
         so_far.count += int(found.count)
         so_far.carried = found.carried
     return [self._steps.score(each.total, each.count) for each in sums]
+
+  def score_with_gradients(
+    self, batch: steps.Batch, arc: tf.Tensor
+  ) -> tuple[float, np.ndarray]:
+    """Returns the task's metric on one batch, and what would better it.
+
+    Args:
+      batch: of a stream of the task.
+      arc: int32 [num_decisions].
+
+    Returns:
+      The metric, and the gradients of the negative loss with respect to gates
+      of value 1 on what each decision of the arc chose, float32
+      [num_decisions]: positive where more of the choice is better.
+    """
+    batch = tuple(map(tf.convert_to_tensor, batch))
+    carried = self._steps.start(len(batch[0]))
+    found, gradients = self._differentiate(batch, arc, carried)
+    metric = self._steps.score(float(found.total), int(found.count))
+    return metric, gradients.numpy()
+
+  def _differentiate_batch(
+    self, batch: steps.Batch, arc: tf.Tensor, carried: steps.Carried
+  ) -> tuple[steps.Measured, tf.Tensor]:
+    gates = tf.ones(tf.shape(arc))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+      tape.watch(gates)
+      measure = self._steps.measure
+      found = measure(self._network, batch, arc, carried, gates)
+    return found, -tape.gradient(found.loss, gates)
 
   def _measure_batch(
     self, batch: steps.Batch, arc: tf.Tensor | None, carried: steps.Carried

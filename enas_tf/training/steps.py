@@ -31,11 +31,14 @@ class Measured(NamedTuple):
     total: hits or losses, summed, a scalar.
     count: of how many examples or words, a scalar.
     carried: what the next batch goes on from.
+    loss: the mean cross-entropy in nats, a scalar, if there are gates to take
+      gradients of; else None.
   """
 
   total: tf.Tensor
   count: tf.Tensor
   carried: Carried
+  loss: tf.Tensor | None = None
 
 
 class Steps(abc.ABC):
@@ -90,7 +93,12 @@ class Steps(abc.ABC):
 
   @abc.abstractmethod
   def measure(
-    self, network: Any, batch: Batch, arc: tf.Tensor | None, carried: Carried
+    self,
+    network: Any,
+    batch: Batch,
+    arc: tf.Tensor | None,
+    carried: Carried,
+    gates: tf.Tensor | None = None,
   ) -> Measured:
     """Runs a network as it is; see `train`.
 
@@ -99,6 +107,7 @@ class Steps(abc.ABC):
       batch: of the stream.
       arc: the arc, or None.
       carried: the state behind the batch before.
+      gates: of the arc's decisions, float32 [num_decisions], or None.
     """
 
   @abc.abstractmethod
@@ -129,11 +138,10 @@ class Steps(abc.ABC):
     return dict(metrics)
 
 
-def inputs(arc: tf.Tensor | None, **tensors: tf.Tensor) -> dict[str, tf.Tensor]:
-  """Returns what a network is called with, the arc only if there is one.
+def inputs(**tensors: tf.Tensor | None) -> dict[str, tf.Tensor]:
+  """Returns what a network is called with: those that there are.
 
   Args:
-    arc: int32 [num_decisions], or None.
-    **tensors: the other inputs, by name.
+    **tensors: the inputs, by name; "arc" and "gates" may be None.
   """
-  return tensors if arc is None else {**tensors, "arc": arc}
+  return {k: v for k, v in tensors.items() if v is not None}

@@ -8,6 +8,7 @@ import pytest
 from enas_tf import states, trials
 from enas_tf.controllers import (
   generic_policy,
+  gradient,
   macro_channels_policy,
   macro_policy,
   micro_policy,
@@ -38,6 +39,12 @@ def make_random(space, seed):
   return random_search.RandomSearch(space, seed=seed)
 
 
+def make_gradient(space, seed):
+  return gradient.Gradient(
+    space, lr=0.1, temperatures=(10.0, 0.1), num_annealed=5, seed=seed
+  )
+
+
 def make_reinforce(space, seed, policy=None):
   return reinforce.Reinforce(
     making.make(policy or POLICIES[space], space, lstm_size=8, seed=seed),
@@ -58,7 +65,9 @@ def space(request):
   return request.param
 
 
-@pytest.fixture(params=[make_random, make_reinforce, make_generic])
+@pytest.fixture(
+  params=[make_random, make_reinforce, make_generic, make_gradient]
+)
 def make(request, space):
   """A function from a seed to a controller."""
   # The toy space's own policy is the generic one; its kinds of decisions, and

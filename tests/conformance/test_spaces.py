@@ -7,11 +7,13 @@ import pytest
 
 from enas_tf import errors
 from enas_tf.spaces import (
+  base,
   graphviz,
   macro,
   macro_channels,
   micro,
   rnn,
+  table,
 )
 from tests.spaces import toy
 
@@ -32,6 +34,13 @@ SPACES = {
   "macro_channels_one_layer": macro_channels.MacroChannelsSpace(num_layers=1),
   "macro_channels_other_ops": macro_channels.MacroChannelsSpace(
     3, 4, ("identity", "conv_7x7")
+  ),
+  "table": table.TableSpace(
+    (
+      base.Decision("size", (16, 32, 64)),
+      base.Decision("op", ("conv", "max pool", "it's"), "operation"),
+      base.Decision("word", ("3", "x,y")),
+    )
   ),
   "toy": toy.ToySpace(),
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import trials
+from enas_tf import errors, trials
 from enas_tf.evaluators import shared_weights
 from enas_tf.tasks import image_steps
 from tests import answers
@@ -19,12 +19,16 @@ class Supernet:
 
   def __init__(self):
     self.training = []  # One entry for each trace.
+    self.input = {"images": None, "arc": None, "gates": None}
 
   def __call__(self, inputs, training):
     self.training.append(training)
     kernel = tf.gather(tf.constant(KERNELS, tf.float32), inputs["arc"][0])
     sign = 1.0 - 2.0 * tf.cast(inputs["arc"][1], tf.float32)
-    return {"logits": sign * inputs["images"] @ kernel}
+    logits = sign * inputs["images"] @ kernel
+    if "gates" in inputs:
+      logits *= inputs["gates"][0] * inputs["gates"][1] ** 2
+    return {"logits": logits}
 
 
 def batch(step, size=8):
@@ -140,3 +144,41 @@ def test_trials_come_one_by_one(evaluator):
   coming = evaluator.evaluate(answers.proposals(ARCS))
   next(coming)
   assert evaluator.state() == {"num_batches": 1}
+
+
+def expected_gradients(arc, images, labels):
+  """Returns those of the negative cross-entropy, by NumPy."""
+  logits = (1 - 2 * arc[1]) * images @ KERNELS[arc[0]]
+  p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+  by_logits = np.eye(NUM_CLASSES)[labels] - p
+  by_factor = (by_logits * logits).sum(1).mean()
+  return [by_factor, 2 * by_factor]
+
+
+def test_gradients_are_those_of_the_next_batch(evaluator):
+  supernet = Supernet()
+  other = build(supernet, with_gradients=True)
+  found = list(other.evaluate(answers.proposals(ARCS)))
+  for step, (arc, trial) in enumerate(zip(ARCS, found, strict=True)):
+    expected = expected_gradients(arc, *batch(step))
+    np.testing.assert_allclose(trial.gradients, expected, 1e-4)
+  assert supernet.training == [False]
+  # The rewards are what they would be without.
+  plain = list(evaluator.evaluate(answers.proposals(ARCS)))
+  assert [each.scores for each in found] == [each.scores for each in plain]
+  assert all(each.gradients is None for each in plain)
+
+
+def test_gradients_that_are_not_finite_are_a_failure(monkeypatch):
+  evaluator = build(with_gradients=True)
+  monkeypatch.setitem(globals(), "KERNELS", KERNELS * np.inf)
+  (trial,) = evaluator.evaluate(answers.proposals(ARCS[:1]))
+  assert trial.status == trials.FAILED
+  assert trial.reason == "a gradient is not finite"
+
+
+def test_a_supernet_without_gates_has_no_gradients():
+  supernet = Supernet()
+  del supernet.input["gates"]
+  with pytest.raises(errors.ConfigError, match="set another `controller`"):
+    build(supernet, with_gradients=True)

@@ -30,19 +30,24 @@ def arguments(steps=4, batch=2, seed=0):
   )
 
 
-def plain(inputs, state, state_kernel, kernels, mask, arc, mean):
+def plain(
+  inputs, state, state_kernel, kernels, mask, factors=None, *, arc, mean
+):
   """The same, as one would write it down, differentiated by TensorFlow."""
+  factors = [1.0] * 8 if factors is None else tf.unstack(factors)
   functions = [tf.tanh, tf.nn.relu, tf.sigmoid, tf.identity]
   outputs = []
   for x in inputs:
     h, t = tf.split(x + (state * mask) @ state_kernel, 2, axis=1)
     gate = tf.sigmoid(t)
     states = [gate * tf.tanh(h) + (1 - gate) * state]
-    for previous, function, kernel in zip(*arc, kernels, strict=True):
-      read = states[previous]
+    nodes = zip(*arc, kernels, factors[::2], factors[1::2], strict=True)
+    for previous, function, kernel, of_read, of_function in nodes:
+      read = of_read * states[previous]
       h, t = tf.split((read * mask) @ kernel, 2, axis=1)
       gate = tf.sigmoid(t)
-      states.append(gate * functions[function](h) + (1 - gate) * read)
+      y = of_function * functions[function](h)
+      states.append(gate * y + (1 - gate) * read)
     state = tf.add_n([m * s for m, s in zip(mean, states, strict=True)])
     outputs.append(state)
   return tf.stack(outputs)
@@ -102,6 +107,27 @@ def test_is_what_one_writes_down(arc, mean, batch, steps):
   wanted = expected(args, arc, mean)
   assert_same(static(args, arc, mean), wanted)
   assert_same(dynamic()(args, *map(tf.constant, arc), mean), wanted)
+
+
+@pytest.mark.parametrize("is_graph", [True, False])
+@pytest.mark.parametrize("arc", ARCS)
+def test_factors_are_what_one_writes_down(arc, is_graph):
+  rng = np.random.default_rng(3)
+  *args, mask = arguments()
+  factors = tf.constant(rng.uniform(0.5, 1.5, 8), tf.float32)
+
+  def written(*args):
+    *args, factors, mask = args
+    return plain(*args, mask, factors, arc=arc, mean=MEANS[1])
+
+  def run(*args):
+    *args, factors, mask = args
+    cell = highway.Cell(*arc, WORDS, MEANS[1], factors)
+    return highway.run(*args, mask, cell)
+
+  args = (*args, factors, mask)
+  call = tf.function(with_gradients) if is_graph else with_gradients
+  assert_same(call(run, args), with_gradients(written, args))
 
 
 @pytest.mark.parametrize("arc", ARCS)

@@ -31,7 +31,10 @@ class Network:
     logits = tf.gather(OF_WORD, inputs["tokens"])
     logits += (inputs["state"] @ OF_STATE)[:, None]
     if "arc" in inputs:
-      logits += tf.gather(OF_ARC, inputs["arc"][0])
+      of_arc = tf.gather(OF_ARC, inputs["arc"][0])
+      if "gates" in inputs:
+        of_arc *= inputs["gates"][0]
+      logits += of_arc
     counts = tf.reduce_mean(counted(inputs["tokens"]), 1)
     return {"logits": logits, "state": inputs["state"] + counts}
 
@@ -41,13 +44,13 @@ def counted(tokens):
   return tf.stack([even, tf.ones_like(even)], -1)
 
 
-def negative_logs(windows, arc=None):
+def negative_logs(windows, arc=None, gate=1.0):
   """Returns what each word of successive windows costs, in NumPy."""
   state, costs = np.zeros((ROWS, UNITS)), []
   for tokens, targets, _ in windows:
     logits = OF_WORD[tokens] + (state @ OF_STATE)[:, None]
     if arc is not None:
-      logits = logits + OF_ARC[arc[0]]
+      logits = logits + gate * OF_ARC[arc[0]]
     sums = np.log(np.exp(logits).sum(-1))
     chosen = np.take_along_axis(logits, targets[..., None], -1)[..., 0]
     costs.append((sums - chosen).ravel())
@@ -107,6 +110,19 @@ def test_of_a_text_by_hand(num_steps):
     assert abs(found - np.exp(np.mean(means))) > 1e-3
     alone = [negative_logs([each])[0] for each in windows]
     assert abs(found - np.exp(np.concatenate(alone).mean())) > 1e-3
+
+
+@pytest.mark.parametrize("arc", [[0], [1]])
+def test_gradients_by_hand(arc):
+  measurement = measuring.Measurement(Network(), STEPS)
+  found, gradients = measurement.score_with_gradients(
+    window(1), tf.constant(arc)
+  )
+  assert found == pytest.approx(expected([window(1)], arc), rel=1e-5)
+  up, down = (
+    np.mean(negative_logs([window(1)], arc, gate)) for gate in (1.01, 0.99)
+  )
+  np.testing.assert_allclose(gradients, [(down - up) / 0.02], 1e-3)
 
 
 def test_of_a_guess_is_the_number_of_words():
