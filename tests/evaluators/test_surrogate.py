@@ -290,9 +290,10 @@ def best_of_60(seed, word):
 def test_it_pays():
   """Evolution finds better arcs by as many measurements.
 
-  CHANCE
+  Over 60 other seeds the gain was 2.07 +- 1.55, and above 0 in 57: the mean of
+  eight is not above 0 with a chance of 1e-4.
   """
   gains = [
-    best_of_60(seed, "ridge") - best_of_60(seed, None) for seed in range(12)
+    best_of_60(seed, "ridge") - best_of_60(seed, None) for seed in range(8)
   ]
   assert np.mean(gains) > 0
