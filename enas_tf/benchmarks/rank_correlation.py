@@ -14,7 +14,7 @@ have one.
 """
 
 import argparse
-import math
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -123,9 +123,9 @@ def _from_scratch(
         for repeat in range(options.child_seeds)
       ]
       study.terminal.say(f"Training {len(wanted)} children from scratch.")
-      plan = trainings.on_fresh_data(built)
+      data = trainings.fresh(built)
       found = trainings.scored(
-        built, run, wanted, plan, study.folder / "children.jsonl"
+        built, run, wanted, data, study.folder / "children.jsonl"
       )
       metric = built.task.metric
     scores = []
@@ -136,7 +136,7 @@ def _from_scratch(
     return {
       "arcs": arcs.tolist(),
       "scores": scores,
-      "split": plan.split,
+      "split": data.words,
       "metric": metric.name,
       "format": metric.format,
     }
@@ -164,9 +164,7 @@ def _shared(
 
   return {
     epoch: np.array(
-      study.result(
-        f"{sampling}_{seed}_{epoch}", lambda epoch=epoch: make(epoch)
-      )
+      study.result(f"{sampling}_{seed}_{epoch}", functools.partial(make, epoch))
     )
     for epoch in sorted(moments)
   }
@@ -227,13 +225,12 @@ def _row(
   with np.errstate(invalid="ignore"):
     for name, function in _CORRELATIONS.items():
       low, high = statistics.bootstrap(function, pairs)
-      row[name] = _finite(function(pairs))
-      row[f"{name}_low"], row[f"{name}_high"] = _finite(low), _finite(high)
+      row[name] = trainings.finite(function(pairs))
+      row[f"{name}_low"], row[f"{name}_high"] = (
+        trainings.finite(low),
+        trainings.finite(high),
+      )
   return row
-
-
-def _finite(value: float) -> float | None:
-  return float(value) if math.isfinite(value) else None
 
 
 def _print(

@@ -81,8 +81,16 @@ class _Progress(terminals.Terminal):
   def say(self, message: str) -> None:
     del message
 
-  def progress(self, *args: Any, unit: str, **kwargs: Any) -> None:
-    super().progress(*args, unit=f"{self._label}, {unit}", **kwargs)
+  def progress(
+    self,
+    done: int,
+    total: int,
+    unit: str,
+    values: Mapping[str, float],
+    seconds_left: float | None,
+  ) -> None:
+    unit = f"{self._label}, {unit}"
+    super().progress(done, total, unit, values, seconds_left)
 
 
 class Study:

@@ -193,7 +193,7 @@ def _answers(
 
 
 def _last(log: trials.TrialLog, n: int, end: int) -> list[trials.Trial]:
-  """Returns the last n trials before a number, however often it was resumed."""
+  """Returns the last n trials before a number, also after a resume."""
   return [each for each in log.trials() if each.number < end][-n:] if n else []
 
 

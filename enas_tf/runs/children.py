@@ -12,8 +12,10 @@ from enas_tf.data import arrays, files
 from enas_tf.distributed import base as engines
 from enas_tf.distributed import pool
 from enas_tf.evaluators import from_scratch, pruning
+from enas_tf.layers import operations
 from enas_tf.recipes import experiments
 from enas_tf.runs import assembly, child_training
+from enas_tf.spaces import base as spaces
 
 VALID, TEST = "valid", "test"
 _FACTORY = "enas_tf.runs.children:make_worker"
@@ -52,10 +54,12 @@ class Common(NamedTuple):
     values: all settings, by their public names.
     source: the data that a program hands over, see `assembly.Assembly`; or
       None.
+    operations: the names of those that the program knows.
   """
 
   values: dict[str, Any]
   source: dict[str, Any] | None
+  operations: tuple[str, ...]
 
 
 class Scored(NamedTuple):
@@ -124,6 +128,9 @@ def make_worker(common: Common) -> Callable[..., dict[str, float]]:
 
   try:
     experiment = experiments.from_values(common.values)
+    for name in set(common.operations).difference(operations.names()):
+      if name in getattr(experiment.final, "ops", ()):
+        operations.get(name)  # It says that there is none.
   except errors.ConfigError as error:
     raise errors.WorkerError(
       "A worker does not know all that the program knows: what a program "
@@ -198,7 +205,11 @@ def make_engine(parts: assembly.Assembly) -> pool.Pool:
 
   return pool.Pool(
     _FACTORY,
-    Common(experiments.values(parts.experiment), _in_memory(parts.source)),
+    Common(
+      experiments.values(parts.experiment),
+      _in_memory(parts.source),
+      operations.names(),
+    ),
     num_workers=num_workers,
     environment=environment,
     max_jobs=settings.worker_children,
@@ -263,13 +274,7 @@ def score_arcs(
   Raises:
     WorkerError: if workers cannot start.
   """
-  space = parts.final_space
-  rows = [
-    tuple(map(int, arc))
-    if isinstance(arc, np.ndarray | list | tuple)
-    else tuple(map(int, space.encode(arc)))
-    for arc in arcs
-  ]
+  rows = [_row(parts.final_space, arc) for arc in arcs]
   # By seeds, so that after half of the time each arc has some score.
   pairs = [
     (place, seed)
@@ -293,3 +298,9 @@ def score_arcs(
     if result.reason is None:
       score = result.value[parts.task.metric.name]
     yield Scored(*pairs[result.number], score, result.reason, result.seconds)
+
+
+def _row(space: spaces.Space, arc: Any) -> tuple[int, ...]:
+  """Returns the integers of an arc, or of a row of them."""
+  is_row = isinstance(arc, np.ndarray | list | tuple)
+  return tuple(map(int, arc if is_row else space.encode(arc)))
