@@ -56,6 +56,10 @@ class OutputDirError(UserError):
   """An output folder that is not ours, or cannot be written."""
 
 
+class WorkerError(UserError):
+  """A process that was to do some of the work cannot do it."""
+
+
 class DivergenceError(UserError):
   """A loss, a gradient or a weight is not finite.
 

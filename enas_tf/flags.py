@@ -123,6 +123,46 @@ def _flagfile(recipe: str) -> pathlib.Path:
   return known[recipe]
 
 
+def settings(arguments: Sequence[str]) -> dict[str, Any]:
+  """Returns the settings that arguments give, by their public names.
+
+  It is for commands that run searches of their own: what to do and where is
+  theirs, and what a recipe says of it is left out.
+
+  >>> settings(["--data=digits", "--nocontroller_training"])
+  {'data': 'digits', 'controller_training': False}
+
+  Args:
+    arguments: as on the command line, `--recipe` and `--flagfile` among them.
+
+  Raises:
+    ConfigError: if there is no such flag, or its value is none.
+  """
+  values = flags.FlagValues()
+  define(values)
+  try:
+    rest = values(["", *with_recipes(arguments)])[1:]
+  except flags.UnrecognizedFlagError as error:
+    raise errors.ConfigError(unknown_message(error)) from error
+  except (flags.Error, OSError) as error:
+    raise errors.ConfigError(
+      f"The flags cannot be read. Received: {error}"
+    ) from error
+  if rest:
+    raise errors.ConfigError(
+      f"All settings are flags: write --name=value. Received: {rest}"
+    )
+  given = _given(values)
+  space = _space(values)
+  if space is not None:
+    given["search_for"] = space
+  return {
+    name: value
+    for name, value in given.items()
+    if name not in ("mode", "output_dir", "reset_output_dir")
+  }
+
+
 def spelled(text: str) -> str:
   """Returns a text with its settings, which stand in backquotes, as flags.
 
@@ -192,8 +232,7 @@ def output_dir(values: flags.FlagValues) -> pathlib.Path:
         "--output_dir must name a folder. Received: output_dir=''"
       )
     return run_folder.absolute(values.output_dir)
-  recipe = base.get(_space(values) or "micro")
-  return run_folder.default(recipe, values.data, values.data_path)
+  return run_folder.default(_space(values), _given(values))
 
 
 def origins(

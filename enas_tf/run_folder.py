@@ -11,10 +11,12 @@ import platform
 import shutil
 import stat
 import sys
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 import enas_tf
 from enas_tf import errors, files, own_files
+from enas_tf.distributed import worker
 from enas_tf.recipes import base, experiments
 
 _MANIFEST, _LOCK, _OLD = own_files.MANIFEST, own_files.LOCK, own_files.OLD
@@ -33,8 +35,11 @@ def open_run(experiment: base.Experiment) -> pathlib.Path:
     experiment: the settings of the run.
 
   Raises:
+    ConfigError: if a worker's process begins a run, for its program lacks the
+      guard.
     OutputDirError: if the folder is not ours, is in use or cannot be written.
   """
+  worker.refuse_if_starting()
   try:
     folder = absolute(experiment.run.output_dir)
     if experiment.run.reset_output_dir and folder.exists():
@@ -97,19 +102,18 @@ def absolute(path: str) -> pathlib.Path:
     ) from error
 
 
-def default(
-  recipe: base.Recipe, data: str | None, data_path: str | None
-) -> pathlib.Path:
+def default(space: str | None, given: Mapping[str, Any]) -> pathlib.Path:
   """Returns the folder of a run that was given none.
 
   Args:
-    recipe: of its search space.
-    data: the name of the data set, or None for that of the recipe.
-    data_path: of the data, or None.
+    space: the search space that is asked for, or None.
+    given: the other settings, by public names.
   """
-  name = data or recipe.data.data
-  if name in ("folder", "text") and data_path:
-    name = pathlib.Path(data_path).stem or name
+  recipe = experiments.recipe_of(space, given)
+  name = given.get("data") or recipe.data.data
+  path = given.get("data_path") or given.get("evaluator_table")
+  if name in ("folder", "text", "table") and path:
+    name = pathlib.Path(path).stem or name
   return pathlib.Path("outputs", f"{recipe.name}_{name}").absolute()
 
 
@@ -155,10 +159,7 @@ def record_start(
   """
   before = recorded_config(folder)
   path = folder / _MANIFEST
-  if experiment.data.data_path is not None:  # For commands from elsewhere.
-    where = str(absolute(experiment.data.data_path))
-    data = dataclasses.replace(experiment.data, data_path=where)
-    experiment = dataclasses.replace(experiment, data=data)
+  experiment = _from_anywhere(experiment)
   manifest = files.read_json(path)
   start = {
     "time": datetime.datetime.now().astimezone().isoformat("T", "seconds"),
@@ -180,6 +181,18 @@ def record_start(
   files.write_json(path, manifest)
   bring_back(folder)  # What was to be deleted is, now.
   return _changes(before, experiment) if before else []
+
+
+def _from_anywhere(experiment: base.Experiment) -> base.Experiment:
+  """Returns settings whose paths hold for commands from elsewhere, too."""
+  data, evaluation = experiment.data, experiment.evaluation
+  if data.data_path is not None:
+    where = str(absolute(data.data_path))
+    data = dataclasses.replace(data, data_path=where)
+  if evaluation.table is not None:
+    where = str(absolute(evaluation.table))
+    evaluation = dataclasses.replace(evaluation, table=where)
+  return dataclasses.replace(experiment, data=data, evaluation=evaluation)
 
 
 def _changes(before: base.Experiment, now: base.Experiment) -> list[str]:

@@ -62,6 +62,8 @@ class Trial:
     gradients: of the reward with respect to a factor of 1 on what each decision
       chose, for a controller that learns from them; or None.
     is_predicted: whether the scores are a guess of a surrogate's.
+    curve: the rewards after its first epochs, of a training that could be given
+      up early; else empty.
   """
 
   number: int
@@ -72,12 +74,14 @@ class Trial:
   reason: str | None = None
   gradients: tuple[float, ...] | None = None
   is_predicted: bool = False
+  curve: tuple[float, ...] = ()
 
   def __post_init__(self) -> None:
     assert self.status in (DONE, FAILED, PRUNED), self.status
     assert all(map(math.isfinite, self.scores.values())), self.scores
     assert not self.is_done or REWARD in self.scores, self.scores
     assert all(map(math.isfinite, self.gradients or ())), self.gradients
+    assert all(map(math.isfinite, self.curve)), self.curve
 
   @property
   def is_done(self) -> bool:
@@ -177,14 +181,18 @@ class TrialLog:
     Args:
       trial: takes the place of one of the same number.
     """
+    if self._path is not None:  # Making a line takes longer than a look-up.
+      self._write(self._line(trial))
+    self._trials[trial.number] = trial
+
+  def _line(self, trial: Trial) -> dict[str, Any]:
     line = dataclasses.asdict(trial)
-    for name in ("gradients", "is_predicted"):  # Of few trials.
+    for name in ("gradients", "is_predicted", "curve"):  # Of few trials.
       if not line[name]:
         del line[name]
     if self._space is not None:
       line["arc_string"] = str(self._space.decode(trial.arc))
-    self._write(line)
-    self._trials[trial.number] = trial
+    return line
 
   def rewind(self, number: int) -> None:
     """Says that the trials from a number on no longer count.
@@ -274,6 +282,7 @@ def _parse(text: bytes, where: str) -> Trial | dict[str, Any]:
       reason=line["reason"],
       gradients=_floats(line.get("gradients")),
       is_predicted=line.get("is_predicted", False) is True,
+      curve=tuple(map(float, line.get("curve", ()))),
     )
   except (
     ArithmeticError,

@@ -34,6 +34,8 @@ def told(arcs, rewards, gradients=None, first=0):
 
 def rewards(evaluator, arcs):
   """Returns what an evaluator rewards arcs [n, num_decisions] with, [n]."""
-  found = list(evaluator.evaluate(proposals(arcs)))
+  found = sorted(
+    evaluator.evaluate(proposals(arcs)), key=lambda trial: trial.number
+  )
   assert [each.number for each in found] == list(range(len(arcs)))
   return np.array([each.reward for each in found])

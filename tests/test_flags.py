@@ -331,3 +331,17 @@ def test_data_flags_of_other_spaces_are_refused(parse, flags_):
   name = flags_[-1].split("=")[0].strip("-")
   with pytest.raises(errors.ConfigError, match=f"`{name}` has no use"):
     parse(*flags_)
+
+
+def test_settings_for_other_commands():
+  given = flags.settings(["--recipe=quickstart"])
+  assert given["data"] == "digits" and given["search_for"] == "micro"
+  assert not {"mode", "output_dir"} & given.keys()
+  given = flags.settings(["--search_for=enas", "--child_num_nodes=3"])
+  assert given == {"search_for": "rnn", "child_num_nodes": 3}
+  assert flags.settings(["--child_cutout_size=none"]) == {
+    "child_cutout_size": None
+  }
+  for wrong in ("--no_such=3", "--num_epochs=many", "word", "--recipe=no"):
+    with pytest.raises(errors.ConfigError, match="Received"):
+      flags.settings([wrong])

@@ -25,7 +25,15 @@ ALLOWED = {
   # What an export replaces is deleted with the care that a run takes.
   "tasks": {"data", "layers", "own_files", "training"},
   "controllers": {"spaces", "trials"},
-  "evaluators": {"networks", "spaces", "tasks", "training", "trials"},
+  "distributed": set(),
+  "evaluators": {
+    "distributed",
+    "networks",
+    "spaces",
+    "tasks",
+    "training",
+    "trials",
+  },
   "report": {"spaces", "tasks", "trials"},
   "recipes": {
     "controllers",
@@ -41,6 +49,7 @@ ALLOWED = {
 # What loads no TensorFlow: it stands in errors of the first second.
 LIGHT = (
   "__init__.py",
+  "distributed/*.py",
   "spaces/*.py",
   "settings/*.py",
   "recipes/__init__.py",
@@ -52,6 +61,7 @@ LIGHT = (
 # Modules without a test file of their own, as patterns, and who tests them.
 TESTED_ELSEWHERE = {
   "benchmarks/*.py": "they are measured by hand; they are imported here",
+  "benchmarks/quality_*.py": "tests/benchmarks/test_search_quality.py",
   "compat/hints.py": "tests/compat/test_wrong_imports.py",
   "compat/matching.py": "tests/compat/test_original.py, test_enas_lm.py",
   "compat/reading.py": "tests/compat/test_loading.py, test_wrong_imports.py",
@@ -62,8 +72,11 @@ TESTED_ELSEWHERE = {
   "data/gif.py": "tests/data/test_bad_images.py",
   "data/npz.py": "tests/data/test_bad_archives.py",
   "data/pickles.py": "tests/data/test_bad_archives.py",
+  "distributed/base.py": "tests/distributed/test_pool.py",
+  "distributed/worker.py": "tests/distributed/test_pool.py",
   "evaluators/base.py": "tests/conformance/test_evaluators.py",
   "evaluators/registry.py": "tests/conformance/test_evaluators.py",
+  "evaluators/table_*.py": "tests/evaluators/test_table.py",
   "failures.py": "tests/test_faults.py, tests/bad_inputs/",
   "keras_hook.py": "tests/test_api.py",
   "layers/basic_stages.py": "tests/layers/test_operations.py",
@@ -81,6 +94,7 @@ TESTED_ELSEWHERE = {
   "report/callbacks.py": "tests/runs/test_search.py",
   "report/notebook.py": "tests/test_api.py",
   "runs/algorithm.py": "tests/runs/test_search.py",
+  "runs/child_training.py": "tests/runs/test_children.py",
   "runs/divergence.py": "tests/test_faults.py, tests/runs/",
   "runs/evaluate.py": "tests/test_main.py",
   "runs/export.py": "tests/test_main.py",
@@ -91,6 +105,7 @@ TESTED_ELSEWHERE = {
   "sources.py": "tests/test_api.py",
   "tasks/base.py": "the tests of its subclasses",
   "tasks/saved.py": "tests/tasks/test_saved_text.py",
+  "tasks/scores.py": "tests/recipes/table/test_parts.py",
   "tasks/saved_images.py": "tests/test_main.py",
   "training/graphs.py": "tests/runs/test_image_training.py",
   "training/steps.py": "the tests of its subclasses",
@@ -116,6 +131,7 @@ OF_MANY = {
   "test_layout.py": "this file",
   "test_repeat.py": "a run that is repeated, bit for bit",
   "test_wheel.py": "what is installed",
+  "test_workers.py": "runs/children.py and distributed/, for users",
   "test_resume.py": "a run that is stopped and resumed",
 }
 

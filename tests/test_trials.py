@@ -21,7 +21,13 @@ def some():
   return [
     trials.answer(PROPOSALS[0], {"reward": 1 / 3, "accuracy": 0.1}, 0.25),
     trials.failure(PROPOSALS[1], "no\nmemory", 1.5),
-    trials.Trial(*PROPOSALS[2][:2], trials.PRUNED, {"accuracy": 0.5}),
+    trials.Trial(
+      *PROPOSALS[2][:2],
+      trials.PRUNED,
+      {"accuracy": 0.5},
+      gradients=(0.5, -1.0),
+      curve=(0.25, 0.5),
+    ),
   ]
 
 

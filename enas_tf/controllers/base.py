@@ -148,15 +148,19 @@ def different(draw: Callable[[int], np.ndarray], n: int) -> np.ndarray:
       most.
     n: how many arcs.
   """
-  arcs = _distinct(draw(n))
+  arcs = distinct(draw(n))
   for _ in range(_TRIES - 1):
     if len(arcs) >= n:
       break
-    arcs = _distinct(np.concatenate([arcs, draw(n)]))
+    arcs = distinct(np.concatenate([arcs, draw(n)]))
   return arcs[:n]
 
 
-def _distinct(arcs: np.ndarray) -> np.ndarray:
-  """Returns arcs [n, num_decisions] without those that were there before."""
+def distinct(arcs: np.ndarray) -> np.ndarray:
+  """Returns arcs without those that were there before.
+
+  Args:
+    arcs: int32 [n, num_decisions].
+  """
   _, first = np.unique(arcs, axis=0, return_index=True)
   return arcs[np.sort(first)]

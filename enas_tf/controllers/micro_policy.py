@@ -10,10 +10,12 @@ import tensorflow as tf
 from enas_tf.controllers import lstm, policy
 from enas_tf.spaces import micro
 
-DEFAULTS = policy.PolicySettings(tanh_constant=1.10)
+DEFAULTS = policy.PolicySettings(tanh_constant=1.5)
 _SEPARABLE = ("sep_conv_3x3", "sep_conv_5x5")
 # The original prefers the separable convolutions at the start, by a bias that
-# is learnt and, in the normal cell alone, by one that is not.
+# is learnt and, in the normal cell alone, by one that is not. Only a faithful
+# policy does: the former saturates the tanh, so that it cannot be unlearnt, and
+# the preference keeps the other weights of a supernet from being trained.
 _LEARNT_BIAS = 10.0
 _FIXED_BIAS = 0.25
 
@@ -23,8 +25,8 @@ class MicroPolicy(policy.Policy):
 
   Args:
     space: the space of the arcs.
-    settings: see `policy.PolicySettings`; the original's entropy of this policy
-      is exact, faithful or not.
+    settings: see `policy.PolicySettings`; faithful is the preference for
+      separable convolutions at the start, and the entropy is always exact.
     op_tanh_reduce: the bound of the logits of operations is this many times
       smaller.
     seed: of the initial weights, at least 0.
@@ -37,7 +39,7 @@ class MicroPolicy(policy.Policy):
     space: micro.MicroSpace,
     settings: policy.PolicySettings = DEFAULTS,
     *,
-    op_tanh_reduce: float = 2.5,
+    op_tanh_reduce: float = 1.0,
     seed: int = 0,
   ) -> None:
     super().__init__(space, settings._replace(faithful=False), seed=seed)
@@ -49,10 +51,12 @@ class MicroPolicy(policy.Policy):
     self.emb = lstm.uniform((num_ops, lstm_size), "emb/w", seed)
     self.softmax_w = lstm.uniform((lstm_size, num_ops), "softmax/w", seed)
     separable = np.isin(space.ops, _SEPARABLE)
-    bias = np.where(separable, _LEARNT_BIAS, 0)[None]
-    self.softmax_b = tf.Variable(bias.astype(np.float32), name="softmax/b")
-    bias = np.where(separable, _FIXED_BIAS, -_FIXED_BIAS)
-    self._fixed_bias = tf.constant(bias, tf.float32)
+    learnt = np.where(separable, _LEARNT_BIAS, 0)[None]
+    fixed = np.where(separable, _FIXED_BIAS, -_FIXED_BIAS)
+    if not settings.faithful:
+      learnt, fixed = np.zeros_like(learnt), np.zeros_like(fixed)
+    self.softmax_b = tf.Variable(learnt.astype(np.float32), name="softmax/b")
+    self._fixed_bias = tf.constant(fixed, tf.float32)
     # The arc stores index_1 op_1 index_2 op_2 of a node; the policy decides
     # index_1 index_2 op_1 op_2.
     order = np.arange(space.num_decisions).reshape(-1, 4)[:, [0, 2, 1, 3]]

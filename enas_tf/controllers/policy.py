@@ -4,6 +4,7 @@ import abc
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from enas_tf.controllers import base, lstm
@@ -26,7 +27,7 @@ class PolicySettings(NamedTuple):
     num_layers: layers of the LSTM.
     tanh_constant: logits are bounded to +- this, or None.
     temperature: what logits are divided by, or None.
-    faithful: score the entropy as the original does.
+    faithful: begin, and score the entropy, as the original does.
   """
 
   lstm_size: int = 64
@@ -69,6 +70,8 @@ class Policy(tf.Module, abc.ABC):
     super().__init__()
     self.space = space
     self._settings = settings
+    # Is told the tanh of each bounded logit, while somebody asks.
+    self._watch: Callable[[tf.Tensor], None] = lambda squashed: None
     self.lstm = lstm.StackedLSTM(settings.lstm_size, settings.num_layers, seed)
 
   @abc.abstractmethod
@@ -135,6 +138,23 @@ class Policy(tf.Module, abc.ABC):
     choices = self.cut(self.as_decided(arcs))
     return self._trace(tf.shape(arcs)[0], lambda i, logits: choices[i])
 
+  def inspect(self, arcs: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """Returns the logits of all decisions, and those before their bound's size.
+
+    Args:
+      arcs: int32 [n, num_decisions].
+
+    Returns:
+      Logits as in a `Trace`; of those that are bounded, the tanh, in [-1, 1].
+    """
+    found: list[tf.Tensor] = []
+    self._watch = found.append
+    try:
+      logits = self.trace(arcs).logits
+    finally:
+      self._watch = lambda squashed: None
+    return logits, found
+
   def as_decided(self, arcs: tf.Tensor) -> tf.Tensor:
     """Returns the integers of arcs in the order in which they are decided.
 
@@ -187,7 +207,9 @@ class Policy(tf.Module, abc.ABC):
     if self._settings.temperature is not None:
       logits /= self._settings.temperature
     if self._settings.tanh_constant is not None:
-      logits = self._settings.tanh_constant / reduce * tf.tanh(logits)
+      squashed = tf.tanh(logits)
+      self._watch(squashed)
+      logits = self._settings.tanh_constant / reduce * squashed
     return logits
 
   def _trace(
@@ -220,6 +242,15 @@ def mask(logits: tf.Tensor, num_left: tf.Tensor) -> tf.Tensor:
   """
   is_left = tf.range(logits.shape[-1]) < num_left
   return tf.where(is_left, logits, _NEVER)
+
+
+def is_there(logits: tf.Tensor) -> np.ndarray:
+  """Returns which options of a decision `mask` left.
+
+  Args:
+    logits: of any shape.
+  """
+  return np.asarray(logits) > _NEVER / 2
 
 
 def _sum(x: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,11 @@ from enas_tf import registry
 CONTROLLERS = registry.Registry("controller", "controller")
 CONTROLLERS.register("reinforce", "enas_tf.controllers.reinforce:Reinforce")
 CONTROLLERS.register("random", "enas_tf.controllers.random_search:RandomSearch")
+CONTROLLERS.register("evolution", "enas_tf.controllers.evolution:Evolution")
+CONTROLLERS.register("local", "enas_tf.controllers.local_search:LocalSearch")
+CONTROLLERS.register("bayesian", "enas_tf.controllers.bayesian:Bayesian")
 CONTROLLERS.register("gradient", "enas_tf.controllers.gradient:Gradient")
+CONTROLLERS.register("fixed", "enas_tf.controllers.fixed:Fixed")
 
 
 def register(word: str, controller: Any) -> None:

@@ -9,9 +9,9 @@ import tensorflow as tf
 from enas_tf.controllers import lstm, policy
 from enas_tf.spaces import rnn
 
-# As enas_lm; the paper bounds logits to +- 2.5.
-DEFAULTS = policy.PolicySettings(tanh_constant=2.25, temperature=5.0)
-# Of all weights. Differs from the paper, which has that of the other spaces.
+DEFAULTS = policy.PolicySettings(tanh_constant=1.5)
+# Of all weights of a faithful policy, enas_lm's. The paper has that of the
+# other spaces, and with it a policy learns sooner.
 _INITIAL_RANGE = 0.01
 # Not in the paper: a prior for near nodes. The logit of an earlier node loses
 # the square of its distance over this.
@@ -23,8 +23,8 @@ class RnnPolicy(policy.Policy):
 
   Args:
     space: the space of the arcs.
-    settings: see `policy.PolicySettings`; logits over earlier nodes are bounded
-      before their prior.
+    settings: see `policy.PolicySettings`; faithful are small initial weights,
+      too; logits over earlier nodes are bounded before their prior.
     seed: of the initial weights, at least 0.
   """
 
@@ -43,8 +43,9 @@ class RnnPolicy(policy.Policy):
     functions = (len(space.functions), lstm_size)
     self.g_emb = lstm.uniform((1, lstm_size), "embedding/g", seed)
     self.emb = lstm.uniform(functions, "embedding/w", seed)
-    for variable in self.trainable_variables:
-      variable.assign(variable * (_INITIAL_RANGE / lstm.INITIAL_RANGE))
+    if settings.faithful:
+      for variable in self.trainable_variables:
+        variable.assign(variable * (_INITIAL_RANGE / lstm.INITIAL_RANGE))
 
   @property
   def named_variables(self) -> dict[str, tf.Variable]:

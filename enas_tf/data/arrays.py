@@ -94,7 +94,7 @@ def _pair(examples: Any, where: str) -> tuple[Any, np.ndarray]:
     where: what error messages call them.
   """
   if isinstance(examples, tf.data.Dataset):
-    return _from_dataset(examples, where)
+    return from_dataset(examples, where)
   if not isinstance(examples, tuple | list) or len(examples) != 2:
     raise errors.DataError(
       f"The examples of {where} must be a pair (images, labels), or "
@@ -111,10 +111,18 @@ def _pair(examples: Any, where: str) -> tuple[Any, np.ndarray]:
   return images, labels
 
 
-def _from_dataset(
+def from_dataset(
   dataset: tf.data.Dataset, where: str
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns all images and labels of a dataset of examples or of batches."""
+  """Returns all images and labels of a dataset of examples or of batches.
+
+  Args:
+    dataset: is read once.
+    where: what error messages call them.
+
+  Raises:
+    DataError: if it never ends, or its elements are something else.
+  """
   if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
     raise errors.DataError(
       f"The tf.data.Dataset of {where} never ends: give it without repeat(). "

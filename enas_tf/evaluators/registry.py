@@ -8,6 +8,10 @@ EVALUATORS = registry.Registry("evaluator", "evaluator")
 EVALUATORS.register(
   "shared_weights", "enas_tf.evaluators.shared_weights:SharedWeights"
 )
+EVALUATORS.register(
+  "from_scratch", "enas_tf.evaluators.from_scratch:FromScratch"
+)
+EVALUATORS.register("table", "enas_tf.evaluators.table:TableEvaluator")
 EVALUATORS.register("function", "enas_tf.evaluators.function:FunctionEvaluator")
 
 

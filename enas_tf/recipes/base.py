@@ -45,6 +45,7 @@ class Recipe:
       suits the type of `data`.
     evaluation: how arcs are scored.
     faithful: what `faithful=True` begins with instead, by public names.
+    modes: what can be done; a space without networks has nothing to train.
   """
 
   name: str
@@ -57,6 +58,7 @@ class Recipe:
   task: Callable[..., tasks.Task] | str | None = None
   evaluation: Any = evaluations.Evaluation()
   faithful: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  modes: tuple[str, ...] = runs.MODES
 
   @property
   def experiment(self) -> Experiment:
@@ -224,6 +226,13 @@ class Parts(abc.ABC, Generic[AnyArc]):
     Args:
       arc: of `final_space`.
     """
+
+  def fingerprint(self) -> dict[str, Any]:
+    """Returns what else tells the arcs' scores from others, as JSON.
+
+    A search goes on with the same alone.
+    """
+    return {}
 
   def least_weights(self, settings: Any, is_shared: bool) -> int:
     """Returns how many weights a supernet, or else a child, has at least.

@@ -19,6 +19,7 @@ from enas_tf.recipes import base
 from enas_tf.settings import fields
 
 ARC = "child_fixed_arc"
+_USUAL, _TABLE = "micro", "table"
 
 
 class Place(NamedTuple):
@@ -61,6 +62,22 @@ def settable(experiment: base.Experiment) -> dict[str, Place]:
   return found
 
 
+def recipe_of(space: str | None, given: Mapping[str, Any]) -> base.Recipe:
+  """Returns the recipe of a new run.
+
+  Args:
+    space: the search space that is asked for, or None.
+    given: the other settings, by public names.
+  """
+  return base.get(_asked_for(space, given) or _USUAL)
+
+
+def _asked_for(space: str | None, given: Mapping[str, Any]) -> str | None:
+  """Returns the search space that is asked for; a table is one of its own."""
+  is_table = space is None and given.get("evaluator") == _TABLE
+  return _TABLE if is_table else space
+
+
 def build(
   base_experiment: base.Experiment,
   given: Mapping[str, Any],
@@ -83,6 +100,7 @@ def build(
     for section in base.SECTIONS
   }
   experiment = base.Experiment(**changed, fixed_arc=fixed_arc)
+  check_mode(experiment)
   _check_used(experiment, given)
   if fixed_arc is None:  # The arc will be one of the search.
     experiment = _final_as_searched(experiment)
@@ -112,6 +130,7 @@ def go_on(
     ConfigError: if a value is impossible, or there is no such setting here.
     OutputDirError: if the run is of another space or data set.
   """
+  space = _asked_for(space, given)
   if recorded and space not in (None, recorded.run.search_for):
     raise errors.OutputDirError(
       "The output folder holds a run of another search space: give a folder "
@@ -119,7 +138,7 @@ def go_on(
       f"run and start over. Received: search_for={space}, the run's is "
       f"{recorded.run.search_for}; output_dir={given['output_dir']}"
     )
-  start = recorded or _beginning(base.get(space or "micro"), given)
+  start = recorded or _beginning(recipe_of(space, given), given)
   given = {**of_command(start), **given, "search_for": start.run.search_for}
   made = build(start, given, fixed_arc)
   if recorded is not None:
@@ -183,6 +202,22 @@ def check_names(experiment: base.Experiment, names: Mapping[str, Any]) -> None:
     hint = f" Did you mean `{near[0]}`?" if near else ""
     raise errors.ConfigError(
       f"There is no setting of that name: correct it.{hint} Received: {name}"
+    )
+
+
+def check_mode(experiment: base.Experiment) -> None:
+  """Raises ConfigError if a space lacks what a mode needs: networks.
+
+  Args:
+    experiment: all settings.
+  """
+  mode, space = experiment.run.mode, experiment.run.search_for
+  modes = base.get(space).modes
+  if mode not in modes:
+    raise errors.ConfigError(
+      "The arcs of this space have scores and no networks, so there is nothing "
+      f"to train, evaluate or export: give `mode={'` or `mode='.join(modes)}`. "
+      f"Received: search_for={space}, mode={mode}"
     )
 
 

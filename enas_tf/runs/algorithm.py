@@ -83,7 +83,8 @@ class Event(NamedTuple):
     metrics: by path.
     arcs: int32 [n, num_decisions] that were trained on or proposed; None for
       the others.
-    trials: what came of the proposed arcs, by number; None for the others.
+    trials: what came of the proposed arcs, by number, and at the end of an
+      epoch of all of it; None for the others.
   """
 
   kind: str
@@ -149,8 +150,10 @@ def search(
       metrics = controller.update(told) | evaluator.metrics()
       position.advance("controller_steps")
       yield Event("controller", metrics, arcs, told)
+    n = controller_steps_of(position, plan) * plan.arcs_per_step
+    told = _last(log, n, controller.num_arcs)
     position.next_epoch()
-    yield Event("epoch", {}, None, None)
+    yield Event("epoch", controller.diagnostics(), None, told)
 
 
 def _numbered(arcs: np.ndarray, end: int) -> list[trials.Proposal]:
@@ -187,6 +190,11 @@ def _answers(
       trial = trials.failure(proposal, "the evaluator gave no answer", 0.0)
       log.append(trial)
       yield trial
+
+
+def _last(log: trials.TrialLog, n: int, end: int) -> list[trials.Trial]:
+  """Returns the last n trials before a number, also after a resume."""
+  return [each for each in log.trials() if each.number < end][-n:] if n else []
 
 
 def controller_steps_of(position: Position, plan: Plan) -> int:

@@ -14,8 +14,14 @@ from enas_tf.controllers import base as controllers
 from enas_tf.controllers import child_arcs, generic_policy, registry
 from enas_tf.controllers import policy as policies
 from enas_tf.data import files
+from enas_tf.evaluators import (
+  averaged,
+  cached,
+  function,
+  shared_weights,
+  surrogate,
+)
 from enas_tf.evaluators import base as evaluators
-from enas_tf.evaluators import function, shared_weights
 from enas_tf.evaluators import registry as evaluator_words
 from enas_tf.recipes import base, experiments
 from enas_tf.settings import data as data_settings
@@ -72,6 +78,7 @@ class Assembly:
 
   Attributes:
     experiment: the settings.
+    source: the data that a program hands over, as it was given, or None.
     task: what is to be learned.
     parts: the recipe's: space, policy, networks.
   """
@@ -83,6 +90,7 @@ class Assembly:
     score: Callable[[Any], Any] | None = None,
   ) -> None:
     self.experiment = experiment
+    self.source = source
     self._score = score
     recipe = base.get(experiment.run.search_for)
     task = registries.imported(recipe.task or _TASKS[type(recipe.data)])
@@ -107,7 +115,7 @@ class Assembly:
     """Returns the seed of a consumer of random numbers, by its name.
 
     They are "supernet", "policy" and "final child", the networks; "proposals"
-    and "child arcs";
+    and "child arcs"; "surrogate";
     "search batches", "reward batches" and "final batches".
 
     Args:
@@ -137,15 +145,21 @@ class Assembly:
     self._check_controller()
     if self.experiment.evaluation.kind == "shared_weights":
       return self._search_by_shared_weights()
+    # What trains children prepares GPUs, which a policy would fill.
+    evaluator = self._wrapped(self._make_evaluator())
     controller = self.make_controller()
+    fingerprint = self._fingerprint()
+    if self.experiment.evaluation.kind == "from_scratch":
+      final = experiments.fixed(self.experiment.final, "final_")
+      fingerprint |= final | self.task.fingerprint()
     _check_gradients(controller, self.experiment.evaluation.kind)
     return SearchParts(
       controller=controller,
       child=None,
       child_arcs=child_arcs.ChildArcs(controller),
-      evaluator=self._make_evaluator(),
+      evaluator=evaluator,
       child_steps=0,
-      fingerprint=self._fingerprint(),
+      fingerprint=fingerprint,
     )
 
   def _make_evaluator(self) -> evaluators.Evaluator:
@@ -153,8 +167,30 @@ class Assembly:
     word = self.experiment.evaluation.kind
     if word == "function":
       return self._function()
+    if word == "from_scratch":
+      from enas_tf.runs import children  # It imports this module.
+
+      return children.make_evaluator(self)
     values = experiments.values(self.experiment)
     return evaluator_words.EVALUATORS[word].from_settings(values, self.space)
+
+  def _wrapped(self, evaluator: evaluators.Evaluator) -> evaluators.Evaluator:
+    """Returns an evaluator within what saves it work, or repeats it."""
+    settings, space = self.experiment.evaluation, self.space
+    if settings.num_seeds > 1:
+      evaluator = averaged.Averaged(evaluator, settings.num_seeds)
+    if settings.cached:
+      evaluator = cached.Cached(evaluator, space)
+    if settings.surrogate != "none":
+      evaluator = surrogate.Surrogate(
+        evaluator,
+        space,
+        settings.surrogate,
+        start=settings.surrogate_start,
+        every=settings.surrogate_every,
+        seed=self.seed("surrogate"),
+      )
+    return evaluator
 
   def _function(self) -> function.FunctionEvaluator:
     if self._score is None:
@@ -238,6 +274,7 @@ class Assembly:
       **experiments.fixed(experiment.search, "child_"),
       **experiments.fixed(experiment.controller),
       **experiments.fixed(experiment.evaluation),
+      **self.parts.fingerprint(),
     }
 
   def compiled_child(self, arc: spaces.Arc) -> keras.Model:

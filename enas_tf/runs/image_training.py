@@ -46,7 +46,7 @@ class Training:
     self._settings = settings
     self._folder = folder
     self._run = run
-    _compile(model, settings, steps_per_epoch)
+    compile_child(model, settings, steps_per_epoch)
     self._saver = checkpoints.Checkpoints(
       folder / "checkpoints",
       _parts(model),
@@ -82,15 +82,10 @@ class Training:
 
   def _train(self, first: int, last: int, done: int, watch: "_Watch") -> None:
     """Trains from step `done` of epoch `first` to the end of epoch `last`."""
-    names = list(self._model.output)
-
-    def with_targets(images: tf.Tensor, labels: tf.Tensor) -> tuple:
-      return images, {name: labels for name in names}
-
     start = first * self._steps_per_epoch + done
     with files.writing(self._folder):
       self._model.fit(
-        self._batches(start).map(with_targets),
+        with_targets(self._model, self._batches(start)),
         initial_epoch=first,
         epochs=last,
         steps_per_epoch=self._steps_per_epoch - done,
@@ -108,7 +103,29 @@ class Training:
       )
 
 
-def _compile(model: keras.Model, child: Any, steps_per_epoch: int) -> None:
+def with_targets(
+  model: keras.Model, batches: tf.data.Dataset
+) -> tf.data.Dataset:
+  """Returns batches for `fit`: each output of the model has the labels.
+
+  Args:
+    model: answers {"logits", ["aux_logits"]}.
+    batches: of (images, labels).
+  """
+  names = list(model.output)
+  return batches.map(
+    lambda images, labels: (images, dict.fromkeys(names, labels))
+  )
+
+
+def compile_child(model: keras.Model, child: Any, steps_per_epoch: int) -> None:
+  """Compiles a child for its training by `fit`.
+
+  Args:
+    model: answers {"logits", ["aux_logits"]}.
+    child: the settings of its training.
+    steps_per_epoch: gradient steps in an epoch.
+  """
   loss_weights = {"logits": 1.0, "aux_logits": heads.AUX_WEIGHT}
   model.compile(
     optimizer=optimizers.for_fit(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from enas_tf import trials
-from enas_tf.report import callbacks, loggers, tables
+from enas_tf.report import callbacks, guards, loggers, tables
 from enas_tf.report import terminal as terminals
 from enas_tf.spaces import base
 from enas_tf.tasks import base as tasks
@@ -53,6 +53,8 @@ class SearchReport:
     self._arcs: np.ndarray | None = None
     # (reward, arc) of the epoch.
     self._best: tuple[float, base.Arc] | None = None
+    # The names of the guards that warned after the last epoch.
+    self._warned: set[str] = set()
     if resume_tick is None:
       self._loggers.hparams(settings)
 
@@ -89,6 +91,7 @@ class SearchReport:
       seconds: that it took.
     """
     if event.kind == "epoch":
+      self._look(event, position)
       self._on_epoch(position)
     if event.arcs is None:
       return
@@ -118,6 +121,38 @@ class SearchReport:
     best = max(done, key=lambda trial: trial.reward)
     if self._best is None or best.reward > self._best[0]:
       self._best = best.reward, self._space.decode(best.arc)
+
+  def _look(self, event: Any, position: Any) -> None:
+    """Logs the signs that a search does not search, and warns of them.
+
+    A warning is told when it comes up; as long as it stays, by its number.
+    """
+    plan = self._plan
+    phases = max(position.epoch - plan.warmup_epochs, 0)
+    phases //= plan.controller_every or phases + 1  # 0 is never.
+    found = guards.look(
+      self._space,
+      event.trials or (),
+      phases * plan.controller_steps * plan.arcs_per_step,
+      event.metrics,
+    )
+    values = {f"guards/{each.name}": each.value for each in found}
+    metrics = event.metrics | values
+    if metrics:
+      self._loggers.scalars(position.tick, {"epoch": position.epoch, **metrics})
+    self._shown |= metrics
+    warned = [each for each in found if each.warning]
+    for each in warned:
+      if each.name not in self._warned:
+        self._terminal.say(f"Epoch {position.epoch}: {each.warning}")
+    still = [
+      f"{each.name} {each.value:.3g}"
+      for each in warned
+      if each.name in self._warned
+    ]
+    if still:
+      self._terminal.say(f"Epoch {position.epoch}, still: {', '.join(still)}.")
+    self._warned = {each.name for each in warned}
 
   def _on_epoch(self, position: Any) -> None:
     if self._arcs is not None:  # Else the search was resumed just now.

@@ -72,11 +72,13 @@ def _settings(parts: assembly.SearchParts, run: runs.Run) -> str:
   A longer search begins as a shorter one, so its length is none of them.
   """
   values = experiments.values(run.experiment)
+  sections = ["data", "search", "controller"]
+  if run.experiment.evaluation.kind == "from_scratch":
+    sections.append("final")
   given = {
     name: values[name]
     for name, place in experiments.named(run.experiment)
-    if place.section in ("data", "search", "controller")
-    and name != "num_epochs"
+    if place.section in sections and name != "num_epochs"
   }
   text = json.dumps(given | {"parts": parts.fingerprint}, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:16]

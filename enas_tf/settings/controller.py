@@ -1,12 +1,19 @@
 """Groups of settings of the controller, who proposes arcs."""
 
 import dataclasses
-from typing import ClassVar
+import types
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from enas_tf.controllers import registry
 from enas_tf.settings import fields
 
 POLICIES = ("paper", "generic")
+IMPROVEMENTS = ("first", "best")
+SAMPLERS = ("tpe", "gp")
+BASELINES = ("batch", "moving_average")
+UPDATES = ("reinforce", "ppo")
+_PPO = {"controller_update": ("ppo",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +32,7 @@ class Controller(fields.Settings):
     changeable=True,
   )
   num_aggregate: int = fields.setting(
-    10, "arcs that one update averages over", at_least=1, at_most=100_000
+    5, "arcs that one update averages over", at_least=1, at_most=100_000
   )
   train_steps: int = fields.setting(
     30, "updates in a controller phase", at_least=1, changeable=True
@@ -57,7 +64,7 @@ class Policy(fields.Settings):
     1, "layers of the LSTM", at_least=1, at_most=100
   )
   tanh_constant: float | None = fields.setting(
-    1.10, "bound of the logits", above=0
+    1.5, "bound of the logits", above=0
   )
   temperature: float | None = fields.setting(
     None, "what the logits are divided by", above=0
@@ -75,7 +82,33 @@ class Reinforce(fields.Settings):
     0.0, "decay of Adam's mean of gradients", at_least=0, below=1
   )
   adam_epsilon: float = fields.setting(
-    1e-3, "what Adam adds to the root of the mean of squares", above=0
+    1e-8, "what Adam adds to the root of the mean of squares", above=0
+  )
+  update: str = fields.setting(
+    "reinforce",
+    "reinforce, one step for each arc, or ppo, more steps, which are clipped",
+    choices=UPDATES,
+  )
+  ppo_steps: int = fields.setting(
+    4, "steps of an update", at_least=1, at_most=1_000, only_with=_PPO
+  )
+  ppo_clip: float = fields.setting(
+    0.2,
+    "how far an update may move the probability of an arc, as a fraction of it",
+    above=0,
+    below=1,
+    only_with=_PPO,
+  )
+  baseline: str = fields.setting(
+    "batch",
+    "what a reward is compared with: batch, the other arcs of the update, or "
+    "moving_average, the original's",
+    choices=BASELINES,
+  )
+  standardize: bool = fields.setting(
+    True,
+    "whether rewards, less what they are compared with, are divided by their "
+    "deviation in the update",
   )
   entropy_weight: float = fields.setting(
     0.0001,
@@ -85,7 +118,8 @@ class Reinforce(fields.Settings):
   )
   bl_dec: float = fields.setting(
     0.99,
-    "decay of the baseline, the moving average of the rewards",
+    "decay of the moving average of the rewards; of use with it, or with one "
+    "arc in an update",
     at_least=0,
     below=1,
     changeable=True,
@@ -95,6 +129,17 @@ class Reinforce(fields.Settings):
 
 
 _WITH_GRADIENT = {"controller": ("gradient",)}
+_EVOLUTION = {"controller": ("evolution",)}
+_LOCAL = {"controller": ("local",)}
+# How the original's REINFORCE learns, by public names: what `faithful` brings
+# back in all spaces.
+ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
+  {
+    "controller_adam_epsilon": 1e-3,
+    "controller_baseline": "moving_average",
+    "controller_standardize": False,
+  }
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,5 +171,86 @@ class Gradient(fields.Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class Learning(Controller, Policy, Reinforce, Gradient):
+class Evolution(fields.Settings):
+  """How a population evolves."""
+
+  population_size: int = fields.setting(
+    20,
+    "members of the population, the last arcs that were scored",
+    at_least=1,
+    at_most=100_000,
+    only_with=_EVOLUTION,
+  )
+  tournament_size: int = fields.setting(
+    5,
+    "members of which the best has a child",
+    at_least=1,
+    only_with=_EVOLUTION,
+  )
+  crossover: float = fields.setting(
+    0.0,
+    "probability that a child has two parents",
+    at_least=0,
+    at_most=1,
+    only_with=_EVOLUTION,
+  )
+
+  def check(self) -> None:
+    super().check()
+    self.require(
+      self.tournament_size <= self.population_size,
+      "A tournament is held among members of the population: make "
+      "{tournament_size} at most {population_size}.",
+      "tournament_size",
+      "population_size",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Local(fields.Settings):
+  """How a local search climbs."""
+
+  improvement: str = fields.setting(
+    "first",
+    "where a local search goes: first, to a better neighbour as soon as there "
+    "is one, or best, to the best of all",
+    choices=IMPROVEMENTS,
+    only_with=_LOCAL,
+  )
+  patience: int | None = fields.setting(
+    None,
+    "neighbours that it tries before it starts anew; None for all",
+    at_least=1,
+    only_with=_LOCAL,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Bayesian(fields.Settings):
+  """Which model Bayesian optimization has."""
+
+  sampler: str = fields.setting(
+    "tpe",
+    "Optuna's sampler: tpe, Parzen estimators, or gp, a Gaussian process, "
+    "which needs PyTorch",
+    choices=SAMPLERS,
+    only_with={"controller": ("bayesian",)},
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Fixed(fields.Settings):
+  """What a controller that learns nothing proposes."""
+
+  arc: str | None = fields.setting(
+    None,
+    "the arc of a fixed controller: its integers, its JSON file or its name",
+    only_with={"controller": ("fixed",)},
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Learning(
+  Controller, Policy, Reinforce, Gradient, Evolution, Local, Bayesian, Fixed
+):
   """What the controllers of all spaces have."""

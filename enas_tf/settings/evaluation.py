@@ -12,6 +12,7 @@ SURROGATES = ("none", "forest", "gaussian_process", "ridge")
 
 _SHARED = {"evaluator": ("shared_weights",)}
 _TRAINED = {"evaluator": ("from_scratch",)}
+_LOOKED_UP = {"evaluator": ("table",)}
 _PAID = {"evaluator": ("from_scratch", "table", "function")}
 
 
@@ -114,13 +115,20 @@ class Evaluation(fields.Settings):
     None,
     "the table of scores: a CSV file with a column for each decision and "
     "columns of scores, or the JSON file of NAS-Bench-Macro",
-    only_with={"evaluator": ("table",)},
+    changeable=True,  # What stands in it may not.
+    only_with=_LOOKED_UP,
   )
   score: str | None = fields.setting(
     None,
-    "the column of the table that is maximised; by default the first that is "
-    "no decision",
-    only_with={"evaluator": ("table",)},
+    "the column of the table that is maximised; may be left out if there is "
+    "only one, or one is called reward, score or mean_acc",
+    only_with=_LOOKED_UP,
+  )
+  decisions: tuple[str, ...] = fields.setting(
+    (),
+    "the columns of the table that are decisions, or the one that holds whole "
+    "arcs; by default those of words or of few whole numbers",
+    only_with=_LOOKED_UP,
   )
   prefix: ClassVar[str] = "evaluator_"
   names: ClassVar[dict[str, str]] = {"kind": "evaluator"}

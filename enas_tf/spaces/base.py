@@ -9,7 +9,6 @@ import abc
 import functools
 import json
 import pathlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -201,6 +200,17 @@ class Space(abc.ABC):
           f"[0, {num_options}): change it. Received: {value}"
         )
 
+  def canonical(self, row: Row) -> tuple[int, ...]:
+    """Returns the row that stands for all that compute the same.
+
+    Arcs of one such row are one network under one set of weights, whatever
+    these are called. Arcs of different ones may be, too.
+
+    Args:
+      row: `num_decisions` integers.
+    """
+    return tuple(int(value) for value in row)
+
   def random(self, rng: np.random.Generator) -> Arc:
     """Returns an arc; each decision is uniform over the options it has.
 
@@ -349,46 +359,6 @@ def expect(arc: object, arc_type: type[_AnyArc]) -> _AnyArc:
       f"Received: arc={_shorten(str(arc))} ({type(arc).__name__})"
     )
   return arc
-
-
-def to_dot(name: str, graphs: Sequence[Graph]) -> str:
-  """Returns graphs as one in Graphviz's language.
-
-  Args:
-    name: of the whole, an identifier.
-    graphs: of an arc.
-  """
-  lines = [f"digraph {_identifier(name)} {{", "  rankdir=LR;"]
-  lines.append("  node [shape=box];")
-  prefixes: list[str] = []
-  for graph in graphs:
-    prefix = _identifier((graph.title.split() or ["graph"])[0])
-    if prefix in prefixes:
-      prefix = f"{prefix}_{len(prefixes)}"
-    prefixes.append(prefix)
-    names = [f"{prefix}_{i}" for i in range(len(graph.nodes) - 1)]
-    names.append(f"{prefix}_out")
-    lines += [f"  subgraph cluster_{prefix} {{"]
-    lines += [f"    label={_quoted(graph.title)};"]
-    lines += [
-      f"    {name} [label={_quoted(node)}];"
-      for name, node in zip(names, graph.nodes, strict=True)
-    ]
-    for edge in graph.edges:
-      text = f"{edge.label} {edge.detail}".strip()
-      label = f" [label={_quoted(text)}]" if text else ""
-      lines.append(f"    {names[edge.start]} -> {names[edge.end]}{label};")
-    lines.append("  }")
-  return "\n".join([*lines, "}"])
-
-
-def _identifier(text: str) -> str:
-  return re.sub(r"\W|^(?=\d)", "_", text)
-
-
-def _quoted(text: str) -> str:
-  text = text.replace("\\", r"\\").replace('"', r"\"")
-  return f'"{text}"'
 
 
 def _shorten(value: Any, length: int = 80) -> str:

@@ -157,6 +157,21 @@ class MacroChannelsSpace(base.Space):
     ]
     return MacroChannelsArc(tuple(layers), self.out_filters, self.ops)
 
+  def canonical(self, row: base.Row) -> tuple[int, ...]:
+    """Returns the row whose ranges begin at channel 0.
+
+    A child has an operation with as many channels as the range; where it began
+    says only which of the shared weights these were.
+
+    Args:
+      row: `num_decisions` integers.
+    """
+    starts = {decision.shrinks_by for decision in self.decisions}
+    return tuple(
+      0 if decision.name in starts else int(value)
+      for value, decision in zip(row, self.decisions, strict=True)
+    )
+
   def from_json(self, value: Any) -> MacroChannelsArc:
     try:
       out_filters = operator.index(value["out_filters"])

@@ -181,6 +181,20 @@ class MicroSpace(base.Space):
       tuple(nodes[: self.num_cells]), tuple(nodes[self.num_cells :]), self.ops
     )
 
+  def canonical(self, row: base.Row) -> tuple[int, ...]:
+    """Returns the row of which no node's two reads are in another order.
+
+    A node adds what it reads. Every other part reaches the output: what nobody
+    reads is joined into it, and it makes a difference in which order.
+
+    Args:
+      row: `num_decisions` integers.
+    """
+    nodes = np.reshape(row, [-1, 2, 2]).tolist()
+    return tuple(
+      value for reads in nodes for read in sorted(reads) for value in read
+    )
+
   def from_json(self, value: Any) -> MicroArc:
     try:
       cells = [

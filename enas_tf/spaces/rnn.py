@@ -204,6 +204,28 @@ class RnnSpace(base.Space):
     )
     return RnnArc(nodes, self.functions, first)
 
+  def canonical(self, row: base.Row) -> tuple[int, ...]:
+    """Returns the row whose nodes are numbered by what they compute.
+
+    Every node reaches the output, a mean, by itself or by those that read it;
+    in which order nodes of their own weights are counted makes no difference.
+
+    Args:
+      row: `num_decisions` integers.
+    """
+    first = [int(value) for value in row[: int(self.first_function)]]
+    nodes = np.reshape(row[len(first) :], [-1, 2]).tolist()
+    order = rnn_dag.order(nodes)
+    number = {node: i for i, node in enumerate(order)}
+    return (
+      *first,
+      *(
+        value
+        for previous, function in (nodes[i - 1] for i in order[1:])
+        for value in (number[previous], function)
+      ),
+    )
+
   def from_paper(self, text: str) -> RnnArc:
     """Returns the arc of the original's string of integers.
 

@@ -29,6 +29,31 @@ def loose_ends(reads: Sequence[Read]) -> tuple[int, ...]:
   return tuple(i for i in range(len(reads) + 1) if i not in seen)
 
 
+def order(reads: Sequence[tuple[int, Any]]) -> list[int]:
+  """Returns the nodes in an order that their numbers do not change.
+
+  A cell is a tree: node 0 comes first, and behind each node those that read
+  it, with all that is behind them, sorted by what that is.
+
+  Args:
+    reads: what nodes 1, 2, ... read, and by which function.
+  """
+  readers: list[list[int]] = [[] for _ in range(len(reads) + 1)]
+  for node, (previous, _) in enumerate(reads, start=1):
+    readers[previous].append(node)
+  texts: dict[int, str] = {}
+  for node in reversed(range(len(readers))):  # Readers have higher numbers.
+    readers[node].sort(key=texts.__getitem__)
+    behind = "".join(texts[each] for each in readers[node])
+    function = reads[node - 1][1] if node else ""
+    texts[node] = f"{function}({behind})"
+  found, waiting = [], [0]
+  while waiting:
+    found.append(waiting.pop())
+    waiting += reversed(readers[found[-1]])
+  return found
+
+
 def write(first: str, reads: Sequence[Read]) -> dict[str, list[list[Any]]]:
   """Returns the DAG, its keys in the order of ENAS-pytorch.
 

@@ -141,6 +141,17 @@ class Task(abc.ABC):
       final: whether it is the final training.
     """
 
+  def test_batches(self, training: Any) -> Iterable[Any] | None:
+    """Returns the whole test split, or None if there is none.
+
+    Nothing is chosen by it: it serves to find out whether a search works.
+
+    Args:
+      training: settings of the search.
+    """
+    del training
+    return None
+
   @abc.abstractmethod
   def reward(self, settings: Any) -> Callable[[float], float]:
     """Returns the function from a value of the metric to the reward.

@@ -180,6 +180,11 @@ class ImageClassification(base.Task):
     del training
     return self._eval_batches(self._valid, self.searched)
 
+  def test_batches(self, training: TrainingSettings) -> tf.data.Dataset | None:
+    del training
+    test = self.searched.test
+    return None if test is None else self._eval_batches(test, self.searched)
+
   @property
   def _valid(self) -> data.Split:
     """What rewards are computed on."""

@@ -168,6 +168,14 @@ class LanguageModelling(base.Task):
     rows = _EVAL_ROWS if final else training.batch_size
     return _windows(self.text.valid, rows, training)
 
+  def test_batches(
+    self, training: TrainingSettings
+  ) -> list[text_windows.Window] | None:
+    test = self.text.test
+    return (
+      None if test is None else _windows(test, training.batch_size, training)
+    )
+
   def reward(self, settings: RewardSettings) -> Callable[[float], float]:
     """Returns the function from a perplexity to the reward.
 

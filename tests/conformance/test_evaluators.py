@@ -10,12 +10,20 @@ import tensorflow as tf
 
 from enas_tf import states
 from enas_tf.data import text_windows
-from enas_tf.evaluators import base, function, shared_weights
+from enas_tf.evaluators import (
+  base,
+  from_scratch,
+  function,
+  pruning,
+  shared_weights,
+  table,
+)
 from enas_tf.networks import micro_supernet, rnn_supernet
 from enas_tf.spaces import base as spaces
 from enas_tf.spaces import micro, rnn
+from enas_tf.spaces import table as table_space
 from enas_tf.tasks import image_steps, language_steps
-from tests import answers
+from tests import answers, engines
 
 IMAGE_SHAPE = (8, 8, 3)
 TEXT = np.random.default_rng(0).integers(9, size=(4, 20), dtype=np.int32)
@@ -80,10 +88,43 @@ def of_a_function():
   )
 
 
+def of_trainings():
+  space = rnn.RnnSpace(2)
+
+  def train(arc, report):
+    accuracy = float(np.sum(arc) ** 0.5)
+    for epoch in (1, 2):
+      report((epoch, accuracy / 2 * epoch))
+    return {"accuracy": accuracy}
+
+  def make():
+    return from_scratch.FromScratch(
+      engines.Engine(train, is_reversed=True),
+      lambda proposal: proposal.arc,
+      "accuracy",
+      pruner=pruning.Pruner("median", epochs=2),
+    )
+
+  return Case(functools.partial(make), space)
+
+
+def of_a_table():
+  decision = spaces.Decision("a", (0, 1, 2, 3))
+  space = table_space.TableSpace((decision, decision._replace(name="b")))
+  scores = {
+    (a, b): {"reward": a * b + a / 2}
+    for a, b in itertools.product(range(4), repeat=2)
+  }
+  found = table.Table(space, "acc", scores, len(scores))
+  return Case(functools.partial(table.TableEvaluator, found), space)
+
+
 CASES = {
   "shared_weights of images": of_images,
   "shared_weights of text": of_text,
   "function": of_a_function,
+  "from_scratch": of_trainings,
+  "table": of_a_table,
 }
 
 

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from enas_tf import errors
-from enas_tf.spaces import base, macro, macro_channels, micro, rnn
+from enas_tf.spaces import (
+  base,
+  graphviz,
+  macro,
+  macro_channels,
+  micro,
+  rnn,
+  table,
+)
 from tests.spaces import toy
 
 SPACES = {
@@ -26,6 +34,13 @@ SPACES = {
   "macro_channels_one_layer": macro_channels.MacroChannelsSpace(num_layers=1),
   "macro_channels_other_ops": macro_channels.MacroChannelsSpace(
     3, 4, ("identity", "conv_7x7")
+  ),
+  "table": table.TableSpace(
+    (
+      base.Decision("size", (16, 32, 64)),
+      base.Decision("op", ("conv", "max pool", "it's"), "operation"),
+      base.Decision("word", ("3", "x,y")),
+    )
   ),
   "toy": toy.ToySpace(),
 }
@@ -136,7 +151,7 @@ def test_published_arcs_are_of_the_space(space):
 
 
 def test_draws_itself(space, arcs):
-  dot = base.to_dot(space.name, arcs[0].graphs())
+  dot = graphviz.to_dot(space.name, arcs[0].graphs())
   assert dot.startswith("digraph") and dot.count("{") == dot.count("}")
 
 
@@ -153,3 +168,13 @@ def test_graphs_lead_forward(space, arcs):
 def test_text_is_one_line(arcs):
   for arc in arcs:
     assert len(str(arc).splitlines()) == 1
+
+
+def test_one_arc_stands_for_all_that_compute_the_same(space, arcs):
+  """It is an arc of the space, and stands for itself."""
+  for arc in arcs:
+    row = space.encode(arc)
+    found = space.canonical(row)
+    assert space.encode(space.decode(found)).tolist() == list(found)
+    assert space.canonical(found) == space.canonical(tuple(row)) == found
+    hash(found)

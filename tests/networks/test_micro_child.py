@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -228,3 +230,27 @@ def test_auxiliary_head_is_trained_unless_faithful():
     assert {"stem_conv", "head_dense"} < trained
     auxiliary = {name for name in trained if name.startswith("aux_")}
     assert len(auxiliary) == (0 if faithful else 5)
+
+
+@pytest.mark.parametrize("as_searched", [False, True])
+def test_arcs_of_one_canonical_row_compute_the_same(as_searched):
+  """With the weights of the two reads of a node exchanged."""
+  row = SPACE.encode(ARC)
+  other = np.roll(row.reshape([-1, 2, 2]), 1, axis=1).reshape(-1)
+  assert SPACE.canonical(other) == SPACE.canonical(row)
+  settings = dict(num_layers=2, as_searched=as_searched, use_aux_heads=True)
+  model = build(SPACE.decode(row), **settings)
+  same = build(SPACE.decode(other), **settings, seed=1)
+  values = {variable.path: variable for variable in model.variables}
+  exchanged = {"x": "y", "y": "x"}
+  for variable in same.variables:
+    path = re.sub(
+      r"(_cell_\d+_)([xy])(?=_)",
+      lambda found: found[1] + exchanged[found[2]],
+      variable.path,
+    )
+    variable.assign(values.pop(path))
+  assert not values
+  expected = model(random_images(), training=True)
+  for name, value in same(random_images(), training=True).items():
+    np.testing.assert_allclose(value, expected[name], rtol=1e-6, atol=1e-6)

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from enas_tf import errors
 from enas_tf.networks import rnn_child
-from enas_tf.spaces import rnn
+from enas_tf.spaces import rnn, rnn_dag
 
 SPACE = rnn.RnnSpace(3)
 ARC = SPACE.parse("0 1 1 0 1 2")
@@ -91,3 +91,28 @@ def test_node_0_is_tanh():
   assert build(space.parse("0 0 1"))(inputs())["state"].shape == (2, 6)
   with pytest.raises(errors.ConfigError, match="node_0/function=relu$"):
     build(space.parse("1 0 1"))
+
+
+@pytest.mark.parametrize("output", ["loose", "all"])
+def test_arcs_of_one_canonical_row_compute_the_same(output):
+  """With the weights of each node where the node went."""
+  space = rnn.RnnSpace(6)
+  arc = space.parse("0 3 0 1 1 2 2 0 2 1 0 1")
+  other = space.decode(space.canonical(space.encode(arc)))
+  assert other != arc
+  settings = dict(output=output, hidden_size=6)
+  model, same = build(arc, **settings), build(other, **settings, seed=1)
+  ours, theirs = model.get_layer("language"), same.get_layer("language")
+  order = rnn_dag.order(space.encode(arc).reshape([-1, 2]).tolist())
+  theirs.embedding.assign(ours.embedding)
+  theirs.w_prev.assign(ours.w_prev)
+  for node, kernel in zip(order[1:], theirs.node_kernels, strict=True):
+    kernel.assign(30 * ours.node_kernels[node - 1])
+    ours.node_kernels[node - 1].assign(kernel)
+  found, expected = same(inputs()), model(inputs())
+  for name, value in expected.items():
+    np.testing.assert_allclose(found[name], value, 1e-5, 1e-6)
+  # Of weights that are where they were, the cell is another one.
+  ours.node_kernels[0].assign(2 * ours.node_kernels[0])
+  difference = np.abs(model(inputs())["state"] - expected["state"]).max()
+  assert difference > 1e-3

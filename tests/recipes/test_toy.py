@@ -34,7 +34,7 @@ def test_its_settings_are_in_the_help():
   text = help.text("", flags.OTHERS)
   assert "--child_toy_scale=X" in text
   assert "what the pixels are multiplied by (1.0)" in text
-  assert "micro|macro|macro_channels|rnn|toy" in text
+  assert "micro|macro|macro_channels|rnn|table|toy" in text
 
 
 @pytest.fixture(scope="module")

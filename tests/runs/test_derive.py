@@ -198,8 +198,13 @@ def test_run_ranks_what_the_restored_policy_samples(tmp_path, sign):
   best = sorted(best, key=lambda row: -sign * on_all(row))
   said = run(tmp_path, is_higher_better=sign == 1)
   rows = json.loads((tmp_path / derive.LEADERBOARD).read_text())
-  assert [row["rank"] for row in rows] == [1, 2, 3]
-  for row, arc in zip(rows, best, strict=True):
+  assert [row["rank"] for row in rows] == list(range(1, 21))
+  stages = [row["stage"] for row in rows]
+  assert stages == ["validation"] * 3 + ["batch"] * 17
+  others = sorted(arcs, key=lambda row: -sign * on_few(row))[3:]
+  for row, arc in zip(rows[3:], others, strict=True):
+    assert row["batch_mark"] == on_few(arc) and "valid_mark" not in row
+  for row, arc in zip(rows[:3], best, strict=True):
     assert SPACE.from_json(row["arc"]) == SPACE.decode(arc)
     assert row["arc_string"] == " ".join(map(str, arc))
     assert row["valid_mark"] == on_all(arc)

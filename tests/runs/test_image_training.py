@@ -243,6 +243,6 @@ def test_other_settings_are_refused(whole):
 def test_clipping(clip_mode, expected):
   model = build()
   child = micro.Child(clip_mode=clip_mode, grad_bound=0.25)
-  image_training._compile(model, child, STEPS)
+  image_training.compile_child(model, child, STEPS)
   optimizer = model.optimizer
   assert (optimizer.clipnorm, optimizer.global_clipnorm) == expected

@@ -33,11 +33,11 @@ class Terminal:
     self.shown, self.said = [], []
     self.has_ended = False
 
+  def say(self, message):
+    self.said.append(message)
+
   def progress(self, **shown):
     self.shown.append(shown)
-
-  def say(self, line):
-    self.said.append(line)
 
   def end_progress(self):
     self.has_ended = True
@@ -77,8 +77,8 @@ def controller_event(rewards, arcs=ARCS):
   return algorithm.Event("controller", metrics, arcs, told)
 
 
-def epoch_event():
-  return algorithm.Event("epoch", {}, None, None)
+def epoch_event(told=(), **metrics):
+  return algorithm.Event("epoch", metrics, None, list(told))
 
 
 def play(report, position, *events, seconds=1.0):
@@ -257,6 +257,38 @@ def test_seconds_left_without_a_controller_phase(open_report):
   with open_report(terminal, plan=plan) as report:
     play(report, position, child_event(), seconds=4.0)
   assert terminal.shown[0]["seconds_left"] == 22 * 2.0
+
+
+def test_guards_warn_when_they_begin_and_then_in_short(open_report, tmp_path):
+  terminal, position = Terminal(), algorithm.Position()
+  alike = answers.told(ARCS[:2], [0.5, 0.5])
+  other = answers.told(ARCS[:2], [0.25, 0.75])
+  with open_report(terminal) as report:
+    for told in (other, alike, alike, other, alike):
+      play(report, position, epoch_event(told, **{"controller/x": 2.0}))
+  said = [text for text in terminal.said if "reward" in text]
+  assert said == [
+    "Epoch 2: All 2 rewards were 0.5: nothing can be learnt from them.",
+    "Epoch 3, still: reward_deviation 0.",
+    "Epoch 5: All 2 rewards were 0.5: nothing can be learnt from them.",
+  ]
+  found = [
+    (line["step"], line["epoch"], line["guards/reward_deviation"])
+    for line in lines(tmp_path)
+  ]
+  assert found == [(i, i, 0.0 if i in (2, 3, 5) else 0.25) for i in range(1, 6)]
+  assert {line["controller/x"] for line in lines(tmp_path)} == {2.0}
+
+
+def test_a_policy_that_does_not_move_is_told_after_enough_trials(open_report):
+  """Two epochs in three of six trials each, after one of a warm-up."""
+  plan = PLAN._replace(num_epochs=200, warmup_epochs=1)
+  terminal, position = Terminal(), algorithm.Position()
+  with open_report(terminal, plan=plan) as report:
+    for _ in range(90):
+      play(report, position, epoch_event(**{"controller/kl_from_start": 0.001}))
+  first = next(text for text in terminal.said)
+  assert first.startswith("Epoch 85: The policy does not move: after 252")
 
 
 def test_arcs_that_take_long_have_lines_of_their_own(open_report):

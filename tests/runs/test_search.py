@@ -144,13 +144,8 @@ def make_parts(last_step=None, last_trial=None):
   return parts, calls
 
 
-def start(parts, position, plan=PLAN):
-  return algorithm.search(
-    parts,
-    trials.TrialLog(),
-    position,
-    plan,
-  )
+def start(parts, position, plan=PLAN, log=None):
+  return algorithm.search(parts, log or trials.TrialLog(), position, plan)
 
 
 def run_all(plan=PLAN):
@@ -201,6 +196,7 @@ def test_order(every, is_due):
 
 def test_what_events_hold():
   events, _, _ = run_all()
+  told = []
   for event in events:
     if event.kind == "child":
       assert event.arcs.dtype == np.int32
@@ -213,8 +209,11 @@ def test_what_events_hold():
         map(tuple, event.arcs.tolist())
       )
       assert list(event.metrics) == ["controller/learned"]
-    else:
-      assert event.trials is None and event.metrics == {}
+      told.append(event.trials)
+    else:  # The controller has a phase in every second epoch.
+      assert event.arcs is None and event.metrics == {}
+      assert event.trials == sum(told, [])
+      told = []
   sizes = [len(event.arcs) for event in events if event.kind == "child"]
   assert sizes == [2, 2, 1] * 3
 
@@ -258,8 +257,8 @@ EVENTS, _, _ = run_all()
 def resumed_at(done):
   """Returns the events after the first few, in parts that were restored."""
   parts, _ = make_parts()
-  position = algorithm.Position()
-  events = start(parts, position)
+  position, log = algorithm.Position(), trials.TrialLog()
+  events = start(parts, position, log=log)
   for _ in range(done):
     next(events)
   others, _ = make_parts()
@@ -267,7 +266,7 @@ def resumed_at(done):
   saved = search.stateful_parts(parts, position)
   for name, part in search.stateful_parts(others, other_position).items():
     part.restore(saved[name].state())
-  return list(start(others, other_position))
+  return list(start(others, other_position, log=log))
 
 
 @pytest.mark.parametrize(
@@ -363,6 +362,7 @@ def test_run_saves_and_logs(tmp_path):
     11,
     12,
     13,
+    14,  # Of the guards, after an epoch with trials.
     16,
     18,
     19,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from enas_tf import errors
-from enas_tf.spaces import base, macro
+from enas_tf.spaces import base, graphviz, macro
 
 SPACE = macro.MacroSpace(num_layers=4)
 TEXT = "0  3 1  5 0 1  2 1 0 1"
@@ -268,7 +268,7 @@ def test_no_pair_of_nodes_has_two_edges():
 
 
 def test_dot_draws_every_edge():
-  dot = base.to_dot("macro", ARC.graphs())
+  dot = graphviz.to_dot("macro", ARC.graphs())
   assert dot.startswith("digraph") and dot.count("{") == dot.count("}")
   for line in (
     'macro_0 [label="stem"]',

@@ -279,3 +279,18 @@ def test_graph_by_hand():
     base.Edge(1, 3),
     base.Edge(3, 4),
   )
+
+
+def test_it_makes_no_difference_where_a_range_begins():
+  space = macro_channels.MacroChannelsSpace(2, 8, ("conv_3x3", "avg_pool_3x3"))
+  first, same, longer, joined = (
+    space.canonical(space.encode(space.parse(text)))
+    for text in (
+      "0 2 6 2  3 1 0 4 1",
+      "1 2 0 2  0 1 4 4 1",
+      "0 3 6 2  3 1 0 4 1",
+      "0 2 6 2  3 1 0 4 0",
+    )
+  )
+  assert first == same
+  assert len({first, longer, joined}) == 3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from enas_tf import errors
-from enas_tf.spaces import base, micro
+from enas_tf.spaces import graphviz, micro
 
 SPACE = micro.MicroSpace(num_cells=2)
 ARC = SPACE.parse("0 2 1 4 2 0 0 3 1 1 1 0 0 4 2 2")
@@ -212,7 +212,7 @@ def test_there_is_always_a_loose_end():
 
 
 def test_dot_draws_every_edge():
-  dot = base.to_dot("micro", ARC.graphs())
+  dot = graphviz.to_dot("micro", ARC.graphs())
   assert dot.startswith("digraph") and dot.count("{") == dot.count("}")
   for line in (
     'normal_0 -> normal_2 [label="avg_pool_3x3"]',
@@ -272,3 +272,16 @@ def test_a_space_writes_it_in_its_own_order():
   assert arc.normal == NORMAL
   assert arc.ops == reverse.ops
   assert reverse.parse("enas_micro") == reverse.parse(str(arc))
+
+
+def test_the_order_of_a_nodes_reads_makes_no_difference():
+  row = SPACE.encode(ARC)
+  for first in range(0, len(row), 4):
+    swapped = row.copy()
+    swapped[first : first + 4] = np.roll(row[first : first + 4], 2)
+    assert SPACE.canonical(swapped) == SPACE.canonical(row)
+    # An operation stays with what it reads.
+    torn = row.copy()
+    torn[first + 1], torn[first + 3] = row[first + 3], row[first + 1]
+    reads_one = row[first] == row[first + 2]
+    assert (SPACE.canonical(torn) == SPACE.canonical(row)) == reads_one

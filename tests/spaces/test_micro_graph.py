@@ -1,4 +1,4 @@
-from enas_tf.spaces import base, micro
+from enas_tf.spaces import base, graphviz, micro
 
 ARC = micro.MicroSpace(num_cells=2).parse("0 2 1 4 2 0 0 3  1 0 1 1 0 4 1 2")
 
@@ -45,7 +45,7 @@ def test_dot_is_the_graphs_word_for_word():
     {0}_2 -> {0}_out;
   }}
 """
-  assert base.to_dot("micro", arc.graphs()) == (
+  assert graphviz.to_dot("micro", arc.graphs()) == (
     "digraph micro {\n  rankdir=LR;\n  node [shape=box];\n"
     + cell.format("normal", 0, "avg_pool_3x3", 1, "identity")
     + cell.format("reduction", 1, "sep_conv_3x3", 0, "max_pool_3x3")

@@ -1,5 +1,6 @@
 import dataclasses
 import doctest
+import itertools
 import json
 
 import numpy as np
@@ -304,3 +305,41 @@ def test_an_rnn_space_offers_what_it_contains():
       str(rnn.PUBLISHED["enas_ptb"])
     )
   )
+
+
+def canonical(text, space=None):
+  space = space or rnn.RnnSpace(3)
+  return space.canonical(space.encode(space.parse(text)))
+
+
+def test_the_numbers_of_nodes_make_no_difference():
+  # Node 0 is read by tanh and relu; what reads the relu is a sigmoid.
+  assert (
+    canonical("0 0 0 1 2 2")
+    == canonical("0 1 0 0 1 2")
+    == canonical("0 1 1 2 0 0")
+  )
+  # The sigmoid reads the tanh; one function more; one node deeper.
+  others = [canonical(t) for t in ("0 0 0 1 1 2", "0 0 0 1 2 3", "0 0 1 1 2 2")]
+  assert len({canonical("0 0 0 1 2 2"), *others}) == 4
+
+
+def test_the_function_of_node_0_makes_a_difference():
+  space = rnn.RnnSpace(2, first_function=True)
+  assert canonical("1 0 2 0 0", space) == canonical("1 0 0 0 2", space)
+  assert canonical("1 0 2 0 0", space) != canonical("0 0 2 0 0", space)
+
+
+def test_as_many_arcs_as_there_are_trees():
+  """Rooted trees of 4 nodes, 3 of them of one of 2 colours, are 26."""
+  space = rnn.RnnSpace(3, ("tanh", "relu"))
+  ranges = [range(each.num_options) for each in space.decisions]
+  arcs = list(itertools.product(*ranges))
+  assert len(arcs) == 48
+  assert len({space.canonical(arc) for arc in arcs}) == 26
+
+
+def test_a_long_cell_has_one_too():
+  space = rnn.RnnSpace(1500)
+  row = [x for node in range(1500) for x in (node, 0)]
+  assert space.canonical(row) == tuple(row)

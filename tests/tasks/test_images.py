@@ -136,6 +136,15 @@ def test_rewards_and_rankings_see_the_validation_images_alone(tmp_path):
   assert {image.round(4).tobytes() for image in first.numpy()} <= known
 
 
+def test_the_test_split_is_whole_and_may_be_missing(tmp_path):
+  task = make(tmp_path)
+  expected = normalized(arrays()["x_test"], task.searched)
+  found = [images for images, _ in task.test_batches(TRAINING)]
+  np.testing.assert_allclose(np.concatenate(found), expected, atol=2e-6)
+  task.searched = dataclasses.replace(task.searched, test=None)
+  assert task.test_batches(TRAINING) is None
+
+
 def constant_model(label, num_classes=3):
   """A model that says the same of every image."""
   inputs = keras.Input(SHAPE)

@@ -100,6 +100,13 @@ def test_rewards_and_rankings_see_the_validation_text(tmp_path):
   assert whole[0].inputs.shape == (10, 5)
 
 
+def test_the_test_text_is_whole(tmp_path):
+  task = make(tmp_path)
+  rows = task.text.test.reshape(2, -1)
+  whole = np.concatenate([w.inputs for w in task.test_batches(training())], 1)
+  np.testing.assert_array_equal(whole, rows[:, :-1])
+
+
 def test_a_text_that_is_too_short_is_refused_at_once(tmp_path):
   task = make(tmp_path)
   with pytest.raises(errors.DataError, match="lower `batch_size`"):

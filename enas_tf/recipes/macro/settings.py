@@ -80,9 +80,7 @@ CHILD = Child(
   l2_reg=2e-4,
   lr_min=0.001,
 )
-CONTROLLER = Controller(
-  lr=0.001, tanh_constant=1.5, num_aggregate=20, train_steps=50
-)
+CONTROLLER = Controller(train_steps=50)
 RECIPE = base.Recipe(
   name="macro",
   help="whole convolutional networks, layer by layer",
@@ -91,4 +89,9 @@ RECIPE = base.Recipe(
   final=CHILD,
   controller=CONTROLLER,
   parts="enas_tf.recipes.macro.parts:Macro",
+  faithful={
+    **controller.ORIGINAL,
+    "controller_num_aggregate": 20,
+    "controller_lr": 0.001,
+  },
 )

@@ -63,7 +63,7 @@ class Controller(controller.Learning):
   """The controller of the micro space."""
 
   op_tanh_reduce: float = fields.setting(
-    2.5,
+    1.0,
     "how many times smaller the bound of the operations' logits is",
     above=0,
   )
@@ -86,4 +86,10 @@ RECIPE = base.Recipe(
   ),
   controller=Controller(),
   parts="enas_tf.recipes.micro.parts:Micro",
+  faithful={
+    **controller.ORIGINAL,
+    "controller_num_aggregate": 10,
+    "controller_tanh_constant": 1.10,
+    "controller_op_tanh_reduce": 2.5,
+  },
 )

@@ -148,16 +148,18 @@ RECIPE = base.Recipe(
     average_after=10,
     **_TRAINING,
   ),
-  controller=Controller(
-    lr=5e-5,
-    # With its small weights, a large epsilon would stop all learning.
-    adam_beta_1=0.9,
-    adam_epsilon=1e-8,
-    tanh_constant=2.25,
-    temperature=5.0,
-    entropy_weight=1e-5,
-    bl_dec=0.999,
-    train_steps=25,
-  ),
+  controller=Controller(train_steps=25),
   parts="enas_tf.recipes.rnn.parts:Rnn",
+  faithful={
+    **controller.ORIGINAL,
+    "controller_num_aggregate": 10,
+    "controller_lr": 5e-5,
+    # With its small weights, a large epsilon would stop all learning.
+    "controller_adam_beta_1": 0.9,
+    "controller_adam_epsilon": 1e-8,
+    "controller_tanh_constant": 2.25,
+    "controller_temperature": 5.0,
+    "controller_entropy_weight": 1e-5,
+    "controller_bl_dec": 0.999,
+  },
 )

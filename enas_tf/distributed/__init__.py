@@ -1,0 +1,1 @@
+"""Who does the work that takes long: processes, and later machines."""

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+
+from enas_tf import errors
+from enas_tf.runs import assembly, child_training, children
+from tests.runs import context, language
+
+SMALL = dict(
+  data="digits",
+  child_num_cells=1,
+  child_ops=("identity", "conv_1x1"),
+  final_num_layers=1,
+  final_out_filters=2,
+  final_batch_size=200,
+)
+
+
+def images(**changed):
+  return assembly.Assembly(context.experiment(**SMALL | changed))
+
+
+def rows(parts, n, seed=0):
+  rng = np.random.default_rng(seed)
+  return [parts.space.encode(parts.space.random(rng)) for _ in range(n)]
+
+
+def job(parts, **changed):
+  return children.Job(tuple(map(int, rows(parts, 1)[0])), **changed)
+
+
+def test_the_score_is_the_accuracy_on_the_validation_split(monkeypatch):
+  parts, made = images(), []
+  inference = parts.parts.inference
+  monkeypatch.setattr(
+    parts.parts, "inference", lambda x: made.append(inference(x)) or made[-1]
+  )
+  heard = []
+  scores = children.train(
+    parts,
+    job(parts, epochs=2, reports=True),
+    lambda report: heard.append(report) or True,
+  )
+  data = parts.task.searched
+  pixels = (data.valid.images / 255 - data.mean) / data.std
+  found = made[0].predict(pixels, verbose=0).argmax(1) == data.valid.labels
+  assert [epoch for epoch, _ in heard] == [1, 2]
+  assert scores == {"accuracy": heard[1][1]}
+  assert scores["accuracy"] == pytest.approx(found.mean(), abs=1e-6)
+
+
+def test_a_child_can_be_given_up_and_see_fewer_batches(monkeypatch):
+  parts, steps = images(), []
+  begin = child_training._Watch.on_train_batch_end
+
+  def count(self, batch, logs=None):
+    steps.append(batch)
+    begin(self, batch, logs)
+
+  monkeypatch.setattr(child_training._Watch, "on_train_batch_end", count)
+  children.train(
+    parts,
+    job(parts, epochs=5, fraction=0.5, reports=True),
+    lambda report: report[0] < 2,
+  )
+  assert len(parts.task.searched.train) == 1294
+  assert steps == [0, 1, 2, 3] * 2  # Of 7 batches, in 2 of 5 epochs.
+
+
+def test_a_child_can_be_scored_on_the_test_split():
+  parts = images()
+  scores = children.train(parts, job(parts, split="test"))
+  assert 0 <= scores["accuracy"] <= 1
+  images_ = len(parts.task.trained.test)
+  assert scores["accuracy"] * images_ == pytest.approx(
+    round(scores["accuracy"] * images_), abs=1e-4
+  )
+
+
+def test_a_divergence_is_told():
+  parts = images(final_lr_max=1e30, final_lr_min=1e29)
+  with pytest.raises(errors.DivergenceError, match="not finite"):
+    children.train(parts, job(parts, epochs=2))
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_a_language_model_is_scored_at_its_best(split):
+  parts = assembly.Assembly(
+    language.experiment(final_hidden_size=8, final_batch_size=200, final_lr=5.0)
+  )
+  heard = []
+  score = children.train(
+    parts,
+    job(parts, epochs=3, fraction=0.02, reports=True, split=split),
+    lambda report: heard.append(report) or True,
+  )["perplexity"]
+  best = min(value for _, value in heard)
+  assert len(heard) == 3
+  if split == "valid":
+    assert score == best
+  assert 1 < score < 60
+
+
+def test_schedules_are_scaled():
+  parts = images(final_num_epochs=630)
+  final = parts.experiment.final
+  assert child_training.scaled(final, 630) is final
+  short = child_training.scaled(final, 20)
+  assert (short.num_epochs, short.lr_T_0) == (20, 20)
+  decays = context.experiment(
+    "rnn", final_num_epochs=100, final_lr_dec_every=10
+  ).final
+  assert child_training.scaled(decays, 30).lr_dec_every == 3
