@@ -42,11 +42,12 @@ class SharedWeights(base.OnBatches):
     with_gradients: bool = False,
     has_common_batch: bool = False,
   ) -> None:
-    if with_gradients and "gates" not in supernet.input:
+    if with_gradients and "gates" not in getattr(supernet, "input", {}):
       raise errors.ConfigError(
         "The controller learns from gradients, and the supernet of this space "
-        'has no input "gates" to take them of: set another '
-        f"`controller`. Received: supernet={type(supernet).__name__}"
+        'has no input "gates" to take them of: give it one (see '
+        "enas_tf/networks/gated.py), or set another `controller`. Received: "
+        f"supernet={type(supernet).__name__}"
       )
     self._with_gradients = with_gradients
     self._has_common_batch = has_common_batch
