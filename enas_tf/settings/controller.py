@@ -137,6 +137,7 @@ ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
     "controller_baseline": "moving_average",
     "controller_standardize": False,
     "controller_entropy_weight": 0.0001,
+    "evaluator_batch": "own",
   }
 )
 _WITH_GRADIENT = {"controller": ("gradient",)}
