@@ -111,7 +111,7 @@ class Reinforce(fields.Settings):
     "deviation in the update",
   )
   entropy_weight: float = fields.setting(
-    0.03,
+    0.05,
     "weight of the entropy, in nats, in the loss; without "
     "controller_standardize, in the reward",
     at_least=0,

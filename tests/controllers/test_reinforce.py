@@ -410,7 +410,7 @@ def test_learns_operations_and_inputs():
   learner = reinforce.Reinforce(
     making.make(micro_policy.MicroPolicy, space, lstm_size=32),
     lr=0.0035,
-    entropy_weight=0.03,
+    entropy_weight=0.05,
     bl_dec=0.99,
     seed=0,
   )
