@@ -111,8 +111,9 @@ class Reinforce(fields.Settings):
     "deviation in the update",
   )
   entropy_weight: float = fields.setting(
-    0.0001,
-    "weight of the entropy, in nats, in the reward",
+    0.03,
+    "weight of the entropy, in nats, in the loss; without "
+    "controller_standardize, in the reward",
     at_least=0,
     changeable=True,
   )
@@ -135,6 +136,7 @@ ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
     "controller_adam_epsilon": 1e-3,
     "controller_baseline": "moving_average",
     "controller_standardize": False,
+    "controller_entropy_weight": 0.0001,
     "evaluator_batch": "own",
   }
 )

@@ -206,8 +206,8 @@ def test_the_unit_of_rewards_does_not_matter():
 
 @pytest.mark.usefixtures("eagerly")
 def test_equal_rewards_teach_nothing():
-  """Nor does, then, the entropy, however small the deviation of rewards is."""
-  controller = build(entropy_weight=0.1)
+  """However small the deviation of rewards is, it is not divided by it."""
+  controller = build()
   before = controller.state()
   # In float32, the mean of these is not exactly they.
   metrics = controller.update(answers.told(controller.propose(7), [0.1] * 7))
@@ -291,6 +291,20 @@ def test_entropy_is_part_of_the_reward():
   # Without decay the baseline is the last reward.
   expected = 1 + 0.5 * metrics["controller/entropy_nats"]
   assert metrics["controller/baseline"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_entropy_is_part_of_the_loss_where_rewards_are_standardized():
+  controller = build(entropy_weight=0.5)
+  policy = controller._policy
+  for variable in policy.trainable_variables:
+    variable.assign(variable * 10)  # Far from the largest entropy.
+  arcs = controller.propose(4)
+  before = np.mean(policy.score(arcs).entropy)
+  # Equal rewards say nothing else.
+  metrics = controller.update(answers.told(arcs, np.ones(4)))
+  assert metrics["controller/loss"] == pytest.approx(-0.5 * before, rel=1e-5)
+  assert np.mean(policy.score(arcs).entropy) > before
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -396,7 +410,7 @@ def test_learns_operations_and_inputs():
   learner = reinforce.Reinforce(
     making.make(micro_policy.MicroPolicy, space, lstm_size=32),
     lr=0.0035,
-    entropy_weight=1e-4,
+    entropy_weight=0.03,
     bl_dec=0.99,
     seed=0,
   )

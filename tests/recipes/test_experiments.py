@@ -420,6 +420,7 @@ def test_all_controllers_begin_alike(space):
   assert_holds(
     controller,
     lr=0.0035,
+    entropy_weight=0.03,
     tanh_constant=1.5,
     temperature=None,
     num_aggregate=5,
