@@ -247,7 +247,7 @@ def _controllers(
     except errors.UserError as error:
       if options.controllers:
         raise
-      terminal.say(f"Without {word}: {error}")
+      terminal.say(textwrap.fill(f"Without {word}: {error}", _COLUMNS))
     else:
       able.append(word)
   searches.check_settings(able)

@@ -318,7 +318,7 @@ def _check(metrics: Mapping[str, float], rewards: np.ndarray) -> None:
     raise errors.DivergenceError(
       f"The {what} is not finite"
       if not math.isfinite(value)
-      else "The weights of the controller are too large for it to learn",
+      else "The controller's weights are too large for it to learn",
       f"{name}={value}, rewards={rewards.min():.4g} to {rewards.max():.4g}",
       is_of_controller=True,
     )

@@ -1,5 +1,6 @@
 """Regressors that tell how far they trust themselves, of scikit-learn."""
 
+import contextlib
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -64,8 +65,8 @@ class Regressor:
       rewards: float [n].
     """
     self._model = self._new(self._seed)
-    with warnings.catch_warnings():  # Of optimizers that end at a bound.
-      warnings.simplefilter("ignore")
+    with _one_thread(), warnings.catch_warnings():
+      warnings.simplefilter("ignore")  # Of optimizers that end at a bound.
       self._model.fit(one_hot(arcs, self._sizes), np.asarray(rewards))
 
   def predict(self, arcs: Sequence[Sequence[int]]) -> Prediction:
@@ -75,7 +76,15 @@ class Regressor:
       arcs: int [n, num_decisions], n at least 1.
     """
     x = one_hot(arcs, self._sizes)
-    return Prediction(*self._spread(self._model, x))
+    with _one_thread():
+      return Prediction(*self._spread(self._model, x))
+
+
+def _one_thread() -> contextlib.AbstractContextManager:
+  """Returns within what matrices, which are small, wait for no other thread."""
+  import threadpoolctl  # Comes with scikit-learn.
+
+  return threadpoolctl.threadpool_limits(limits=1)
 
 
 def one_hot(arcs: Sequence[Sequence[int]], sizes: Sequence[int]) -> np.ndarray:

@@ -178,8 +178,6 @@ def _answers(
   yield from known
   answered = {trial.number for trial in known}
   asked = [each for each in proposals if each.number not in answered]
-  if not asked:
-    return
   for trial in evaluator.evaluate(asked, stop):
     log.append(trial)
     answered.add(trial.number)

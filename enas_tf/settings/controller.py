@@ -128,9 +128,6 @@ class Reinforce(fields.Settings):
   skip_weight: ClassVar[float] = 0.0
 
 
-_WITH_GRADIENT = {"controller": ("gradient",)}
-_EVOLUTION = {"controller": ("evolution",)}
-_LOCAL = {"controller": ("local",)}
 # How the original's REINFORCE learns, by public names: what `faithful` brings
 # back in all spaces.
 ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
@@ -138,8 +135,12 @@ ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
     "controller_adam_epsilon": 1e-3,
     "controller_baseline": "moving_average",
     "controller_standardize": False,
+    "evaluator_batch": "own",
   }
 )
+_WITH_GRADIENT = {"controller": ("gradient",)}
+_EVOLUTION = {"controller": ("evolution",)}
+_LOCAL = {"controller": ("local",)}
 
 
 @dataclasses.dataclass(frozen=True)
