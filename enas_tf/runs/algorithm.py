@@ -150,8 +150,7 @@ def search(
       metrics = controller.update(told) | evaluator.metrics()
       position.advance("controller_steps")
       yield Event("controller", metrics, arcs, told)
-    n = controller_steps_of(position, plan) * plan.arcs_per_step
-    told = _last(log, n, controller.num_arcs)
+    told = _of_epoch(log, position, plan, controller.num_arcs)
     position.next_epoch()
     yield Event("epoch", controller.diagnostics(), None, told)
 
@@ -190,8 +189,14 @@ def _answers(
       yield trial
 
 
-def _last(log: trials.TrialLog, n: int, end: int) -> list[trials.Trial]:
-  """Returns the last n trials before a number, also after a resume."""
+def _of_epoch(
+  log: trials.TrialLog, position: Position, plan: Plan, end: int
+) -> list[trials.Trial]:
+  """Returns the trials of an epoch, the last before a number.
+
+  The log has them even if the search was resumed amid of the epoch.
+  """
+  n = controller_steps_of(position, plan) * plan.arcs_per_step
   return [each for each in log.trials() if each.number < end][-n:] if n else []
 
 
