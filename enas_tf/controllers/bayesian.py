@@ -65,8 +65,9 @@ class Bayesian(remembering.Remembering):
     self._study = self._optuna.create_study(direction="maximize")
     logging.set_verbosity(before)
     self._num_added = 0
+    self._block: int | None = None
+    self._asked: list[moves.Arc] = []
     self._pending: list[Any] = []
-    self._end_block()
 
   def _make_sampler(self, seed: int) -> Any:
     samplers = self._optuna.samplers
@@ -93,8 +94,7 @@ class Bayesian(remembering.Remembering):
 
   def _end_block(self) -> None:
     """Lets the study forget what was asked for; it is asked anew if need be."""
-    self._block: int | None = None
-    self._asked: list[moves.Arc] = []
+    self._block, self._asked = None, []
     for trial in self._pending:
       self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
     self._pending = []
