@@ -101,9 +101,18 @@ class Bayesian(remembering.Remembering):
 
   def _ask(self, number: int) -> moves.Arc:
     # Of its number alone, whatever was asked for before a restart.
-    seed = int(self.rng(number).integers(2**31))
-    self._study.sampler = self._make_sampler(seed)
-    return self.unknown(self._suggestion, self._asked)
+    rng = self.rng(number)
+    self._study.sampler = self._make_sampler(int(rng.integers(2**31)))
+    arc = self._suggestion()
+
+    def step() -> moves.Arc:
+      """Returns the suggestion, then arcs farther and farther from it."""
+      nonlocal arc
+      before, arc = arc, moves.mutated(self.space, arc, rng)
+      return before
+
+    # A model that is sure of an arc suggests it over and over.
+    return self.unknown(step, self._asked)
 
   def _suggestion(self) -> moves.Arc:
     trial = self._study.ask()
