@@ -16,11 +16,10 @@ have one.
 import argparse
 import functools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from enas_tf import errors, files, flags, statistics
 from enas_tf.benchmarks import studies
@@ -37,7 +36,7 @@ def kendall_tau(rows: np.ndarray) -> float:
   Args:
     rows: [n, 2].
   """
-  return _of_varied(lambda x, y: stats.kendalltau(x, y).statistic, rows)
+  return _correlation("kendalltau", rows)
 
 
 def spearman(rows: np.ndarray) -> float:
@@ -46,14 +45,16 @@ def spearman(rows: np.ndarray) -> float:
   Args:
     rows: [n, 2].
   """
-  return _of_varied(lambda x, y: stats.spearmanr(x, y).statistic, rows)
+  return _correlation("spearmanr", rows)
 
 
-def _of_varied(
-  function: Callable[[np.ndarray, np.ndarray], float], rows: np.ndarray
-) -> float:
+def _correlation(name: str, rows: np.ndarray) -> float:
+  from scipy import stats  # `studies.main` says so if it is missing.
+
   is_constant = not len(rows) or (rows == rows[0]).all(0).any()
-  return float("nan") if is_constant else float(function(*rows.T))
+  if is_constant:
+    return float("nan")
+  return float(getattr(stats, name)(*rows.T).statistic)
 
 
 # Of rows [n, 2]: the scores by shared weights, and those from scratch.
