@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from enas_tf import errors
-from enas_tf.runs import assembly, child_training, children
+from enas_tf import errors, seeds
+from enas_tf.runs import assembly, child_training, children, image_training
 from enas_tf.training import trainer
 from tests.runs import context, language
 
@@ -65,6 +65,34 @@ def test_a_child_can_be_given_up_and_see_fewer_batches(monkeypatch):
   )
   assert len(parts.task.searched.train) == 1294
   assert steps == list(range(1, 9))  # 4 of 7 batches, in 2 of 5 epochs.
+
+
+def test_it_trains_as_keras_fit_trains_a_final_child(monkeypatch):
+  """The weights are those of `fit`, on the same batches."""
+  # Without dropouts, whose masks are others.
+  kept = dict(final_keep_prob=1.0, final_drop_path_keep_prob=1.0)
+  parts, made = images(**kept), []
+  make = parts.parts.make_child
+
+  def keep(arc, seed, total_steps):
+    made.append((make(arc, seed, total_steps), make(arc, seed, total_steps)))
+    return made[-1][0]
+
+  monkeypatch.setattr(parts.parts, "make_child", keep)
+  children.train(parts, job(parts, epochs=2))
+  ((ours, theirs),) = made
+  settings = child_training.scaled(parts.experiment.final, 2)
+  seed = seeds.derive(seeds.derive(parts.seed("children"), "0"), "batches")
+  image_training.compile_child(theirs, settings, 7)
+  stream = parts.task.train_stream(settings, seed)
+  theirs.fit(
+    image_training.with_targets(theirs, stream(0)),
+    epochs=2,
+    steps_per_epoch=7,
+    verbose=0,
+  )
+  for a, b in zip(ours.variables, theirs.variables, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4, err_msg=a.path)
 
 
 def test_a_child_can_be_scored_on_the_test_split():
