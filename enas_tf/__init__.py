@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from enas_tf import keras_hook
 
 if TYPE_CHECKING:
-  from enas_tf.api import Search, load_model
+  from enas_tf.api import Search
   from enas_tf.controllers.registry import register as register_controller
   from enas_tf.evaluators.registry import register as register_evaluator
   from enas_tf.layers.operations import register as register_operation
+  from enas_tf.models import load_model
   from enas_tf.recipes.base import register as register_recipe
   from enas_tf.report.callbacks import Callback
   from enas_tf.trials import Trial
@@ -40,7 +41,7 @@ _HOMES = {
   "Callback": "enas_tf.report.callbacks:Callback",
   "Search": "enas_tf.api:Search",
   "Trial": "enas_tf.trials:Trial",
-  "load_model": "enas_tf.api:load_model",
+  "load_model": "enas_tf.models:load_model",
   "read_trials": "enas_tf.trials:read",
   "register_controller": "enas_tf.controllers.registry:register",
   "register_evaluator": "enas_tf.evaluators.registry:register",

@@ -243,7 +243,7 @@ class Search:
       arc: see `build`.
 
     Returns:
-      The trained child; see `load_model`.
+      The trained child; see `enas_tf.load_model`.
     """
     from enas_tf.runs import evaluate
     from enas_tf.runs import train as verb
@@ -268,6 +268,27 @@ class Search:
 
     with self._at_work("evaluate", arc) as (parts, run):
       return verb.run(parts, run, test)
+
+  def baseline(self, arc: Any = None) -> dict[str, Any]:
+    """Compares an arc with random ones that are trained alike from scratch.
+
+    `baseline_arcs`, `baseline_seeds` and `baseline_epochs` say how many and how
+    long; `num_workers` are trained at once.
+
+    >>> sorted(search.baseline())[:3]
+    ['arcs', 'derived', 'epochs']
+
+    Args:
+      arc: see `build`.
+
+    Returns:
+      What stands in baseline.json: "summary" says in a sentence whether the
+      search was better, "p" how likely that is by chance.
+    """
+    from enas_tf.runs import baseline as verb
+
+    with self._at_work("baseline", arc) as (parts, run):
+      return verb.run(parts, run)
 
   def export(
     self, folder: str | os.PathLike[str] | None = None, arc: Any = None
@@ -353,28 +374,6 @@ class Search:
         self._experiment,
         run=dataclasses.replace(self._experiment.run, **once),
       )
-
-
-def load_model(path: str | os.PathLike[str]) -> "keras.Model":
-  """Returns a trained child as a Keras model.
-
-  One for images takes pixels from 0 to 255, as uint8 or float32 [batch, height,
-  width, channels], and answers probabilities [batch, num_classes], like the
-  exported SavedModel.
-
-  >>> load_model(search.folder).output_shape
-  (None, 2)
-
-  Args:
-    path: of a run's folder, of a folder that `Search.export` wrote, or of a
-      .keras file.
-
-  Raises:
-    CheckpointError: if there is no trained child, or it is damaged.
-  """
-  with startup.importing():
-    from enas_tf.runs import loading
-  return loading.load(pathlib.Path(path).expanduser())
 
 
 def _folder(

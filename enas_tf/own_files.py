@@ -14,9 +14,12 @@ OLD = ".enas_tf.old"  # A run that is to be deleted waits in it.
 _WRITTEN = (
   MANIFEST,
   LOCK,
+  "baseline.json",
+  "baseline.jsonl",
   "best_arc.dot",
   "best_arc.json",
   "best_arc.png",
+  "derived.jsonl",
   "error-*.txt",
   "leaderboard.json",
   "metrics.jsonl",

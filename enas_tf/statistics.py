@@ -13,7 +13,9 @@ _MOST_EXACT = 14  # Differences whose signs are flipped in every way.
 _TINY = 1e-12  # Sums of the same numbers in another order differ by less.
 
 
-def sign_flip(differences: Sequence[float], *, samples: int = 100_000) -> float:
+def sign_flip(
+  differences: Sequence[float] | np.ndarray, *, samples: int = 100_000
+) -> float:
   """Returns how likely a mean as high is if the signs were by chance.
 
   Each difference is of a pair, such as two networks of one seed. The lowest

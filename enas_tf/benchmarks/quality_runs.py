@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from enas_tf import errors, trials
-from enas_tf.controllers import reinforce
+from enas_tf.controllers import registry, reinforce
 from enas_tf.evaluators import table
 from enas_tf.recipes import base, experiments
 from enas_tf.runs import algorithm, assembly
 from enas_tf.settings import fields
 
+_SPACE = "table"
 REFERENCE = "random"  # The controller that the others are compared with.
 
 
@@ -129,16 +130,23 @@ class Searches:
     given = {name: self._settings[name] for name in self._useful(controller)}
     return experiments.go_on(
       None,
-      "table",
+      _SPACE,
       given | {"controller": controller, "seed": seed, "output_dir": "none"},
     )
 
   def _useful(self, controller: str) -> list[str]:
     """Returns the names of the settings that have a use with a controller."""
-    places = experiments.settable(base.get("table").experiment)
-    found = []
-    for name in self._settings:
-      only_with = fields.of(places[name].field).only_with or {}
-      if controller in only_with.get("controller", (controller,)):
-        found.append(name)
-    return found
+    return [
+      name for name in self._settings if self._is_useful(name, controller)
+    ]
+
+  def _is_useful(self, name: str, controller: str) -> bool:
+    place = experiments.settable(base.get(_SPACE).experiment)[name]
+    only_with = dict(fields.of(place.field).only_with or {})
+    words = only_with.pop("controller", (controller,))
+    is_users = not registry.CONTROLLERS.is_ours(controller)
+    return (controller in words or is_users) and all(
+      self._is_useful(other, controller)
+      for other in only_with
+      if other in self._settings
+    )

@@ -14,13 +14,12 @@ have one.
 """
 
 import argparse
-import math
+import functools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from enas_tf import errors, files, flags, statistics
 from enas_tf.benchmarks import studies
@@ -28,12 +27,38 @@ from enas_tf.evaluators import base as evaluators
 from enas_tf.runs import assembly, preference, trainings
 from enas_tf.settings import evaluation
 
-_DEFAULT_ARCS = 30
+_DEFAULT_ARCS, _LEAST_ARCS = 30, 3
+
+
+def kendall_tau(rows: np.ndarray) -> float:
+  """Returns Kendall's tau-b; NaN if one of both is constant.
+
+  Args:
+    rows: [n, 2].
+  """
+  return _correlation("kendalltau", rows)
+
+
+def spearman(rows: np.ndarray) -> float:
+  """Returns Spearman's rank correlation; NaN if one of both is constant.
+
+  Args:
+    rows: [n, 2].
+  """
+  return _correlation("spearmanr", rows)
+
+
+def _correlation(name: str, rows: np.ndarray) -> float:
+  from scipy import stats  # `studies.main` says so if it is missing.
+
+  is_constant = not len(rows) or (rows == rows[0]).all(0).any()
+  if is_constant:
+    return float("nan")
+  return float(getattr(stats, name)(*rows.T).statistic)
+
+
 # Of rows [n, 2]: the scores by shared weights, and those from scratch.
-_CORRELATIONS: dict[str, Callable[[np.ndarray], float]] = {
-  "kendall_tau": lambda rows: stats.kendalltau(*rows.T).statistic,
-  "spearman": lambda rows: stats.spearmanr(*rows.T).statistic,
-}
+_CORRELATIONS = {"kendall_tau": kendall_tau, "spearman": spearman}
 
 
 def main(argv: Sequence[str]) -> None:
@@ -123,9 +148,9 @@ def _from_scratch(
         for repeat in range(options.child_seeds)
       ]
       study.terminal.say(f"Training {len(wanted)} children from scratch.")
-      plan = trainings.on_fresh_data(built)
+      data = trainings.fresh(built)
       found = trainings.scored(
-        built, run, wanted, plan, study.folder / "children.jsonl"
+        built, run, wanted, data, study.folder / "children.jsonl"
       )
       metric = built.task.metric
     scores = []
@@ -133,10 +158,17 @@ def _from_scratch(
       of_arc = [found[each] for each in wanted if each.arc == tuple(arc)]
       known = [each for each in of_arc if each is not None]
       scores.append(float(np.mean(known)) if known else None)
+    num_scored = sum(each is not None for each in scores)
+    if num_scored < _LEAST_ARCS:
+      raise errors.ConfigError(
+        "Too few arcs could be trained from scratch to rank them: mend what "
+        "fails, or ask for more `arcs`. Received: "
+        f"arcs={options.arcs}, trained={num_scored}"
+      )
     return {
       "arcs": arcs.tolist(),
       "scores": scores,
-      "split": plan.split,
+      "split": data.words,
       "metric": metric.name,
       "format": metric.format,
     }
@@ -164,9 +196,7 @@ def _shared(
 
   return {
     epoch: np.array(
-      study.result(
-        f"{sampling}_{seed}_{epoch}", lambda epoch=epoch: make(epoch)
-      )
+      study.result(f"{sampling}_{seed}_{epoch}", functools.partial(make, epoch))
     )
     for epoch in sorted(moments)
   }
@@ -222,18 +252,14 @@ def _row(
     "epoch": epoch,
     "seed": seed,
     "num_arcs": len(pairs),
-    "mean_shared": float(pairs[:, 0].mean()),
+    "mean_shared": float(np.mean(shared[np.isfinite(shared)])),
   }
-  with np.errstate(invalid="ignore"):
-    for name, function in _CORRELATIONS.items():
-      low, high = statistics.bootstrap(function, pairs)
-      row[name] = _finite(function(pairs))
-      row[f"{name}_low"], row[f"{name}_high"] = _finite(low), _finite(high)
+  for name, function in _CORRELATIONS.items():
+    low, high = statistics.bootstrap(function, pairs)
+    row[name] = trainings.finite(function(pairs))
+    row[f"{name}_low"] = trainings.finite(low)
+    row[f"{name}_high"] = trainings.finite(high)
   return row
-
-
-def _finite(value: float) -> float | None:
-  return float(value) if math.isfinite(value) else None
 
 
 def _print(

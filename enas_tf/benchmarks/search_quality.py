@@ -41,6 +41,8 @@ _FLAGS = {
   "evaluator_score": "score",
   "evaluator_decisions": "decisions",
 }
+# What is not a controller's, but of whoever asks it.
+_FIXED = ("kind", "training", "train_steps", "train_every")
 _COLUMNS = 80  # Of what is printed.
 # What has to be installed, and with which extra it is.
 _EXTRAS = {"scipy": "automl", "matplotlib": "demo"}
@@ -60,27 +62,50 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
   parser = argparse.ArgumentParser(
-    prog="python -m enas_tf.benchmarks.search_quality",
+    prog="search_quality",
+    usage="python -m enas_tf.benchmarks.search_quality --table=FILE [options]",
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
     allow_abbrev=False,
   )
   add = parser.add_argument
-  add("--table", required=True, help="CSV, or JSON as of NAS-Bench-Macro")
-  add("--score", help="the column that is maximised")
-  add("--decisions", type=_words, help="the columns of decisions")
-  add("--controllers", type=_words, help="by default all that can search it")
-  add("--queries", type=_counts, default=(100, 300), help="default 100,300")
-  add("--seeds", type=_count, default=60, help="searches of each; default 60")
+  add(
+    "--table",
+    required=True,
+    metavar="FILE",
+    help="CSV with a column for each decision, or JSON as of NAS-Bench-Macro",
+  )
+  add("--score", metavar="COLUMN", help="what is maximised")
+  add(
+    "--decisions",
+    type=_words,
+    metavar="COLUMN,...",
+    help="by default the columns of words or of few whole numbers",
+  )
+  add(
+    "--controllers",
+    type=_words,
+    metavar="WORD,...",
+    help="by default all that can search it",
+  )
+  add(
+    "--queries",
+    type=_counts,
+    default=(100, 300),
+    metavar="N,...",
+    help="after how many the regret is told (100,300)",
+  )
+  add("--seeds", type=_count, default=60, metavar="N", help="of each (60)")
   add(
     "--random_seeds",
     type=_count,
     default=1000,
-    help="searches of random, which the others are compared with; default 1000",
+    metavar="N",
+    help="of random search, which the others are compared with (1000)",
   )
-  add("--seed", type=int, default=0, help="the first of the seeds; default 0")
-  add("--json", type=pathlib.Path, help="a file for the numbers")
-  add("--plot", type=pathlib.Path, help="a PNG file: regret against queries")
+  add("--seed", type=int, default=0, metavar="N", help="the first of them (0)")
+  add("--json", type=pathlib.Path, metavar="FILE", help="for the numbers")
+  add("--plot", type=pathlib.Path, metavar="FILE", help="for a plot, a PNG")
   _add_settings(parser.add_argument_group("settings of the controllers"))
   return parser.parse_args(argv)
 
@@ -111,12 +136,12 @@ def _add_settings(group: Any) -> None:
 
 
 def _settings() -> dict[str, Any]:
-  """Returns the fields of the controllers' settings, by public names."""
+  """Returns the fields of the controllers' own settings, by public names."""
   places = experiments.named(base.get("table").experiment)
   return {
     name: place.field
     for name, place in places
-    if place.section == "controller" and name != "controller"
+    if place.section == "controller" and place.field.name not in _FIXED
   }
 
 
@@ -149,9 +174,7 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _run(options: argparse.Namespace) -> None:
-  _check_installed("scipy")
-  if options.plot:
-    _check_installed("matplotlib")
+  _check_installed("scipy", *["matplotlib"] * bool(options.plot))
   from enas_tf.benchmarks import quality_report
 
   verbs.prepare(base.get("table").experiment)
@@ -173,12 +196,13 @@ def _run(options: argparse.Namespace) -> None:
     quality_report.plot(found, searches.table.score, options.plot)
 
 
-def _check_installed(module: str) -> None:
-  if importlib.util.find_spec(module) is None:
-    raise errors.ConfigError(
-      f"This needs {module}: install it, by "
-      f"pip install 'enas_tf[{_EXTRAS[module]}]'. Received: no module {module}"
-    )
+def _check_installed(*modules: str) -> None:
+  for module in modules:
+    if importlib.util.find_spec(module) is None:
+      raise errors.ConfigError(
+        f"This needs {module}: install it, by pip install "
+        f"'enas_tf[{_EXTRAS[module]}]'. Received: no module {module}"
+      )
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
@@ -223,7 +247,7 @@ def _controllers(
     except errors.UserError as error:
       if options.controllers:
         raise
-      terminal.say(f"Without {word}: {error}")
+      terminal.say(textwrap.fill(f"Without {word}: {error}", _COLUMNS))
     else:
       able.append(word)
   searches.check_settings(able)

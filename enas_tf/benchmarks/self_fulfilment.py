@@ -19,24 +19,32 @@ Student's t test.
 """
 
 import argparse
+import functools
 import hashlib
 import json
-import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from enas_tf import errors, files, flags, statistics
 from enas_tf.benchmarks import studies
 from enas_tf.evaluators import base as evaluators
+from enas_tf.report import tables
 from enas_tf.runs import assembly, preference
 
 # In the evenly trained weights, what a controller is told by is of no matter.
-_NOT_OF_WEIGHTS = ("controller", "evaluator", "child_sampling", "child_warmup")
-_NOT_OF_WEIGHTS += ("derive", "baseline", "worker", "num_workers")
+_NOT_OF_WEIGHTS = (
+  "controller",
+  "evaluator",
+  "child_sampling",
+  "child_warmup",
+  "derive",
+  "baseline",
+  "worker",
+  "num_workers",
+)
 # What is compared with what, in which weights.
 _COMPARED = (
   ("own weights, over uniform", "own_weights", "own", "uniform"),
@@ -58,14 +66,11 @@ def main(argv: Sequence[str]) -> None:
   )
   study.install()
   evenly = pathlib.Path(options.evenly_dir or study.folder / "evenly")
-  found = []
+  found: list[dict[str, Any]] = []
   for seed in seeds:
     study.terminal.say(f"Seed {seed}, {len(found) + 1} of {len(seeds)}.")
-    found.append(
-      study.result(
-        f"seed_{seed}", lambda seed=seed: _seed(study, seed, options, evenly)
-      )
-    )
+    find = functools.partial(_seed, study, seed, options, evenly)
+    found.append(study.result(f"seed_{seed}", find))
   pooled = pool(found)
   _print(study, found, pooled, options.arcs)
   result = {
@@ -214,6 +219,8 @@ def _t_test(gains: np.ndarray) -> float | None:
   """Returns the one-sided p of Student's test; None if there is none."""
   if len(gains) < 2 or not gains.std():
     return None
+  from scipy import stats  # `studies.main` says so if it is missing.
+
   return float(stats.ttest_1samp(gains, 0, alternative="greater").pvalue)
 
 
@@ -265,25 +272,13 @@ def _over_seeds(
     [
       each["comparison"],
       f"{each['gain']:+.4f}",
-      number(each["gain_sd"], ".4f"),
+      tables.number(each["gain_sd"], ".4f"),
       f"{each['seeds_above']} of {each['seeds']}",
-      *(number(each[f"p_{x}"], ".2g") for x in ("arcs", "signs", "t")),
+      *(tables.number(each[f"p_{x}"], ".2g") for x in ("arcs", "signs", "t")),
     ]
     for each in pooled
   ]
   return headers, rows
-
-
-def number(value: float | None, form: str) -> str:
-  """Returns a number as text, or a dash if there is none.
-
-  Args:
-    value: the number.
-    form: in the words of `format`.
-  """
-  if value is None or not math.isfinite(value):
-    return "-"
-  return format(value, form)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ commands may make parts of one study at once, such as other seeds.
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import pathlib
 import sys
@@ -81,8 +82,16 @@ class _Progress(terminals.Terminal):
   def say(self, message: str) -> None:
     del message
 
-  def progress(self, *args: Any, unit: str, **kwargs: Any) -> None:
-    super().progress(*args, unit=f"{self._label}, {unit}", **kwargs)
+  def progress(
+    self,
+    done: int,
+    total: int,
+    unit: str,
+    values: Mapping[str, float],
+    seconds_left: float | None,
+  ) -> None:
+    unit = f"{self._label}, {unit}"
+    super().progress(done, total, unit, values, seconds_left)
 
 
 class Study:
@@ -287,6 +296,11 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
     command: takes the arguments.
   """
   with failures.told(flags.spelled):
+    if importlib.util.find_spec("scipy") is None:
+      raise errors.ConfigError(
+        "SciPy computes the statistics of a study and is not installed: pip "
+        "install 'enas_tf[automl]'. Received: scipy=None"
+      )
     command(sys.argv[1:])
 
 

@@ -56,15 +56,18 @@ class Remembering(base.Controller):
     """
     return np.random.default_rng([self.seed, number, *more])
 
-  def unknown(self, make: Callable[[], moves.Arc]) -> moves.Arc:
+  def unknown(
+    self, make: Callable[[], moves.Arc], pending: Sequence[moves.Arc] = ()
+  ) -> moves.Arc:
     """Returns an arc, one that was not scored yet if that is easy.
 
     Args:
       make: returns an arc, another one each time.
+      pending: others that it should not be.
     """
     for _ in range(_TRIES):
       arc = make()
-      if arc not in self.known:
+      if arc not in self.known and arc not in pending:
         break
     return arc
 

@@ -8,10 +8,15 @@ import numpy as np
 
 from enas_tf.spaces import base
 
+NOTHING = "-"  # In a table, where there is no number.
 OP_FREQUENCY = "arcs/op_frequency/"  # Its metric path begins so.
 # Of a leaderboard: the key of a row, the header, and how to write the value.
 _COLUMNS = (
   ("rank", "rank", "d"),
+  ("trained_accuracy", "accuracy from scratch", ".4f"),
+  ("trained_accuracy_sd", "sd", ".4f"),
+  ("trained_perplexity", "perplexity from scratch", ".2f"),
+  ("trained_perplexity_sd", "sd", ".2f"),
   ("valid_accuracy", "validation accuracy", ".4f"),
   ("batch_accuracy", "accuracy on a batch", ".4f"),
   ("valid_perplexity", "validation perplexity", ".2f"),
@@ -19,6 +24,7 @@ _COLUMNS = (
   ("reward", "reward", ".4g"),
   ("parameters", "parameters", ",d"),
   ("multiply_adds", "multiply-adds", ",d"),
+  ("stage", "stage", ""),
   ("arc", "arc", ""),
 )
 
@@ -31,13 +37,36 @@ def leaderboard(
   Args:
     rows: each with rank, parameters, multiply_adds (of one example) and arc
       (text), and with scores: valid_accuracy and batch_accuracy in [0, 1], or
-      valid_perplexity and window_perplexity.
+      valid_perplexity and window_perplexity, and those from scratch:
+      trained_accuracy or trained_perplexity, with trained_..._sd,
+      trained_seeds and stage. What a row lacks is a dash.
   """
   rows = list(rows)
-  columns = [each for each in _COLUMNS if all(each[0] in row for row in rows)]
+  keys = set().union(*rows)
+  if "trained_seeds" not in keys:
+    keys.discard("stage")  # It tells nothing that the scores do not.
+  columns = [each for each in _COLUMNS if each[0] in keys]
   headers = [header for _, header, _ in columns]
-  cells = [[format(row[key], form) for key, _, form in columns] for row in rows]
+  cells = [
+    [_cell(row.get(key), form) for key, _, form in columns] for row in rows
+  ]
   return headers, cells
+
+
+def _cell(value: Any, form: str) -> str:
+  return NOTHING if value is None else format(value, form)
+
+
+def number(value: float | None, form: str) -> str:
+  """Returns a number as text, or a dash if there is none.
+
+  Args:
+    value: the number, which may be NaN.
+    form: in the words of `format`.
+  """
+  if value is None or value != value:
+    return NOTHING
+  return format(value, form)
 
 
 def op_frequencies(arcs: np.ndarray, space: base.Space) -> dict[str, float]:

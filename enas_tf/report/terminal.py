@@ -199,6 +199,8 @@ class Quiet(Terminal):
 
 
 def _is_number(text: str) -> bool:
+  if text == "-":  # There is none.
+    return True
   try:
     float(text.replace(",", ""))
   except ValueError:

@@ -8,9 +8,11 @@ import numpy as np
 from enas_tf import checkpoints, errors, files, trials
 from enas_tf.evaluators import base as evaluators
 from enas_tf.report import draw, loggers, tables
-from enas_tf.runs import algorithm, assembly, search
+from enas_tf.runs import algorithm, assembly, halving, preference, search
 from enas_tf.runs import run as runs
 from enas_tf.spaces import base, graphviz
+
+Row = dict[str, Any]
 
 LEADERBOARD, BEST_ARC = "leaderboard.json", "best_arc.json"
 
@@ -19,9 +21,10 @@ def run(built: assembly.Assembly, run: runs.Run) -> None:
   """Ranks arcs, and writes the leaderboard and the best arc.
 
   With shared weights, the controller recommends arcs; one validation batch
-  ranks all, the whole validation split the best of them. The test split is
-  never looked at. Where a function scores arcs, those that it scored best are
-  ranked: asking it again would cost and tell nothing.
+  ranks all, the whole validation split the best of them. Where something else
+  scores arcs, those that it scored best are ranked: asking it again would cost
+  and tell nothing. With `derive_train_epochs` the best are trained from scratch
+  and ranked anew. The test split is never looked at.
 
   Args:
     built: the parts of the run.
@@ -32,14 +35,18 @@ def run(built: assembly.Assembly, run: runs.Run) -> None:
   run.record()
   ranks = isinstance(built.search.evaluator, evaluators.OnBatches)
   rank = _rank_recommended if ranks else _rank_trials
-  rows = [
-    {"rank": i, **row, **(_size(built, row["arc"]) if ranks else {})}
-    for i, row in enumerate(rank(built, position, run), start=1)
-  ]
+  best, others = rank(built, position, run)
+  if ranks:
+    best = [row | _size(built, row["arc"]) for row in best]
+  if built.experiment.run.derive_train_epochs is not None:
+    best = halving.rank(built, run, best)
+  rows = [{"rank": i, **row} for i, row in enumerate([*best, *others], start=1)]
   _say_outdated(run, str(rows[0]["arc"]))
   _write(run.folder, rows, position.tick)
   _log(run.folder, position.tick, rows[0])
-  run.terminal.table(*tables.leaderboard([_printable(row) for row in rows]))
+  printable = [_printable(row) for row in rows[: len(best)]]
+  run.terminal.table(*tables.leaderboard(printable))
+  preference.say(built, run)
 
 
 def _size(built: assembly.Assembly, arc: base.Arc) -> dict[str, int]:
@@ -49,8 +56,11 @@ def _size(built: assembly.Assembly, arc: base.Arc) -> dict[str, int]:
 
 def _rank_recommended(
   built: assembly.Assembly, position: algorithm.Position, run: runs.Run
-) -> list[dict[str, Any]]:
-  """Returns the best of the arcs that the controller recommends, best first."""
+) -> tuple[list[Row], list[Row]]:
+  """Returns the arcs that the controller recommends, best first.
+
+  First are those that the whole validation split has ranked, then the others.
+  """
   settings, task = built.experiment.run, built.task
   arcs = built.search.controller.recommend(settings.derive_samples)
   run.terminal.say(
@@ -64,24 +74,27 @@ def _rank_recommended(
   few = list(task.ranking_batches(training, seed))
   scores = evaluator.score_on(arcs, few)
   sign = -1 if metric.is_higher_better else 1
-  best = np.argsort(sign * np.array(scores), kind="stable")
-  best = best[: settings.derive_top]
+  order = np.argsort(sign * np.array(scores), kind="stable")
+  best, others = np.split(order, [settings.derive_top])
   full = evaluator.score_on(arcs[best], task.valid_batches(training))
-  rows = [
-    {
-      "arc": built.space.decode(arcs[i]),
-      f"valid_{metric.name}": score,
-      f"{task.part}_{metric.name}": float(scores[i]),
-    }
+
+  def row(i: int, stage: str) -> Row:
+    score = float(scores[i])
+    arc = built.space.decode(arcs[i])
+    return {"arc": arc, f"{task.part}_{metric.name}": score, "stage": stage}
+
+  ranked = [
+    row(i, "validation") | {f"valid_{metric.name}": score}
     for i, score in zip(best, full, strict=True)
   ]
-  return sorted(rows, key=lambda row: sign * row[f"valid_{metric.name}"])
+  ranked.sort(key=lambda row: sign * row[f"valid_{metric.name}"])
+  return ranked, [row(i, task.part) for i in others]
 
 
 def _rank_trials(
   built: assembly.Assembly, position: algorithm.Position, run: runs.Run
-) -> list[dict[str, Any]]:
-  """Returns the arcs that were scored best, best first."""
+) -> tuple[list[Row], list[Row]]:
+  """Returns the arcs that were scored best, best first, and nothing else."""
   found: dict[tuple[int, ...], trials.Trial] = {}
   scored = trials.read(run.folder)
   for trial in scored:
@@ -99,15 +112,16 @@ def _rank_trials(
     f"{position.epoch} epochs of search."
   )
   best = sorted(found.values(), key=lambda trial: -trial.reward)
-  return [
+  rows = [
     {
       name: score
       for name, score in trial.scores.items()
-      if name not in ("rank", "arc")  # A function may use any names.
+      if name not in ("rank", "arc", "stage")  # A function may use any names.
     }
-    | {"arc": built.space.decode(trial.arc)}
+    | {"arc": built.space.decode(trial.arc), "stage": "search"}
     for trial in best[: built.experiment.run.derive_top]
   ]
+  return rows, []
 
 
 def _say_outdated(run: runs.Run, arc: str) -> None:
@@ -164,7 +178,7 @@ def say_if_outdated(run: runs.Run) -> None:
       )
 
 
-def _log(folder: pathlib.Path, step: int, best: dict[str, Any]) -> None:
+def _log(folder: pathlib.Path, step: int, best: Row) -> None:
   """Shows TensorBoard the best arc's score, beside the hyper-parameters."""
   logger = loggers.TensorBoardLogger(folder / loggers.TENSORBOARD)
   logger.scalars(
@@ -172,17 +186,18 @@ def _log(folder: pathlib.Path, step: int, best: dict[str, Any]) -> None:
     {
       f"derived/{name}": value
       for name, value in best.items()
-      if name.startswith("valid_") or name == trials.REWARD
+      if name.startswith(("valid_", "trained_")) or name == trials.REWARD
+      if value is not None
     },
   )
   logger.close()
 
 
-def _printable(row: dict[str, Any]) -> dict[str, Any]:
+def _printable(row: Row) -> Row:
   return row | {"arc": str(row["arc"])}
 
 
-def _write(folder: pathlib.Path, rows: list[dict[str, Any]], tick: int) -> None:
+def _write(folder: pathlib.Path, rows: list[Row], tick: int) -> None:
   written = [
     row
     | {

@@ -4,13 +4,22 @@ Deriving, the baseline and the benchmarks ask for them. What is done stands in a
 file, so that a command that was stopped goes on from there.
 """
 
+import contextlib
 import hashlib
 import json
+import math
 import pathlib
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from enas_tf import errors, files
-from enas_tf.runs import assembly
+from enas_tf.distributed import base as engines
+from enas_tf.recipes import experiments
+from enas_tf.runs import assembly, children
+from enas_tf.runs import run as runs
 
 
 class Training(NamedTuple):
@@ -31,21 +40,20 @@ class Data(NamedTuple):
   """What is trained and scored on.
 
   Attributes:
-    split: "test" or "valid", which scores are computed on.
-    final: whether the training is on all data, as the final one.
+    split: "valid": trained on the training split, scored on the validation
+      split; or "test": trained as the final child, scored on the test split.
   """
 
   split: str
-  final: bool
 
   @property
   def words(self) -> str:
     """The split in words."""
-    return {"test": "test", "valid": "validation"}[self.split]
+    return {children.TEST: "test", children.VALID: "validation"}[self.split]
 
 
 # Something is chosen by the scores: the test split stays unseen.
-FOR_CHOICE = Data("valid", final=False)
+FOR_CHOICE = Data(children.VALID)
 
 
 def fresh(built: assembly.Assembly) -> Data:
@@ -56,7 +64,7 @@ def fresh(built: assembly.Assembly) -> Data:
   """
   if built.task.test_batches(built.experiment.search) is None:
     return FOR_CHOICE
-  return Data("test", final=True)
+  return Data(children.TEST)
 
 
 class Ledger:
@@ -82,8 +90,13 @@ class Ledger:
   def __contains__(self, training: Training) -> bool:
     return training in self._scores
 
-  def __getitem__(self, training: Training) -> float:
-    return self._scores[training]
+  def get(self, training: Training) -> float | None:
+    """Returns the score of a training, or None if it is not known.
+
+    Args:
+      training: that was asked for.
+    """
+    return self._scores.get(training)
 
   def add(self, training: Training, score: float) -> None:
     """Keeps a score: when this returns, a kill does not lose it.
@@ -120,3 +133,135 @@ class Ledger:
           f"again. Received: {self._path}, line {number}: {text[:80]!r} "
           f"({type(error).__name__}: {error})"
         ) from error
+
+
+def finite(value: float) -> float | None:
+  """Returns a number for JSON, which has no NaN.
+
+  Args:
+    value: the number.
+  """
+  return float(value) if math.isfinite(value) else None
+
+
+def spread(scores: Sequence[float] | np.ndarray) -> dict[str, Any]:
+  """Returns mean and deviation of an arc's scores, and how many there are.
+
+  Args:
+    scores: NaN where a training failed.
+  """
+  known = np.array([each for each in scores if math.isfinite(each)])
+  return {
+    "mean": float(known.mean()) if len(known) else None,
+    "sd": float(known.std(ddof=1)) if len(known) > 1 else None,
+    "seeds": len(known),
+  }
+
+
+def scored(
+  built: assembly.Assembly,
+  run: runs.Run,
+  wanted: Sequence[Training],
+  data: Data,
+  path: pathlib.Path,
+) -> dict[Training, float | None]:
+  """Returns the task's metric of each training; None if it failed.
+
+  What stands in the file is not trained again.
+
+  Args:
+    built: the parts of the run.
+    run: the command, which may be stopped amid of it.
+    wanted: the trainings, of arcs of the final space.
+    data: that are trained and scored on.
+    path: of the file.
+
+  Raises:
+    WorkerError: if workers cannot start.
+  """
+  ledger = Ledger(path, _settings(built, data))
+  missing = [each for each in dict.fromkeys(wanted) if each not in ledger]
+  if missing:
+    _train(built, run, missing, data, ledger)
+  return {each: ledger.get(each) for each in wanted}
+
+
+def _train(
+  built: assembly.Assembly,
+  run: runs.Run,
+  missing: Sequence[Training],
+  data: Data,
+  ledger: Ledger,
+) -> None:
+  """Trains what is missing, in worker processes."""
+  name, engine = built.task.metric.short, children.make_engine(built)
+  started, done = time.monotonic(), 0
+  with run.stop.steps(), contextlib.closing(engine):
+    for epochs in sorted({each.epochs for each in missing}):
+      group = [each for each in missing if each.epochs == epochs]
+      for training, found in _each(built, engine, group, data, run):
+        done += 1
+        if found.score is None:
+          run.terminal.say(
+            f"The training of {built.final_space.decode(training.arc)} failed: "
+            f"{found.reason}."
+          )
+        else:
+          ledger.add(training, found.score)
+        per_training = (time.monotonic() - started) / done
+        run.terminal.progress(
+          done=done,
+          total=len(missing),
+          unit=f"{epochs} epochs",
+          values={} if found.score is None else {name: found.score},
+          seconds_left=per_training * (len(missing) - done),
+        )
+  run.terminal.end_progress()
+  if run.stop.requested():
+    run.end(f"training {done} of {len(missing)}")
+
+
+def _each(
+  built: assembly.Assembly,
+  engine: engines.Engine,
+  group: Sequence[Training],
+  data: Data,
+  run: runs.Run,
+) -> Iterator[tuple[Training, children.Scored]]:
+  """Yields what came of trainings of as many epochs."""
+  arcs = list(dict.fromkeys(each.arc for each in group))
+  repeats = sorted({each.repeat for each in group})
+  wanted = {(arcs.index(each.arc), each.repeat): each for each in group}
+  others = {
+    (place, repeat)
+    for place in range(len(arcs))
+    for repeat in repeats
+    if (place, repeat) not in wanted
+  }
+  for found in children.score_arcs(
+    built,
+    engine,
+    arcs,
+    epochs=group[0].epochs,
+    seeds=repeats,
+    split=data.split,
+    skip=others,
+    stop=run.stop.requested,
+  ):
+    yield wanted[found.place, found.seed], found
+
+
+def _settings(built: assembly.Assembly, data: Data) -> dict[str, Any]:
+  """Returns what scores depend on, besides arc, repeat and epochs."""
+  experiment = built.experiment
+  values = experiments.values(experiment)
+  given = {
+    name: values[name]
+    for name, place in experiments.named(experiment)
+    if place.section in ("data", "final") and place.field.name != "num_epochs"
+  }
+  return given | {
+    "seed": experiment.run.seed,
+    "split": data.split,
+    "data": built.task.fingerprint(),
+  }

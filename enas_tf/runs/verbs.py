@@ -14,6 +14,7 @@ from enas_tf.recipes import base
 from enas_tf.report import terminal as terminals
 from enas_tf.runs import (
   assembly,
+  baseline,
   derive,
   evaluate,
   export,
@@ -31,6 +32,7 @@ _OF_MODE: dict[str, tuple[str, ...]] = {
 _VERBS: dict[str, Callable[[assembly.Assembly, runs.Run], object]] = {
   "search": search.run,
   "derive": derive.run,
+  "baseline": baseline.run,
   "train": train.run,
   "import": import_original.run,
   "evaluate": evaluate.run,

@@ -9,6 +9,8 @@ from enas_tf.controllers import registry
 from enas_tf.settings import fields
 
 POLICIES = ("paper", "generic")
+IMPROVEMENTS = ("first", "best")
+SAMPLERS = ("tpe", "gp")
 BASELINES = ("batch", "moving_average")
 UPDATES = ("reinforce", "ppo")
 _PPO = {"controller_update": ("ppo",)}
@@ -109,8 +111,9 @@ class Reinforce(fields.Settings):
     "deviation in the update",
   )
   entropy_weight: float = fields.setting(
-    0.0001,
-    "weight of the entropy, in nats, in the reward",
+    0.03,
+    "weight of the entropy, in nats, in the loss; without "
+    "controller_standardize, in the reward",
     at_least=0,
     changeable=True,
   )
@@ -126,7 +129,6 @@ class Reinforce(fields.Settings):
   skip_weight: ClassVar[float] = 0.0
 
 
-_WITH_GRADIENT = {"controller": ("gradient",)}
 # How the original's REINFORCE learns, by public names: what `faithful` brings
 # back in all spaces.
 ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
@@ -134,8 +136,13 @@ ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
     "controller_adam_epsilon": 1e-3,
     "controller_baseline": "moving_average",
     "controller_standardize": False,
+    "controller_entropy_weight": 0.0001,
+    "evaluator_batch": "own",
   }
 )
+_WITH_GRADIENT = {"controller": ("gradient",)}
+_EVOLUTION = {"controller": ("evolution",)}
+_LOCAL = {"controller": ("local",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,5 +174,86 @@ class Gradient(fields.Settings):
 
 
 @dataclasses.dataclass(frozen=True)
-class Learning(Controller, Policy, Reinforce, Gradient):
+class Evolution(fields.Settings):
+  """How a population evolves."""
+
+  population_size: int = fields.setting(
+    20,
+    "members of the population, the last arcs that were scored",
+    at_least=1,
+    at_most=100_000,
+    only_with=_EVOLUTION,
+  )
+  tournament_size: int = fields.setting(
+    5,
+    "members of which the best has a child",
+    at_least=1,
+    only_with=_EVOLUTION,
+  )
+  crossover: float = fields.setting(
+    0.0,
+    "probability that a child has two parents",
+    at_least=0,
+    at_most=1,
+    only_with=_EVOLUTION,
+  )
+
+  def check(self) -> None:
+    super().check()
+    self.require(
+      self.tournament_size <= self.population_size,
+      "A tournament is held among members of the population: make "
+      "{tournament_size} at most {population_size}.",
+      "tournament_size",
+      "population_size",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Local(fields.Settings):
+  """How a local search climbs."""
+
+  improvement: str = fields.setting(
+    "first",
+    "where a local search goes: first, to a better neighbour as soon as there "
+    "is one, or best, to the best of all",
+    choices=IMPROVEMENTS,
+    only_with=_LOCAL,
+  )
+  patience: int | None = fields.setting(
+    None,
+    "neighbours that it tries before it starts anew; None for all",
+    at_least=1,
+    only_with=_LOCAL,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Bayesian(fields.Settings):
+  """Which model Bayesian optimization has."""
+
+  sampler: str = fields.setting(
+    "tpe",
+    "Optuna's sampler: tpe, Parzen estimators, or gp, a Gaussian process, "
+    "which needs PyTorch",
+    choices=SAMPLERS,
+    only_with={"controller": ("bayesian",)},
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Fixed(fields.Settings):
+  """What a controller that learns nothing proposes."""
+
+  arc: str | None = fields.setting(
+    None,
+    "the arc of a fixed controller: its integers, its JSON file or its name",
+    only_with={"controller": ("fixed",)},
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Learning(
+  Controller, Policy, Reinforce, Gradient, Evolution, Local, Bayesian, Fixed
+):
   """What the controllers of all spaces have."""

@@ -91,9 +91,14 @@ class RunSettings(fields.Settings):
   )
   derive_train_epochs: int | None = fields.setting(
     None,
-    "epochs for which deriving trains the best of these from scratch, half of "
-    "them to the end, to rank them anew; without it, it trains none",
+    "epochs for which deriving trains the best of these from scratch and ranks "
+    "them anew: all for a quarter of the epochs, half of them for half, a "
+    "quarter to the end; without it, it trains none",
     at_least=1,
+    only_with={"evaluator": ("shared_weights", "from_scratch", "function")},
+  )
+  derive_train_seeds: int = fields.setting(
+    2, "trainings of each arc that is trained to the end", at_least=1
   )
   baseline_arcs: int = fields.setting(
     8, "random arcs that `mode=baseline` compares the best arc with", at_least=1

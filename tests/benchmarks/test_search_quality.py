@@ -111,7 +111,13 @@ def test_every_controller_that_is_registered_can_be_compared(settings):
 
 def test_settings_go_to_whom_they_are_of(settings):
   searches = quality_runs.Searches(settings | {"controller_lr": 0.5}, QUERIES)
-  searches.check_settings(["random"])
+  searches.check_settings(["random", "reinforce"])
+  searches = quality_runs.Searches(
+    settings | {"controller_gradient_lr": 0.5}, QUERIES
+  )
+  searches.check_settings(["random", "gradient"])
+  with pytest.raises(errors.ConfigError, match="none of these controllers"):
+    searches.check_settings(["random", "reinforce"])
   with pytest.raises(errors.ConfigError, match="controller_lr.*greater"):
     quality_runs.Searches(settings | {"controller_lr": 0.0}, QUERIES)
 
