@@ -72,6 +72,24 @@ def test_own_text(tmp_path):
   assert text.startswith("the ") and len(text.split()) == 21
 
 
+def test_own_controller(tmp_path):
+  printed = run("own_controller.py", tmp_path)
+  assert 0 <= accuracy(printed) <= 1
+  folder = tmp_path / "outputs/examples/own_controller"
+  metrics = (folder / "metrics.jsonl").read_text()
+  assert '"controller/temperature": 0.098' in metrics
+
+
+def test_own_evaluator(tmp_path):
+  more = "controller_train_steps=8, derive_top=1"
+  printed = run("own_evaluator.py", tmp_path, more)
+  assert re.search(r"^ +1 +0\.[89]\d", printed, re.MULTILINE)
+  folder = tmp_path / "outputs/examples/own_evaluator"
+  trials = (folder / "trials.jsonl").read_text()
+  assert '"is_predicted": true' in trials
+  assert "surrogate/kendall_tau" in (folder / "metrics.jsonl").read_text()
+
+
 def test_the_script_of_the_readme(tmp_path):
   readme = (ROOT / "README.md").read_text()
   script = re.search(

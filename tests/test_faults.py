@@ -204,6 +204,14 @@ def test_divergence_names_the_setting(runner, tmp_path, space, name, value):
   assert not any(each in error for each in others - {flag, f"{flag} "})
 
 
+def test_a_controller_that_can_learn_no_more_is_told(runner, tmp_path):
+  """All numbers are finite, and all gradients are 0."""
+  search = flags("rnn", tmp_path / "run", "--mode=search")
+  error = refuse(runner, *search, "--controller_lr=1e30")
+  assert "error: The controller's weights are too large" in error
+  assert "Lower --controller_lr (1e+30), and go on" in error
+
+
 @pytest.mark.parametrize("space", ["rnn", "macro"])
 def test_way_back_of_a_final_training(runner, tmp_path, space):
   """The advice, taken literally, leads on, and is recorded."""

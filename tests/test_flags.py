@@ -300,7 +300,8 @@ def test_help_tells_the_defaults_of_each_space():
   assert "micro: 6, final 15; macro, macro_channels: 12, final 24" in found
   assert "rnn" not in found
   assert "(200, final 800)" in of("child_hidden_size")
-  assert "rnn: 5e-05" in of("controller_lr")
+  assert "micro, rnn, macro_channels: 30" not in of("controller_train_steps")
+  assert "macro, macro_channels: 50" in of("controller_train_steps")
 
 
 def test_recipes_are_found_by_name(parse):

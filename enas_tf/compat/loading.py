@@ -21,6 +21,7 @@ from enas_tf.networks import (
   rnn_supernet,
 )
 from enas_tf.recipes import base as recipes
+from enas_tf.recipes import experiments
 from enas_tf.spaces import base as spaces
 from enas_tf.spaces import macro, micro, rnn
 
@@ -75,7 +76,7 @@ def load_model(
     words: of the text in the order of their ids, for a language model; None
       leaves the embedding in enas_lm's order, the alphabet's.
     settings: what no weight shows, as dropout and what bounds the policy's
-      logits; default: the recipe of the space.
+      logits; default: the recipe of the space, faithful.
     allow_unused: leave weights aside that have no use in the network.
 
   Raises:
@@ -88,7 +89,7 @@ def load_model(
   shapes = {k: v.shape for k, v in matching.weights(variables).items()}
   kind, sizes, told = _read(path, shapes)
   _check_arguments(kind, told, arc, image_size, output)
-  settings = settings or recipes.get(kind.space).experiment
+  settings = settings or experiments.faithful(recipes.get(kind.space))
   child = settings.search if kind.is_search else settings.final
   child = _with_sizes(child, kind, sizes, arc, output)
   model = _build(kind, arc, child, sizes, image_size)
@@ -289,6 +290,7 @@ def _policy(
     num_layers=max(1, reading.count(weights, r"lstm/layer_(\d+)/w")),
     tanh_constant=controller.tanh_constant,
     temperature=controller.temperature,
+    faithful=True,
   )
   if kind == reading.MICRO_SEARCH:
     reduce = controller.op_tanh_reduce

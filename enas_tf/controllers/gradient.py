@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from enas_tf import errors, states, trials
+from enas_tf import errors, seeds, states, trials
 from enas_tf.controllers import base
 from enas_tf.spaces import base as spaces
 
@@ -65,7 +65,7 @@ class Gradient(base.Controller):
     self._seed = seed
     self._num_options = np.array([each.num_options for each in space.decisions])
     shape = len(self._num_options), max(self._num_options)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seeds.derive(seed, "logits"))
     self._logits = _INITIAL * rng.normal(size=shape)
     self._mean, self._square = np.zeros(shape), np.zeros(shape)
     self._num_updates = 0

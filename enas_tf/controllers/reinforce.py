@@ -26,7 +26,10 @@ class Reinforce(base.Controller):
   Args:
     policy: has `space`, `sample`, `score` and `named_variables`.
     lr: learning rate of Adam.
-    entropy_weight: weight of the entropy, in nats, that is added to a reward.
+    entropy_weight: weight of the entropy, in nats. Where rewards are
+      standardized it is subtracted from the loss, so that a preference lasts
+      only as long as rewards keep it up; else added to a reward, as in the
+      original.
     bl_dec: decay of the moving average of the rewards.
     seed: of the arcs.
     penalty_weight: weight of the policy's penalty, which is added to the loss
@@ -170,10 +173,11 @@ class Reinforce(base.Controller):
     """
     with tf.GradientTape() as tape:
       score = self._policy.score(arcs)
-      bonus = self._entropy_weight * tf.stop_gradient(score.entropy)
-      advantages = self._advantages(rewards, bonus)
+      if not self._standardize:
+        rewards += self._entropy_weight * tf.stop_gradient(score.entropy)
+      advantages = self._advantages(rewards)
       loss = -tf.reduce_mean(score.log_prob * advantages)
-      loss += self._penalty(score)
+      loss += self._regularization(score)
     norm = self._descend(tape, loss)
     weights = self._variables.values()
     metrics = {
@@ -207,14 +211,17 @@ class Reinforce(base.Controller):
       ratios = tf.exp(score.log_prob - log_probs)
       clipped = tf.clip_by_value(ratios, low, high)
       gains = tf.minimum(ratios * advantages, clipped * advantages)
-      loss = self._penalty(score) - tf.reduce_mean(gains)
+      loss = self._regularization(score) - tf.reduce_mean(gains)
     self._descend(tape, loss)
 
-  def _penalty(self, score: base.Score) -> tf.Tensor | float:
+  def _regularization(self, score: base.Score) -> tf.Tensor | float:
     """Returns what is added to the loss; unlike a reward, it has a gradient."""
-    if not self._penalty_weight:
-      return 0.0
-    return self._penalty_weight * tf.reduce_mean(score.penalty)
+    loss = 0.0
+    if self._penalty_weight:
+      loss += self._penalty_weight * tf.reduce_mean(score.penalty)
+    if self._standardize and self._entropy_weight:
+      loss -= self._entropy_weight * tf.reduce_mean(score.entropy)
+    return loss
 
   def _descend(self, tape: tf.GradientTape, loss: tf.Tensor) -> tf.Tensor:
     """Makes a step of Adam; returns the norm of the gradients."""
@@ -225,16 +232,15 @@ class Reinforce(base.Controller):
     self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
     return tf.linalg.global_norm(gradients)
 
-  def _advantages(self, rewards: tf.Tensor, bonus: tf.Tensor) -> tf.Tensor:
+  def _advantages(self, rewards: tf.Tensor) -> tf.Tensor:
     """Returns by how much arcs are better than was expected, float32 [n].
 
     Args:
       rewards: float32 [n].
-      bonus: what is added to them, likewise.
     """
-    # Differs from the original: its advantages are as large as rewards are.
-    advantages = self._subtract(rewards + bonus)
+    advantages = self._subtract(rewards)
     if self._standardize:
+      # Differs from the original, whose advantages are as large as rewards are.
       # Alike, they teach nothing; a single one is as large as it is.
       is_one = tf.equal(tf.size(rewards), 1)
       deviation = tf.where(is_one, 1.0, _deviation(rewards))
@@ -318,7 +324,7 @@ def _check(metrics: Mapping[str, float], rewards: np.ndarray) -> None:
     raise errors.DivergenceError(
       f"The {what} is not finite"
       if not math.isfinite(value)
-      else "The weights of the controller are too large for it to learn",
+      else "The controller's weights are too large for it to learn",
       f"{name}={value}, rewards={rewards.min():.4g} to {rewards.max():.4g}",
       is_of_controller=True,
     )

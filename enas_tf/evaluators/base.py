@@ -40,13 +40,16 @@ class Evaluator(abc.ABC):
     What goes wrong with an arc is a failed trial, not an exception.
 
     Args:
-      proposals: the arcs.
+      proposals: the arcs; none if all trials of an update are known, see
+        `skip`.
       stop: whether to give up soon what would take long; arcs without a trial
         will be proposed again. One that answers at once need not ask.
     """
 
   def skip(self, known: Sequence[trials.Trial]) -> None:
     """Goes on as if arcs had been evaluated, whose trials are known.
+
+    The others of the same update, if there are any, are evaluated next.
 
     Args:
       known: their trials.

@@ -1,5 +1,6 @@
 """Regressors that tell how far they trust themselves, of scikit-learn."""
 
+import contextlib
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -64,8 +65,8 @@ class Regressor:
       rewards: float [n].
     """
     self._model = self._new(self._seed)
-    with warnings.catch_warnings():  # Of optimizers that end at a bound.
-      warnings.simplefilter("ignore")
+    with _one_thread(), warnings.catch_warnings():
+      warnings.simplefilter("ignore")  # Of optimizers that end at a bound.
       self._model.fit(one_hot(arcs, self._sizes), np.asarray(rewards))
 
   def predict(self, arcs: Sequence[Sequence[int]]) -> Prediction:
@@ -75,7 +76,15 @@ class Regressor:
       arcs: int [n, num_decisions], n at least 1.
     """
     x = one_hot(arcs, self._sizes)
-    return Prediction(*self._spread(self._model, x))
+    with _one_thread():
+      return Prediction(*self._spread(self._model, x))
+
+
+def _one_thread() -> contextlib.AbstractContextManager:
+  """Returns within what matrices, which are small, wait for no other thread."""
+  import threadpoolctl  # Comes with scikit-learn.
+
+  return threadpoolctl.threadpool_limits(limits=1)
 
 
 def one_hot(arcs: Sequence[Sequence[int]], sizes: Sequence[int]) -> np.ndarray:
@@ -118,15 +127,18 @@ def _ridge(seed: int) -> Any:
   return linear_model.BayesianRidge()
 
 
+# Both say of an arc the same, to the last digit, whichever others are asked for
+# beside it: a search that goes on asks for fewer.
 def _of_trees(model: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns mean and deviation of the trees of a forest."""
-  each = np.stack([tree.predict(x) for tree in model.estimators_])
-  return each.mean(0), each.std(0)
+  each = np.stack([tree.predict(x) for tree in model.estimators_], axis=1)
+  return each.mean(1), each.std(1)
 
 
 def _of_posterior(model: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns mean and deviation that the model tells itself."""
-  mean, std = model.predict(x, return_std=True)
+  each = [model.predict(row[None], return_std=True) for row in x]
+  mean, std = np.concatenate(each, axis=1)
   return mean, std
 
 

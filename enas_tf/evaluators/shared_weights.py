@@ -13,9 +13,10 @@ from enas_tf.training import measuring, steps
 
 
 class SharedWeights(base.OnBatches):
-  """The reward of an arc comes from one validation batch, of its own.
+  """The reward of an arc comes from one validation batch.
 
-  Each arc has the next batch, and none depends on the arcs before it. A
+  That is the next one for each arc or, with a common batch, for all arcs that
+  are evaluated together: these differ by nothing but themselves then. A
   controller that needs them is told the gradients, too: of the negative loss on
   that batch, by gates on what the arc chose (see `gated`).
 
@@ -26,6 +27,7 @@ class SharedWeights(base.OnBatches):
       there.
     reward: of the task's metric; a controller maximises it.
     with_gradients: whether trials have gradients.
+    has_common_batch: whether arcs that are evaluated together have one batch.
 
   Raises:
     ConfigError: if the supernet has no gates, and gradients are asked for.
@@ -38,14 +40,17 @@ class SharedWeights(base.OnBatches):
     stream: Callable[[int], Iterable],
     reward: Callable[[float], float] = float,
     with_gradients: bool = False,
+    has_common_batch: bool = False,
   ) -> None:
-    if with_gradients and "gates" not in supernet.input:
+    if with_gradients and "gates" not in getattr(supernet, "input", {}):
       raise errors.ConfigError(
         "The controller learns from gradients, and the supernet of this space "
-        'has no input "gates" to take them of: set another '
-        f"`controller`. Received: supernet={type(supernet).__name__}"
+        'has no input "gates" to take them of: give it one (see '
+        "enas_tf/networks/gated.py), or set another `controller`. Received: "
+        f"supernet={type(supernet).__name__}"
       )
     self._with_gradients = with_gradients
+    self._has_common_batch = has_common_batch
     self._metric = steps.metric
     self._count_name = f"num_{steps.parts}"
     self._measurement = measuring.Measurement(supernet, steps)
@@ -61,10 +66,13 @@ class SharedWeights(base.OnBatches):
   ) -> Iterator[trials.Trial]:
     if self._batches is None:  # Not before a checkpoint was restored.
       self._batches = iter(self._stream(self._num_batches))
+    batch: Any = next(self._batches) if self._has_common_batch else None
     for proposal in proposals:
       started = time.monotonic()
-      self._num_batches += 1
-      batch, arc = next(self._batches), tf.constant(proposal.row)
+      if not self._has_common_batch:
+        batch = next(self._batches)
+        self._num_batches += 1
+      arc = tf.constant(proposal.row)
       gradients = None
       if self._with_gradients:
         metric, found = self._measurement.score_with_gradients(batch, arc)
@@ -74,6 +82,8 @@ class SharedWeights(base.OnBatches):
       scores = {trials.REWARD: self._reward(metric), self._metric: metric}
       seconds = time.monotonic() - started
       yield trials.answer(proposal, scores, seconds, gradients)
+    if self._has_common_batch:  # It was used up by all of them together.
+      self._num_batches += 1
 
   def score_on(self, arcs: np.ndarray, batches: Iterable) -> list[float]:
     """Returns the metric of each arc on the same batches.
@@ -85,7 +95,7 @@ class SharedWeights(base.OnBatches):
     return self._measurement.scores(batches, tf.unstack(tf.constant(arcs)))
 
   def skip(self, known: Sequence[trials.Trial]) -> None:
-    if known:
+    if known and not self._has_common_batch:
       self._num_batches += len(known)
       self._batches = None
 

@@ -43,7 +43,9 @@ class Surrogate(wrapper.Wrapper):
   """A regressor stands in for an evaluator that is dear, and learns from it.
 
   The first arcs are measured, and later one of so many: of those that are asked
-  for at once, the ones of which the regressor is least certain. An arc that was
+  for at once, the ones that may be best, by what is expected of them and how
+  uncertain that is (an upper confidence bound: in the tests the best arc that
+  is found so is better than if uncertainty alone decides). An arc that was
   measured keeps that score. The others' are predicted when these are known; a
   prediction says so (`Trial.is_predicted`) and has its uncertainty beside it.
 
@@ -91,6 +93,7 @@ class Surrogate(wrapper.Wrapper):
     skipped, self._skipped = self._skipped, []
     asked: list[trials.Proposal | trials.Trial]
     asked = sorted([*skipped, *proposals], key=_number)
+    self._forget(asked[0].number, skipped)
     known = self._before(asked[0].number)
     new: dict[_Key, tuple[int, ...]] = {}
     for each in asked:
@@ -107,7 +110,7 @@ class Surrogate(wrapper.Wrapper):
     if not due <= set(answers):
       return  # It was stopped; what is predicted waits for what is measured.
     unknown = self._first_of(proposals, set(new) - set(answers))
-    answers |= self._predict(unknown, asked[-1].number)
+    answers |= self._predict(unknown)
     for proposal in proposals:
       key = self._key(proposal.arc)
       if measured.get(key) != proposal:
@@ -139,6 +142,11 @@ class Surrogate(wrapper.Wrapper):
     tau = float(stats.kendalltau(predicted, truth).statistic)
     # There is none of one pair, or if all rewards are the same.
     return found if np.isnan(tau) else found | {"surrogate/kendall_tau": tau}
+
+  def _forget(self, first: int, but: Sequence[trials.Trial]) -> None:
+    """Forgets what came later; if it still counts, it will be told again."""
+    kept = {n: trial for n, trial in self._trials.items() if n < first}
+    self._trials = kept | {trial.number: trial for trial in but}
 
   def _keep(self, trial: trials.Trial) -> trials.Trial:
     self._trials[trial.number] = trial
@@ -186,7 +194,7 @@ class Surrogate(wrapper.Wrapper):
     first, last = known.num_new, known.num_new + len(new)
     num_due = self._num_due(last) - self._num_due(first)
     prediction = self._regressor.predict(list(new.values()))
-    order = np.argsort(-prediction.std, kind="stable")
+    order = np.argsort(-(prediction.mean + prediction.std), kind="stable")
     keys = list(new)
     expected = dict(zip(keys, prediction.mean.tolist(), strict=True))
     return {keys[i] for i in order[:num_due]}, expected
@@ -226,12 +234,12 @@ class Surrogate(wrapper.Wrapper):
     return found
 
   def _predict(
-    self, unknown: Mapping[_Key, trials.Proposal], last: int
+    self, unknown: Mapping[_Key, trials.Proposal]
   ) -> dict[_Key, trials.Trial]:
-    """Returns what is expected now of arcs of a batch that ends at `last`."""
+    """Returns what is expected of arcs, by their keys."""
     if not unknown:
       return {}
-    self._fit(self._before(last + 1))
+    self._fit(self._before())
     arcs = [each.arc for each in unknown.values()]
     found = {}
     for (key, proposal), mean, std in zip(

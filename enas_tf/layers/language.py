@@ -78,12 +78,11 @@ class Language(keras.layers.Layer):
   def _weight(self, name: str, shape: Sequence[int]) -> keras.Variable:
     """Returns a new variable, with random numbers of its own."""
     seed = tf.constant([seeds.derive(self.seed, name), 0], tf.int64)
-
-    def initialize(shape: Sequence[int], dtype: str) -> tf.Tensor:
-      del dtype
-      return _uniform(shape, seed)
-
-    return self.add_weight(shape=shape, initializer=initialize, name=name)
+    return self.add_weight(
+      shape=shape,
+      initializer=lambda shape, dtype: _uniform(shape, seed),
+      name=name,
+    )
 
   def kernels(self, arc: tf.Tensor | None = None) -> list[tf.Tensor]:
     """Returns the weights of nodes 1, 2, ..., [units, 2 * units] each.
@@ -377,8 +376,7 @@ class FixedLanguage(Language):
 
   def get_config(self) -> dict[str, Any]:
     """Returns the arguments of the constructor."""
-    nodes = [list(node) for node in self.nodes]
-    return super().get_config() | {"nodes": nodes}
+    return super().get_config() | {"nodes": [list(x) for x in self.nodes]}
 
 
 @tf.function(

@@ -150,9 +150,16 @@ def _beginning(
   recipe: base.Recipe, given: Mapping[str, Any]
 ) -> base.Experiment:
   """Returns the settings that a new run begins with."""
-  if given.get("faithful"):
-    return build(recipe.experiment, recipe.faithful)
-  return recipe.experiment
+  return faithful(recipe) if given.get("faithful") else recipe.experiment
+
+
+def faithful(recipe: base.Recipe) -> base.Experiment:
+  """Returns the settings that a run begins with by `faithful=True`.
+
+  Args:
+    recipe: of its space.
+  """
+  return build(recipe.experiment, recipe.faithful)
 
 
 def of_command(experiment: base.Experiment) -> dict[str, Any]:

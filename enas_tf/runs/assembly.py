@@ -230,6 +230,7 @@ class Assembly:
         self.task.reward_stream(settings, self.seed("reward batches")),
         self.task.reward(self.experiment.controller),
         with_gradients=controller.needs_gradients,
+        has_common_batch=evaluation.batch == "common",
       ),
       controller=controller,
       child_arcs=child_arcs.ChildArcs(

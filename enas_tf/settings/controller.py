@@ -111,8 +111,9 @@ class Reinforce(fields.Settings):
     "deviation in the update",
   )
   entropy_weight: float = fields.setting(
-    0.0001,
-    "weight of the entropy, in nats, in the reward",
+    0.03,
+    "weight of the entropy, in nats, in the loss; without "
+    "controller_standardize, in the reward",
     at_least=0,
     changeable=True,
   )
@@ -128,9 +129,6 @@ class Reinforce(fields.Settings):
   skip_weight: ClassVar[float] = 0.0
 
 
-_WITH_GRADIENT = {"controller": ("gradient",)}
-_EVOLUTION = {"controller": ("evolution",)}
-_LOCAL = {"controller": ("local",)}
 # How the original's REINFORCE learns, by public names: what `faithful` brings
 # back in all spaces.
 ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
@@ -138,8 +136,13 @@ ORIGINAL: Mapping[str, Any] = types.MappingProxyType(
     "controller_adam_epsilon": 1e-3,
     "controller_baseline": "moving_average",
     "controller_standardize": False,
+    "controller_entropy_weight": 0.0001,
+    "evaluator_batch": "own",
   }
 )
+_WITH_GRADIENT = {"controller": ("gradient",)}
+_EVOLUTION = {"controller": ("evolution",)}
+_LOCAL = {"controller": ("local",)}
 
 
 @dataclasses.dataclass(frozen=True)

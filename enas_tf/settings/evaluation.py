@@ -41,6 +41,14 @@ class Evaluation(fields.Settings):
     at_least=0,
     only_with=_SHARED,
   )
+  batch: str = fields.setting(
+    "common",
+    "the validation batch that a reward comes from: common, one for all arcs "
+    "of an update, which differ by nothing else then; or own, another one for "
+    "each (the original)",
+    choices=("common", "own"),
+    only_with=_SHARED,
+  )
   child_epochs: int = fields.setting(
     10,
     "epochs for which a child is trained from scratch to score it",

@@ -23,6 +23,7 @@ def policy_of(meta, arrays):
     tanh_constant=settings.get("tanh_constant"),
     op_tanh_reduce=settings.get("op_tanh_reduce", 1.0),
     temperature=settings.get("temperature"),
+    faithful=True,
   )
   weights = golden.under(arrays, "var/controller/")
   assert set(weights) == set(policy.named_variables)
@@ -165,9 +166,17 @@ def op_logits(ops, **settings):
   return logits[2].numpy()[0], logits[6].numpy()[0]
 
 
-def test_separable_convolutions_are_preferred_at_first():
+def test_all_operations_begin_alike():
+  """A preference for some would keep the others from being trained."""
+  for logits in op_logits(micro.PAPER_OPS):
+    np.testing.assert_array_equal(logits, np.zeros(5))
+
+
+def test_the_original_prefers_separable_convolutions_at_first():
   ops = ("identity", "sep_conv_5x5", "conv_1x1", "sep_conv_3x3")
-  normal, reduction = op_logits(ops, tanh_constant=1.1, op_tanh_reduce=2.5)
+  normal, reduction = op_logits(
+    ops, tanh_constant=1.1, op_tanh_reduce=2.5, faithful=True
+  )
   bound = 1.1 / 2.5 * np.tanh(10)
   np.testing.assert_allclose(reduction, [0, bound, 0, bound], 1e-5)
   # The fixed bias acts in the normal cell alone.
@@ -190,5 +199,6 @@ def test_bound_and_temperature(tanh_constant, temperature, expected):
     tanh_constant=tanh_constant,
     op_tanh_reduce=2.0,
     temperature=temperature,
+    faithful=True,
   )
   np.testing.assert_allclose(reduction, [expected, 0], 1e-5)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from enas_tf import trials
+from enas_tf import errors, trials
 from enas_tf.controllers import (
   macro_policy,
   micro_policy,
@@ -20,15 +20,22 @@ from tests.controllers import (
 )
 
 SPACE = micro.MicroSpace(num_cells=1)
+# What the original does, and we outside of `faithful` do not.
+ORIGINAL = {
+  "adam_epsilon": 1e-3,
+  "baseline": "moving_average",
+  "standardize": False,
+}
 
 
-def build(seed=0, lr=0.01, entropy_weight=0.0, bl_dec=0.9):
+def build(seed=0, lr=0.01, entropy_weight=0.0, bl_dec=0.9, **others):
   return reinforce.Reinforce(
     making.make(micro_policy.MicroPolicy, SPACE, lstm_size=8, seed=seed),
     lr=lr,
     entropy_weight=entropy_weight,
     bl_dec=bl_dec,
     seed=seed,
+    **others,
   )
 
 
@@ -82,6 +89,7 @@ def test_updates_as_the_original(name, goldens):
     bl_dec=settings["bl_dec"],
     penalty_weight=settings.get("skip_weight", 0.0),
     seed=0,
+    **ORIGINAL,
   )
   values = np.array(meta["trainer"]["values"])
   rewards = values / meta["trainer"]["batch_size"]
@@ -100,7 +108,7 @@ def test_updates_of_an_rnn_policy_as_the_original():
     bl_dec=0.999,
     seed=0,
     adam_beta_1=0.9,
-    adam_epsilon=1e-8,
+    **ORIGINAL | {"adam_epsilon": 1e-8},
   )
   rewards = 80 / np.exp(meta["trainer"]["values"])
   assert_updates(controller, rewards, arrays, test_rnn_policy.arc_of)
@@ -120,6 +128,7 @@ def test_a_batch_of_arcs_updates_as_the_original():
     bl_dec=0.99,
     seed=0,
     penalty_weight=0.8,
+    **ORIGINAL,
   )
   # The original lost a gradient at its start, arc 3's, but not its reward.
   for batch in ((0, 1, 2), (4, 5, 6), (7, 8, 9)):
@@ -150,8 +159,8 @@ def test_a_batch_of_arcs_updates_as_the_original():
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_baseline_by_hand():
-  controller = build(bl_dec=0.75)
+def test_moving_average_by_hand():
+  controller = build(bl_dec=0.75, **ORIGINAL)
   arcs = controller.propose(3)
   before = controller._policy.score(arcs).log_prob.numpy()
   metrics = controller.update(answers.told(arcs, [1.0, 0.0, 2.0]))
@@ -168,13 +177,134 @@ def test_baseline_by_hand():
 
 
 @pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("standardize", [False, True])
+def test_arcs_of_an_update_are_compared_with_each_other(standardize):
+  controller = build(standardize=standardize)
+  arcs = controller.propose(4)
+  before = controller._policy.score(arcs).log_prob.numpy()
+  rewards = np.array([0.9, 0.7, 0.75, 0.1])
+  metrics = controller.update(answers.told(arcs, rewards))
+  others = [np.mean(np.delete(rewards, i)) for i in range(4)]
+  advantages = rewards - others
+  if standardize:
+    advantages /= np.std(rewards)
+  assert metrics["controller/loss"] == pytest.approx(
+    -np.mean(before * advantages), abs=2e-5
+  )
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_the_unit_of_rewards_does_not_matter():
+  one, other = build(), build()
+  rewards = np.array([0.5, 0.25, 0.75])
+  one.update(answers.told(one.propose(3), rewards))
+  other.update(answers.told(other.propose(3), 100 * rewards - 30))
+  for name, value in other._policy.named_variables.items():
+    found = one._policy.named_variables[name]
+    np.testing.assert_allclose(found, value, atol=1e-5)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_equal_rewards_teach_nothing():
+  """However small the deviation of rewards is, it is not divided by it."""
+  controller = build()
+  before = controller.state()
+  # In float32, the mean of these is not exactly they.
+  metrics = controller.update(answers.told(controller.propose(7), [0.1] * 7))
+  assert metrics["controller/grad_norm"] == 0
+  after = controller.state()
+  for name in controller._policy.named_variables:
+    name = f"policy/{name}"
+    np.testing.assert_array_equal(after[name], before[name], name)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_a_single_arc_is_compared_with_those_before():
+  """With their moving average, without the 0 that it begins with."""
+  controller = build(bl_dec=0.75)
+  arcs = controller.propose(1)
+  expected = [0.0, 0.5 - 1.0, 2.0 - (0.75 * 1.0 + 0.5) / 1.75]
+  for reward, advantage in zip([1.0, 0.5, 2.0], expected, strict=True):
+    log_prob = float(controller._policy.score(arcs).log_prob[0])
+    metrics = controller.update(answers.told(arcs, [reward]))
+    assert metrics["controller/loss"] == pytest.approx(
+      -log_prob * advantage, rel=1e-4, abs=1e-7
+    )
+
+
+def changes(**settings):
+  """Returns by how much an update changes the log-probabilities of arcs."""
+  controller = build(**settings)
+  arcs = controller.propose(3)
+  before = controller._policy.score(arcs).log_prob.numpy()
+  controller.update(answers.told(arcs, [0.1, 0.5, 0.9]))
+  return controller._policy.score(arcs).log_prob.numpy() - before
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_ppo_goes_on_until_arcs_are_clipped():
+  one = changes()
+  np.testing.assert_array_equal(changes(ppo_steps=1), one)
+  # The first step brings all arcs but the middle one, whose advantage is 0,
+  # beyond so narrow bounds.
+  assert np.abs(one).max() > 0.01
+  clipped = changes(ppo_steps=5, ppo_clip=1e-6)
+  np.testing.assert_allclose(clipped, one, 1e-3, 1e-6)
+  wide = changes(ppo_steps=5, ppo_clip=0.9)
+  assert wide[0] < 2 * one[0] < 0 < 2 * one[2] < wide[2]
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_weights_that_are_beyond_use_are_told():
+  """All of their gradients are 0: nothing would ever be not finite."""
+  controller = build(lr=1e30)
+  told = answers.told(controller.propose(3), [1.0, 2.0, 3.0])
+  with pytest.raises(errors.DivergenceError, match="too large") as raised:
+    controller.update(told)
+  assert raised.value.is_of_controller
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_diagnoses_the_policy_that_it_has():
+  controller, other = build(lr=0.1), build(lr=0.1)
+  begun = controller.diagnostics()
+  assert begun["controller/kl_from_start"] == 0
+  assert begun["controller/entropy_fraction"] == pytest.approx(1, abs=0.01)
+  assert begun["controller/saturated"] == 0
+  for each in (controller, other):
+    each.update(answers.told(each.propose(4), [1.0, 2.0, 3.0, 4.0]))
+  assert controller.diagnostics()["controller/kl_from_start"] > 0.01
+  # Nothing else has changed.
+  for name, value in other.state().items():
+    np.testing.assert_array_equal(controller.state()[name], value, name)
+  # It is measured from where the search began, not from where it went on.
+  resumed = build(lr=0.1)
+  resumed.restore(controller.state())
+  assert resumed.diagnostics() == controller.diagnostics()
+
+
+@pytest.mark.usefixtures("eagerly")
 def test_entropy_is_part_of_the_reward():
-  controller = build(entropy_weight=0.5, bl_dec=0.0)
+  controller = build(entropy_weight=0.5, bl_dec=0.0, **ORIGINAL)
   arcs = controller.propose(1)
   metrics = controller.update(answers.told(arcs, [1.0]))
   # Without decay the baseline is the last reward.
   expected = 1 + 0.5 * metrics["controller/entropy_nats"]
   assert metrics["controller/baseline"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_entropy_is_part_of_the_loss_where_rewards_are_standardized():
+  controller = build(entropy_weight=0.5)
+  policy = controller._policy
+  for variable in policy.trainable_variables:
+    variable.assign(variable * 10)  # Far from the largest entropy.
+  arcs = controller.propose(4)
+  before = np.mean(policy.score(arcs).entropy)
+  # Equal rewards say nothing else.
+  metrics = controller.update(answers.told(arcs, np.ones(4)))
+  assert metrics["controller/loss"] == pytest.approx(-0.5 * before, rel=1e-5)
+  assert np.mean(policy.score(arcs).entropy) > before
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -189,6 +319,7 @@ def test_metrics_are_numbers():
     "controller/entropy_nats",
     "controller/baseline",
     "controller/grad_norm",
+    "controller/largest_weight",
   }
   assert all(type(value) is float for value in metrics.values())
   assert metrics["controller/log_prob"] == pytest.approx(
@@ -219,7 +350,7 @@ def test_the_penalty_moves_the_skips_to_their_target(target):
   assert share() == pytest.approx(0.5, abs=0.05)
   penalties = []
   for _ in range(80):
-    # Equal to the baseline, rewards teach nothing.
+    # Equal rewards teach nothing.
     metrics = controller.update(
       answers.told(controller.propose(8), np.zeros(8))
     )
@@ -237,7 +368,13 @@ def test_a_network_of_one_layer_has_no_skips():
     macro_policy.MacroPolicy, macro.MacroSpace(1), lstm_size=4
   )
   controller = reinforce.Reinforce(
-    policy, lr=0.1, entropy_weight=0.0, bl_dec=0.9, seed=0, penalty_weight=0.8
+    policy,
+    lr=0.1,
+    entropy_weight=0.0,
+    bl_dec=0.9,
+    seed=0,
+    penalty_weight=0.8,
+    baseline="moving_average",
   )
   arcs = tf.constant([[2]])
   before = policy.score(arcs).log_prob
@@ -247,50 +384,52 @@ def test_a_network_of_one_layer_has_no_skips():
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_an_update_makes_good_arcs_likelier():
+def test_an_update_makes_good_arcs_likelier_than_bad_ones():
   controller = build()
   arcs = controller.propose(2)
   before = controller._policy.score(arcs).log_prob.numpy()
   controller.update(answers.told(arcs, [1.0, -1.0]))
   change = controller._policy.score(arcs).log_prob.numpy() - before
-  assert change[0] > 0 > change[1]
+  assert change[0] > change[1]
 
 
-def test_beats_random_search():
-  # Without separable convolutions, whose initial bias saturates the tanh.
-  space = micro.MicroSpace(1, ("conv_3x3", "identity", "avg_pool_3x3"))
-  last = [d.num_options - 1 for d in space.decisions]
+def test_learns_operations_and_inputs():
+  """With the defaults of a search, from separable convolutions to others.
+
+  With 20 other seeds it came to SHARES, and what learns nothing to 0.39.
+  """
+  space = micro.MicroSpace(2)
+  pool = space.ops.index("max_pool_3x3")
+  newest = [1, 1, 2, 2] * 2
 
   def rewards(arcs):
-    """The share of the decisions that are the last option."""
-    return np.mean(arcs == last, 1)
+    """Mostly the share of max pools; also of reads of the newest node."""
+    pools = np.mean(arcs[:, 1::2] == pool, 1)
+    return 0.75 * pools + 0.25 * np.mean(arcs[:, ::2] == newest, 1)
 
-  policy = making.make(
-    micro_policy.MicroPolicy, space, lstm_size=32, tanh_constant=2.5
-  )
   learner = reinforce.Reinforce(
-    policy, lr=0.05, entropy_weight=1e-4, bl_dec=0.9, seed=0
+    making.make(micro_policy.MicroPolicy, space, lstm_size=32),
+    lr=0.0035,
+    entropy_weight=0.03,
+    bl_dec=0.99,
+    seed=0,
   )
-  for _ in range(120):
-    arcs = learner.propose(20)
+  for _ in range(150):
+    arcs = learner.propose(5)
     learner.update(answers.told(arcs, rewards(arcs)))
   blind = random_search.RandomSearch(space, seed=0)
-  guessed = np.mean(rewards(blind.propose(300)))
-  assert guessed == pytest.approx((1 / 2 + 1 / 3) / 2, abs=0.05)
-  assert np.mean(rewards(learner.propose(300))) > guessed + 0.2
+  assert np.mean(rewards(blind.propose(300))) == pytest.approx(0.26, abs=0.05)
+  assert np.mean(rewards(learner.propose(300))) > 0.45
 
 
 def test_an_rnn_policy_learns_against_its_prior():
-  """Its small weights have small gradients, hence enas_lm's small epsilon."""
   space = rnn.RnnSpace(3)
   controller = reinforce.Reinforce(
     making.make(rnn_policy.RnnPolicy, space, lstm_size=32),
-    lr=0.02,
+    lr=0.01,
     entropy_weight=1e-5,
     bl_dec=0.9,
     seed=0,
-    adam_beta_1=0.9,
-    adam_epsilon=1e-8,
   )
   shares = []
   for _ in range(80):
@@ -314,10 +453,10 @@ def test_state_holds_every_variable():
   weights = controller._policy.variables
   optimizer = controller._optimizer.variables
   # The learning rate is a setting, which may change.
-  assert len(state) == 2 + len(weights) + len(optimizer) - 1
+  assert len(state) == 3 + len(weights) + len(optimizer) - 1
   for name, variable in controller._policy.named_variables.items():
     np.testing.assert_array_equal(state[f"policy/{name}"], variable, name)
-  assert {"baseline", "num_proposals"} <= set(state)
+  assert {"baseline", "baseline_weight", "num_proposals"} <= set(state)
   assert all(isinstance(each, np.ndarray) for each in state.values())
 
 

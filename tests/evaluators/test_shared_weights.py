@@ -182,3 +182,25 @@ def test_a_supernet_without_gates_has_no_gradients():
   del supernet.input["gates"]
   with pytest.raises(errors.ConfigError, match="set another `controller`"):
     build(supernet, with_gradients=True)
+
+
+def test_a_common_batch_is_that_of_all_that_are_evaluated_together():
+  evaluator = build(has_common_batch=True)
+  for i in range(3):
+    batch = [next(stream(i))]
+    expected = build().score_on(ARCS, batch)
+    np.testing.assert_allclose(answers.rewards(evaluator, ARCS), expected)
+  assert evaluator.state() == {"num_batches": 3}
+
+
+@pytest.mark.parametrize("num_known", [0, 2, len(ARCS)])
+def test_a_common_batch_after_a_resume(num_known):
+  """Those that are not known yet have the batch of the others."""
+  whole, resumed = (build(has_common_batch=True) for _ in range(2))
+  answers.rewards(whole, ARCS)
+  answers.rewards(resumed, ARCS)
+  found = list(whole.evaluate(answers.proposals(ARCS)))
+  resumed.skip(found[:num_known])
+  rest = list(resumed.evaluate(answers.proposals(ARCS)[num_known:]))
+  assert [x.reward for x in rest] == [x.reward for x in found[num_known:]]
+  assert whole.state() == resumed.state()

@@ -284,7 +284,12 @@ def test_the_micro_recipes_are_the_original_ones():
     **COSINE,
   )
   assert_holds(
-    recipe.controller,
+    experiments.faithful(recipe).controller,
+    baseline="moving_average",
+    standardize=False,
+    update="reinforce",
+    adam_epsilon=1e-3,
+    adam_beta_1=0.0,
     lstm_size=64,
     num_layers=1,
     lr=0.0035,
@@ -326,7 +331,12 @@ def test_the_macro_recipes_are_the_original_ones(space):
     **COSINE,
   )
   assert_holds(
-    recipe.controller,
+    experiments.faithful(recipe).controller,
+    baseline="moving_average",
+    standardize=False,
+    update="reinforce",
+    adam_epsilon=1e-3,
+    adam_beta_1=0.0,
     lr=0.001,
     tanh_constant=1.5,
     temperature=None,
@@ -385,7 +395,12 @@ def test_the_rnn_recipes_are_those_of_enas_lm():
     **both,
   )
   assert_holds(
-    recipe.controller,
+    experiments.faithful(recipe).controller,
+    baseline="moving_average",
+    standardize=False,
+    update="reinforce",
+    adam_epsilon=1e-8,
+    adam_beta_1=0.9,
     lr=5e-5,
     tanh_constant=2.25,
     temperature=5.0,
@@ -396,6 +411,34 @@ def test_the_rnn_recipes_are_those_of_enas_lm():
     reward="ppl",
     reward_constant=80.0,
   )
+
+
+@pytest.mark.parametrize("space", ["micro", "macro", "macro_channels", "rnn"])
+def test_all_controllers_begin_alike(space):
+  """With what makes them learn, and is no paper's."""
+  controller = base.get(space).controller
+  assert_holds(
+    controller,
+    lr=0.0035,
+    entropy_weight=0.03,
+    tanh_constant=1.5,
+    temperature=None,
+    num_aggregate=5,
+    baseline="batch",
+    standardize=True,
+    update="reinforce",
+    adam_epsilon=1e-8,
+    adam_beta_1=0.0,
+  )
+  assert getattr(controller, "op_tanh_reduce", 1.0) == 1.0
+
+
+def test_ppo_has_settings_of_its_own():
+  experiment = base.get("micro").experiment
+  given = {"controller_update": "ppo", "controller_ppo_steps": 2}
+  assert experiments.build(experiment, given).controller.ppo_steps == 2
+  with pytest.raises(errors.ConfigError, match="controller_update=ppo"):
+    experiments.build(experiment, {"controller_ppo_clip": 0.1})
 
 
 def test_a_setting_without_a_use_is_refused():

@@ -9,6 +9,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
+from enas_tf.networks import gated
 from enas_tf.recipes import base, images
 from enas_tf.settings import controller, data, fields, training
 from enas_tf.spaces import base as spaces
@@ -86,13 +87,14 @@ class Child(Supernet):
 class Chosen(keras.layers.Layer):
   """Applies the chosen activation to as many units as are chosen."""
 
-  def call(self, x, arc):
+  def call(self, x, arc, gates=None):
     one_hot = keras.ops.one_hot(arc[0], len(ACTIVATIONS))
     results = [keras.activations.get(name)(x) for name in ACTIVATIONS]
     y = sum(one_hot[i] * result for i, result in enumerate(results))
     width = keras.ops.take(keras.ops.array(WIDTHS), arc[1])
     mask = keras.ops.arange(WIDTHS[-1]) < width
-    return y * keras.ops.cast(mask, y.dtype)
+    y *= keras.ops.cast(mask, y.dtype)
+    return y if gates is None else y * gates[0] * gates[1]
 
 
 class ToyParts(images.ImageParts):
@@ -105,9 +107,12 @@ class ToyParts(images.ImageParts):
   def make_supernet(self, seed):
     pixels, x = self._input(self.experiment.search)
     arc = keras.Input(batch_shape=(2,), dtype="int32", name="arc")
-    x = Chosen()(self._dense(WIDTHS[-1], seed, "hidden")(x), arc=arc)
+    gates = gated.gates_input(self.space)
+    x = self._dense(WIDTHS[-1], seed, "hidden")(x)
+    x = Chosen()(x, arc=arc, gates=gates)
     logits = self._dense(self.task.num_classes, seed + 1, "head")(x)
-    return keras.Model({"images": pixels, "arc": arc}, {"logits": logits})
+    inputs = {"images": pixels, "arc": arc, "gates": gates}
+    return gated.GatedModel(inputs, {"logits": logits})
 
   def make_child(self, arc, seed, total_steps):
     pixels, x = self._input(self.experiment.final)
