@@ -234,6 +234,7 @@ RNN = dict(
   controller_train_steps=2,
   controller_num_aggregate=3,
   controller="random",
+  evaluator_cached=False,
   verbose=False,
 )
 
