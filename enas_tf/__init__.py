@@ -24,7 +24,7 @@ if TYPE_CHECKING:
   from enas_tf.trials import Trial
   from enas_tf.trials import read as read_trials
 
-__version__ = "0.3.0"
+__version__ = "0.2.0"
 __all__ = [
   "Callback",
   "Search",

@@ -14,6 +14,8 @@ import enas_tf
 from enas_tf import api, errors, trials
 from enas_tf.evaluators import base as evaluators
 from enas_tf.evaluators import registry
+from enas_tf.runs import children
+from tests import engines
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (64, 8, 8, 3), np.uint8)
@@ -43,6 +45,16 @@ def search(tmp_path_factory):
   search.train()
   search.export()
   return search
+
+
+@pytest.fixture(autouse=True)
+def without_processes(monkeypatch):
+  """Workers, and what they train, are tested elsewhere."""
+  monkeypatch.setattr(
+    children,
+    "make_engine",
+    lambda parts: engines.Engine(lambda job, report: {"accuracy": 0.5}),
+  )
 
 
 @pytest.mark.parametrize("name", enas_tf.__all__)
@@ -222,6 +234,7 @@ RNN = dict(
   controller_train_steps=2,
   controller_num_aggregate=3,
   controller="random",
+  evaluator_cached=False,
   verbose=False,
 )
 

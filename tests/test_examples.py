@@ -83,7 +83,7 @@ def test_own_controller(tmp_path):
 def test_own_evaluator(tmp_path):
   more = "controller_train_steps=8, derive_top=1"
   printed = run("own_evaluator.py", tmp_path, more)
-  assert re.search(r"^1 +0\.[89]\d", printed, re.MULTILINE)
+  assert re.search(r"^ +1 +0\.[89]\d", printed, re.MULTILINE)
   folder = tmp_path / "outputs/examples/own_evaluator"
   trials = (folder / "trials.jsonl").read_text()
   assert '"is_predicted": true' in trials

@@ -16,11 +16,10 @@ have one.
 import argparse
 import functools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from enas_tf import errors, files, flags, statistics
 from enas_tf.benchmarks import studies
@@ -28,12 +27,38 @@ from enas_tf.evaluators import base as evaluators
 from enas_tf.runs import assembly, preference, trainings
 from enas_tf.settings import evaluation
 
-_DEFAULT_ARCS = 30
+_DEFAULT_ARCS, _LEAST_ARCS = 30, 3
+
+
+def kendall_tau(rows: np.ndarray) -> float:
+  """Returns Kendall's tau-b; NaN if one of both is constant.
+
+  Args:
+    rows: [n, 2].
+  """
+  return _correlation("kendalltau", rows)
+
+
+def spearman(rows: np.ndarray) -> float:
+  """Returns Spearman's rank correlation; NaN if one of both is constant.
+
+  Args:
+    rows: [n, 2].
+  """
+  return _correlation("spearmanr", rows)
+
+
+def _correlation(name: str, rows: np.ndarray) -> float:
+  from scipy import stats  # `studies.main` says so if it is missing.
+
+  is_constant = not len(rows) or (rows == rows[0]).all(0).any()
+  if is_constant:
+    return float("nan")
+  return float(getattr(stats, name)(*rows.T).statistic)
+
+
 # Of rows [n, 2]: the scores by shared weights, and those from scratch.
-_CORRELATIONS: dict[str, Callable[[np.ndarray], float]] = {
-  "kendall_tau": lambda rows: stats.kendalltau(*rows.T).statistic,
-  "spearman": lambda rows: stats.spearmanr(*rows.T).statistic,
-}
+_CORRELATIONS = {"kendall_tau": kendall_tau, "spearman": spearman}
 
 
 def main(argv: Sequence[str]) -> None:
@@ -133,6 +158,13 @@ def _from_scratch(
       of_arc = [found[each] for each in wanted if each.arc == tuple(arc)]
       known = [each for each in of_arc if each is not None]
       scores.append(float(np.mean(known)) if known else None)
+    num_scored = sum(each is not None for each in scores)
+    if num_scored < _LEAST_ARCS:
+      raise errors.ConfigError(
+        "Too few arcs could be trained from scratch to rank them: mend what "
+        "fails, or ask for more `arcs`. Received: "
+        f"arcs={options.arcs}, trained={num_scored}"
+      )
     return {
       "arcs": arcs.tolist(),
       "scores": scores,
@@ -220,16 +252,13 @@ def _row(
     "epoch": epoch,
     "seed": seed,
     "num_arcs": len(pairs),
-    "mean_shared": float(pairs[:, 0].mean()),
+    "mean_shared": float(np.mean(shared[np.isfinite(shared)])),
   }
-  with np.errstate(invalid="ignore"):
-    for name, function in _CORRELATIONS.items():
-      low, high = statistics.bootstrap(function, pairs)
-      row[name] = trainings.finite(function(pairs))
-      row[f"{name}_low"], row[f"{name}_high"] = (
-        trainings.finite(low),
-        trainings.finite(high),
-      )
+  for name, function in _CORRELATIONS.items():
+    low, high = statistics.bootstrap(function, pairs)
+    row[name] = trainings.finite(function(pairs))
+    row[f"{name}_low"] = trainings.finite(low)
+    row[f"{name}_high"] = trainings.finite(high)
   return row
 
 

@@ -27,7 +27,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from enas_tf import errors, files, flags, statistics
 from enas_tf.benchmarks import studies
@@ -220,6 +219,8 @@ def _t_test(gains: np.ndarray) -> float | None:
   """Returns the one-sided p of Student's test; None if there is none."""
   if len(gains) < 2 or not gains.std():
     return None
+  from scipy import stats  # `studies.main` says so if it is missing.
+
   return float(stats.ttest_1samp(gains, 0, alternative="greater").pvalue)
 
 

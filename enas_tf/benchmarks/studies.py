@@ -6,6 +6,7 @@ commands may make parts of one study at once, such as other seeds.
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import pathlib
 import sys
@@ -295,6 +296,11 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
     command: takes the arguments.
   """
   with failures.told(flags.spelled):
+    if importlib.util.find_spec("scipy") is None:
+      raise errors.ConfigError(
+        "SciPy computes the statistics of a study and is not installed: pip "
+        "install 'enas_tf[automl]'. Received: scipy=None"
+      )
     command(sys.argv[1:])
 
 

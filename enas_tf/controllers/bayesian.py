@@ -65,8 +65,9 @@ class Bayesian(remembering.Remembering):
     self._study = self._optuna.create_study(direction="maximize")
     logging.set_verbosity(before)
     self._num_added = 0
+    self._block: int | None = None
+    self._asked: list[moves.Arc] = []
     self._pending: list[Any] = []
-    self._end_block()
 
   def _make_sampler(self, seed: int) -> Any:
     samplers = self._optuna.samplers
@@ -93,17 +94,25 @@ class Bayesian(remembering.Remembering):
 
   def _end_block(self) -> None:
     """Lets the study forget what was asked for; it is asked anew if need be."""
-    self._block: int | None = None
-    self._asked: list[moves.Arc] = []
+    self._block, self._asked = None, []
     for trial in self._pending:
       self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
     self._pending = []
 
   def _ask(self, number: int) -> moves.Arc:
     # Of its number alone, whatever was asked for before a restart.
-    seed = int(self.rng(number).integers(2**31))
-    self._study.sampler = self._make_sampler(seed)
-    return self.unknown(self._suggestion, self._asked)
+    rng = self.rng(number)
+    self._study.sampler = self._make_sampler(int(rng.integers(2**31)))
+    arc = self._suggestion()
+
+    def step() -> moves.Arc:
+      """Returns the suggestion, then arcs farther and farther from it."""
+      nonlocal arc
+      before, arc = arc, moves.mutated(self.space, arc, rng)
+      return before
+
+    # A model that is sure of an arc suggests it over and over.
+    return self.unknown(step, self._asked)
 
   def _suggestion(self) -> moves.Arc:
     trial = self._study.ask()

@@ -127,15 +127,18 @@ def _ridge(seed: int) -> Any:
   return linear_model.BayesianRidge()
 
 
+# Both say of an arc the same, to the last digit, whichever others are asked for
+# beside it: a search that goes on asks for fewer.
 def _of_trees(model: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns mean and deviation of the trees of a forest."""
-  each = np.stack([tree.predict(x) for tree in model.estimators_])
-  return each.mean(0), each.std(0)
+  each = np.stack([tree.predict(x) for tree in model.estimators_], axis=1)
+  return each.mean(1), each.std(1)
 
 
 def _of_posterior(model: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns mean and deviation that the model tells itself."""
-  mean, std = model.predict(x, return_std=True)
+  each = [model.predict(row[None], return_std=True) for row in x]
+  mean, std = np.concatenate(each, axis=1)
   return mean, std
 
 

@@ -66,7 +66,7 @@ class SharedWeights(base.OnBatches):
   ) -> Iterator[trials.Trial]:
     if self._batches is None:  # Not before a checkpoint was restored.
       self._batches = iter(self._stream(self._num_batches))
-    batch = next(self._batches) if self._has_common_batch else None
+    batch: Any = next(self._batches) if self._has_common_batch else None
     for proposal in proposals:
       started = time.monotonic()
       if not self._has_common_batch:

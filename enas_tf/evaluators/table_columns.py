@@ -71,7 +71,21 @@ def _guessed(frame: table_file.Frame, score: str | None) -> tuple[str, ...]:
     is_real = any(x is not None and x != int(x) for x in numbers)
     if not is_real and 1 < len(set(map(str, cells))) <= _MOST_OPTIONS:
       found.append(name)
-  return tuple(found)
+  return _grid(frame, found) or tuple(found)
+
+
+def _grid(frame: table_file.Frame, names: Sequence[str]) -> tuple[str, ...]:
+  """Returns the first columns whose combinations are the rows, each once.
+
+  What comes behind them are scores, though these be whole numbers.
+  """
+  for n in range(1, len(names) + 1):
+    columns = [list(map(str, frame.column(name))) for name in names[:n]]
+    size = math.prod(len(set(column)) for column in columns)
+    rows = set(zip(*columns, strict=True))
+    if size == len(rows) == len(frame.rows):
+      return tuple(names[:n])
+  return ()
 
 
 def _expanded(

@@ -240,8 +240,9 @@ def _check_used(experiment: base.Experiment, names: Mapping[str, Any]) -> None:
         not registry.is_ours(word)
       )
       if word not in words and not is_users:
+        which = " or ".join(f"`{other}={each}`" for each in words)
         raise errors.ConfigError(
-          f"`{name}` has a use only with `{other}={'` or `'.join(words)}`: "
+          f"`{name}` has a use only with {which}: "
           f"take it away. Received: {other}={word}, {name}={names[name]}"
         )
 

@@ -71,8 +71,7 @@ def _of_policy(
       "entropy_fraction",
       entropy,
       f"The policy has collapsed: its entropy is {entropy:.1%} of the largest. "
-      "It hardly tries anything new: lower `controller_lr`, or raise "
-      "`controller_entropy_weight`."
+      "It hardly tries anything new: lower `controller_lr`."
       if entropy < LEAST_ENTROPY
       else "",
     )

@@ -122,9 +122,7 @@ def search(
   while position.epoch < plan.num_epochs:
     # The child: w <- w - dL(w; arc), a fresh arc at every step.
     while position.child_steps < plan.child_steps:
-      # A chunk that was cut short by a stop is made whole.
-      chunk = plan.chunk - position.child_steps % plan.chunk
-      steps = min(chunk, plan.child_steps - position.child_steps)
+      steps = _chunk(position, plan)
       sampler, done = parts.child_arcs.of(position.epoch), child.num_steps
       arcs = sampler.sample(steps)
       metrics = child.run(arcs, stop)
@@ -142,18 +140,26 @@ def search(
       for trial in _answers(evaluator, log, proposals, stop):
         on_trial(trial)
         told.append(trial)
+      told.sort(key=lambda trial: trial.number)
       if len(told) < len(proposals):  # What is known will not be paid again.
         controller.take_back(len(proposals))
         yield Event("stopped", {}, None, None)
         continue
-      told.sort(key=lambda trial: trial.number)
       metrics = controller.update(told) | evaluator.metrics()
       position.advance("controller_steps")
       yield Event("controller", metrics, arcs, told)
-    n = controller_steps_of(position, plan) * plan.arcs_per_step
-    told = _last(log, n, controller.num_arcs)
+    told = _of_epoch(log, position, plan, controller.num_arcs)
     position.next_epoch()
     yield Event("epoch", controller.diagnostics(), None, told)
+
+
+def _chunk(position: Position, plan: Plan) -> int:
+  """Returns how many child steps come next.
+
+  A chunk that was cut short by a stop is made whole.
+  """
+  chunk = plan.chunk - position.child_steps % plan.chunk
+  return min(chunk, plan.child_steps - position.child_steps)
 
 
 def _numbered(arcs: np.ndarray, end: int) -> list[trials.Proposal]:
@@ -190,8 +196,14 @@ def _answers(
       yield trial
 
 
-def _last(log: trials.TrialLog, n: int, end: int) -> list[trials.Trial]:
-  """Returns the last n trials before a number, also after a resume."""
+def _of_epoch(
+  log: trials.TrialLog, position: Position, plan: Plan, end: int
+) -> list[trials.Trial]:
+  """Returns the trials of an epoch, the last before a number.
+
+  The log has them even if the search was resumed amid of the epoch.
+  """
+  n = controller_steps_of(position, plan) * plan.arcs_per_step
   return [each for each in log.trials() if each.number < end][-n:] if n else []
 
 

@@ -57,7 +57,7 @@ def run(built: assembly.Assembly, run: runs.Run) -> dict[str, Any]:
     **compare(scores, built.task.metric),
     "arcs": [
       {
-        "is_derived": i == 0,
+        "is_best": i == 0,
         "arc": arc.to_json(),
         "arc_string": str(arc),
         "scores": [trainings.finite(x) for x in row],
@@ -66,9 +66,10 @@ def run(built: assembly.Assembly, run: runs.Run) -> dict[str, Any]:
       for i, (arc, row) in enumerate(zip(arcs, scores, strict=True))
     ],
   }
-  result["summary"] = _summary(result, built.task.metric)
+  is_given = built.experiment.fixed_arc is not None
+  result["summary"] = _summary(result, built.task.metric, is_given)
   files.write_json(run.folder / RESULT, result)
-  _print(run, result, built.task.metric)
+  _print(run, result, built.task.metric, "given" if is_given else "derived")
   return result
 
 
@@ -124,29 +125,29 @@ def compare(scores: np.ndarray, metric: tasks.Metric) -> dict[str, Any]:
   }
 
 
-def _summary(result: dict[str, Any], metric: tasks.Metric) -> str:
-  """Returns in one sentence whether the search was better."""
+def _summary(
+  result: dict[str, Any], metric: tasks.Metric, is_given: bool
+) -> str:
+  """Returns in one sentence whether the first arc was better."""
+  who, which = ("arc", "given") if is_given else ("search", "derived")
   is_better = result["gain"] > 0 and result["p"] < _CLEAR
-  words = (
-    "The search beat random arcs"
-    if is_better
-    else "The search was not shown to beat random arcs"
-  )
+  came = "beat" if is_better else "was not shown to beat"
   form, n = metric.format, result["seeds"]
-  least = 2.0**-n
-  limit = ""
-  if not is_better and least >= _CLEAR:
-    limit = f"; {n} seeds cannot show p < {_CLEAR}, `baseline_seeds=5` can"
+  seeds, limit = f"{n} seed{'s' * (n > 1)}", ""
+  if not is_better and 2.0**-n >= _CLEAR:  # The lowest p of so many.
+    limit = f"; {seeds} cannot show p < {_CLEAR}, `baseline_seeds=5` can"
   return (
-    f"{words}: the {result['split']} {metric.name} of the derived arc is "
-    f"{result['derived']:{form}}, the median of {len(result['arcs']) - 1} "
-    f"random ones trained alike {result['median_of_random']:{form}} (a gain of "
-    f"{result['gain']:+{form}}, p = {result['p']:.2g}, {n} "
-    f"seed{'s' * (n > 1)}{limit})."
+    f"The {who} {came} random arcs: the {result['split']} {metric.name} of the "
+    f"{which} arc is {result['derived']:{form}}, the median of "
+    f"{len(result['arcs']) - 1} random ones trained alike "
+    f"{result['median_of_random']:{form}} (a gain of {result['gain']:+{form}}, "
+    f"p = {result['p']:.2g}, {seeds}{limit})."
   )
 
 
-def _print(run: runs.Run, result: dict[str, Any], metric: tasks.Metric) -> None:
+def _print(
+  run: runs.Run, result: dict[str, Any], metric: tasks.Metric, which: str
+) -> None:
   sign = -1 if metric.is_higher_better else 1
   rows: Sequence[dict[str, Any]] = sorted(
     result["arcs"],
@@ -157,7 +158,7 @@ def _print(run: runs.Run, result: dict[str, Any], metric: tasks.Metric) -> None:
     [
       [
         str(rank),
-        "derived" if row["is_derived"] else row["arc_string"],
+        which if row["is_best"] else row["arc_string"],
         tables.number(row["mean"], metric.format),
         tables.number(row["sd"], metric.format),
         str(row["seeds"]),

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from enas_tf import errors, seeds
-from enas_tf.runs import assembly, image_training
+from enas_tf.runs import assembly
 from enas_tf.settings import fields
 from enas_tf.spaces import base as spaces
 from enas_tf.training import averaging, measuring, schedules, trainer
@@ -62,13 +62,12 @@ class ChildTraining:
     # For layers of others, whose random numbers nobody gave a seed.
     keras.utils.set_random_seed(self._seed)
     try:
-      return self._by_fit() if self._parts.task.uses_fit else self._by_steps()
+      return self._run()
     finally:
       keras.backend.clear_session()
       gc.collect()
 
-  def _make(self) -> tuple[keras.Model, Any]:
-    """Returns the child, and a function from a step to its batches."""
+  def _run(self) -> float:
     task, settings = self._parts.task, self._settings
     stream = task.train_stream(
       settings, seeds.derive(self._seed, "batches"), final=self._is_final
@@ -78,47 +77,15 @@ class ChildTraining:
       seeds.derive(self._seed, "network"),
       self._steps_per_epoch * settings.num_epochs,
     )
-    return model, stream
-
-  def _by_fit(self) -> float:
-    """Trains by Keras `fit`; the score is that after the last epoch."""
-    model, stream = self._make()
-    image_training.compile_child(model, self._settings, self._steps_per_epoch)
-    score = None
-    if not self._is_final:
-      child = self._parts.parts.inference(model)
-      score = self._validation(
-        lambda inputs, training: {
-          "logits": child(inputs["images"], training=training)
-        },
-        is_final=False,
-      )
-    watch = _Watch(score, self._report)
-    model.fit(
-      image_training.with_targets(model, stream(0)),
-      epochs=self._settings.num_epochs,
-      steps_per_epoch=self._steps_per_epoch,
-      shuffle=False,  # The stream is.
-      verbose=0,
-      callbacks=[watch],
-    )
-    # The loss need not show it: some kernels of ReLU turn NaN into 0.
-    _check_finite(model)
-    if score is None:
-      return self._tested(model)
-    return score() if watch.score is None else watch.score
-
-  def _by_steps(self) -> float:
-    """Trains by the steps of the task; the score is the best of all epochs."""
-    model, stream = self._make()
-    task, settings = self._parts.task, self._settings
-    weights = [v.value for v in model.trainable_variables]
+    # Not by Keras `fit`, which takes seconds to trace a step.
+    network = _on_images(model) if task.uses_fit else model
     average = averaging.AveragedWeights(
-      weights, getattr(settings, "average_after", 0)
+      [v.value for v in model.trainable_variables],
+      getattr(settings, "average_after", 0),
     )
     training = trainer.Trainer(
-      model,
-      task.steps(settings, model),
+      network,
+      task.steps(settings, network),
       stream,
       self._parts.parts.make_optimizer(
         model,
@@ -128,27 +95,52 @@ class ChildTraining:
       batch_size=settings.batch_size,
       average=average,
     )
-    score = self._validation(model, is_final=True)
-    best = _Best(weights, task.metric.is_higher_better)
-    for epoch in range(1, settings.num_epochs + 1):
+    return self._train(model, training, average)
+
+  def _train(
+    self,
+    model: keras.Model,
+    training: trainer.Trainer,
+    average: averaging.AveragedWeights,
+  ) -> float:
+    """Returns the score of the last epoch, or of a text's best, as in `train`.
+
+    The child that a final training keeps is the same.
+    """
+    last = self._settings.num_epochs
+    is_text = not self._parts.task.uses_fit
+    validate = None
+    if is_text or not self._is_final:
+      validate = self._validation(model)
+    best = _Best(model)
+    value = math.nan
+    for epoch in range(1, last + 1):
       steps = [None] * self._steps_per_epoch
       training.run_steps(steps, trainer.Means())
+      if validate is None or not (is_text or self._report or epoch == last):
+        continue
       with average.applied():
-        value = _finite(score(), epoch)
-        best.observe(value, keeps=self._is_final)
+        value = _finite(validate(), epoch)
+        if is_text:
+          best.observe(value, keeps=self._is_final)
       average.observe(value)
       if self._report is not None and not self._report((epoch, value)):
         break
-    if not self._is_final:
-      return best.value
-    best.restore()
-    return self._tested(model)
+    # The loss need not show it: some kernels of ReLU turn NaN into 0.
+    _check_finite(model)
+    if self._is_final:
+      best.restore()
+      return self._tested(model)
+    return best.value if is_text else value
 
-  def _validation(self, network: Any, is_final: bool) -> Callable[[], float]:
+  def _validation(self, model: keras.Model) -> Callable[[], float]:
     """Returns a function that scores the child on the validation split."""
     task, settings = self._parts.task, self._settings
+    network = self._parts.parts.inference(model)
+    if task.uses_fit:
+      network = _on_images(network)
     measurement = measuring.Measurement(network, task.steps(settings, network))
-    batches = task.valid_batches(settings, final=is_final)
+    batches = task.valid_batches(settings, final=not task.uses_fit)
     return lambda: measurement.score(batches)
 
   def _tested(self, model: keras.Model) -> float:
@@ -163,49 +155,34 @@ class ChildTraining:
 
 
 class _Best:
-  """The best score of a training, and the weights that had it."""
+  """The lowest perplexity of a training, and the weights that had it."""
 
-  def __init__(self, weights: list[Any], is_higher_better: bool) -> None:
-    self._weights = weights
-    self._sign = 1 if is_higher_better else -1
+  def __init__(self, model: keras.Model) -> None:
+    self._weights = [v.value for v in model.trainable_variables]
     self._kept: list[np.ndarray] = []
-    self.value = -self._sign * math.inf
+    self.value = math.inf
 
   def observe(self, value: float, keeps: bool) -> None:
     """Takes the score of an epoch in, and keeps the weights, if it is to."""
-    if self._sign * value > self._sign * self.value:
+    if value < self.value:
       self.value = value
       if keeps:
         self._kept = [weight.numpy() for weight in self._weights]
 
   def restore(self) -> None:
-    """Brings the weights back that were best."""
-    for weight, value in zip(self._weights, self._kept, strict=True):
+    """Brings the weights back that were best, if any were kept."""
+    for weight, value in zip(self._weights, self._kept, strict=False):
       weight.assign(value)
 
 
-class _Watch(keras.callbacks.Callback):
-  """Reports each epoch, and ends what is no longer finite."""
+def _on_images(model: keras.Model) -> Callable[..., dict[str, Any]]:
+  """Returns a child for images as a network of its task: with named inputs."""
 
-  def __init__(
-    self, validate: Callable[[], float] | None, report: Report | None
-  ) -> None:
-    super().__init__()
-    self._validate = validate
-    self._report = report
-    self.score: float | None = None
+  def network(inputs: dict[str, Any], training: bool) -> dict[str, Any]:
+    outputs = model(inputs["images"], training=training)
+    return outputs if isinstance(outputs, dict) else {"logits": outputs}
 
-  def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-    del batch
-    loss = (logs or {}).get("loss", 0.0)
-    _finite(loss, int(self.model.optimizer.iterations), "step", "loss")
-
-  def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-    del logs
-    if self._validate is not None and self._report is not None:
-      self.score = self._validate()
-      if not self._report((epoch + 1, self.score)):
-        self.model.stop_training = True
+  return network
 
 
 def scaled(settings: Any, epochs: int) -> Any:
@@ -239,11 +216,9 @@ def _check_finite(model: keras.Model) -> None:
       )
 
 
-def _finite(
-  value: float, number: int, unit: str = "epoch", what: str = "score"
-) -> float:
+def _finite(value: float, epoch: int) -> float:
   if not math.isfinite(value):
     raise errors.DivergenceError(
-      f"The child's {what} is not finite at {unit} {number}", f"{what}={value}"
+      f"The child's score is not finite at epoch {epoch}", f"score={value}"
     )
   return value

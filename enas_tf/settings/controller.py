@@ -13,6 +13,8 @@ IMPROVEMENTS = ("first", "best")
 SAMPLERS = ("tpe", "gp")
 BASELINES = ("batch", "moving_average")
 UPDATES = ("reinforce", "ppo")
+# The condition of settings of a policy and of how it learns.
+WITH_POLICY = {"controller": ("reinforce",)}
 _PPO = {"controller_update": ("ppo",)}
 
 
@@ -56,18 +58,33 @@ class Policy(fields.Settings):
     "paper, that of the search space in the paper, or generic, one for any "
     "space",
     choices=POLICIES,
+    only_with=WITH_POLICY,
   )
   lstm_size: int = fields.setting(
-    64, "units of the LSTM", at_least=1, at_most=16_384
+    64,
+    "units of the LSTM",
+    at_least=1,
+    at_most=16_384,
+    only_with=WITH_POLICY,
   )
   num_layers: int = fields.setting(
-    1, "layers of the LSTM", at_least=1, at_most=100
+    1,
+    "layers of the LSTM",
+    at_least=1,
+    at_most=100,
+    only_with=WITH_POLICY,
   )
   tanh_constant: float | None = fields.setting(
-    1.5, "bound of the logits", above=0
+    1.5,
+    "bound of the logits",
+    above=0,
+    only_with=WITH_POLICY,
   )
   temperature: float | None = fields.setting(
-    None, "what the logits are divided by", above=0
+    None,
+    "what the logits are divided by",
+    above=0,
+    only_with=WITH_POLICY,
   )
 
 
@@ -76,18 +93,30 @@ class Reinforce(fields.Settings):
   """How REINFORCE learns (ENAS, section 2.2)."""
 
   lr: float = fields.setting(
-    0.0035, "learning rate of Adam", above=0, changeable=True
+    0.0035,
+    "learning rate of Adam",
+    above=0,
+    changeable=True,
+    only_with=WITH_POLICY,
   )
   adam_beta_1: float = fields.setting(
-    0.0, "decay of Adam's mean of gradients", at_least=0, below=1
+    0.0,
+    "decay of Adam's mean of gradients",
+    at_least=0,
+    below=1,
+    only_with=WITH_POLICY,
   )
   adam_epsilon: float = fields.setting(
-    1e-8, "what Adam adds to the root of the mean of squares", above=0
+    1e-8,
+    "what Adam adds to the root of the mean of squares",
+    above=0,
+    only_with=WITH_POLICY,
   )
   update: str = fields.setting(
     "reinforce",
     "reinforce, one step for each arc, or ppo, more steps, which are clipped",
     choices=UPDATES,
+    only_with=WITH_POLICY,
   )
   ppo_steps: int = fields.setting(
     4, "steps of an update", at_least=1, at_most=1_000, only_with=_PPO
@@ -104,11 +133,13 @@ class Reinforce(fields.Settings):
     "what a reward is compared with: batch, the other arcs of the update, or "
     "moving_average, the original's",
     choices=BASELINES,
+    only_with=WITH_POLICY,
   )
   standardize: bool = fields.setting(
     True,
     "whether rewards, less what they are compared with, are divided by their "
     "deviation in the update",
+    only_with=WITH_POLICY,
   )
   entropy_weight: float = fields.setting(
     0.05,
@@ -116,6 +147,7 @@ class Reinforce(fields.Settings):
     "controller_standardize, in the reward",
     at_least=0,
     changeable=True,
+    only_with=WITH_POLICY,
   )
   bl_dec: float = fields.setting(
     0.99,
@@ -124,6 +156,7 @@ class Reinforce(fields.Settings):
     at_least=0,
     below=1,
     changeable=True,
+    only_with=WITH_POLICY,
   )
   # The weight of a penalty, where a policy has one.
   skip_weight: ClassVar[float] = 0.0

@@ -11,11 +11,14 @@ import tensorflow as tf
 from enas_tf import states
 from enas_tf.data import text_windows
 from enas_tf.evaluators import (
+  averaged,
   base,
+  cached,
   from_scratch,
   function,
   pruning,
   shared_weights,
+  surrogate,
   table,
 )
 from enas_tf.networks import micro_supernet, rnn_supernet
@@ -119,12 +122,26 @@ def of_a_table():
   return Case(functools.partial(table.TableEvaluator, found), space)
 
 
+def of_wrappers():
+  space = rnn.RnnSpace(4)
+
+  def make():
+    inner = function.FunctionEvaluator(
+      space, lambda arc: float(np.sum(space.encode(arc)) ** 0.5)
+    )
+    inner = cached.Cached(averaged.Averaged(inner, 2), space)
+    return surrogate.Surrogate(inner, space, "ridge")
+
+  return Case(functools.partial(make), space)
+
+
 CASES = {
   "shared_weights of images": of_images,
   "shared_weights of text": of_text,
   "function": of_a_function,
   "from_scratch": of_trainings,
   "table": of_a_table,
+  "averaged, cached, surrogate": of_wrappers,
 }
 
 

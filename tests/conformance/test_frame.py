@@ -179,3 +179,41 @@ def test_the_controller_waits_while_the_weights_warm_up(tmp_path):
   settings = toy.RECIPE.controller
   assert len(run.trials) == settings.train_steps * settings.num_aggregate
   assert np.isfinite([trial.reward for trial in run.trials]).all()
+
+
+@pytest.mark.parametrize("surrogate", ["none", "ridge"])
+def test_wrapped_evaluators_survive_power_cuts(tmp_path, surrogate):
+  """What is averaged, cached and predicted is what it would have been."""
+
+  def run(name, callbacks=()):
+    return enas_tf.Search(
+      "micro",
+      output_dir=tmp_path / name,
+      evaluator=lambda arc: sum(map(int, str(arc).split())) ** 0.5,
+      verbose=False,
+      callbacks=callbacks,
+      controller="evolution",
+      controller_population_size=4,
+      controller_tournament_size=2,
+      controller_num_aggregate=5,
+      controller_train_steps=3,
+      num_epochs=2,
+      child_num_cells=1,
+      evaluator_num_seeds=2,
+      evaluator_surrogate=surrogate,
+      evaluator_surrogate_start=7,
+      evaluator_surrogate_every=2,
+    ).run()
+
+  whole = run("whole")
+  predicted = [trial.is_predicted for trial in whole.trials].count(True)
+  assert (predicted > 0) == (surrogate != "none")
+  for num_trials in (3, 6, 8):  # Within the first, second and fourth batch.
+    with pytest.raises(PowerCut):
+      run("cut", [Cut(num_trials)])
+  assert run("cut").best_arc == whole.best_arc
+  found, expected = (
+    sorted(told(tmp_path / name), key=lambda line: line.get("number", -1))
+    for name in ("cut", "whole")
+  )
+  assert found == expected

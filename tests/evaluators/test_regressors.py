@@ -69,6 +69,10 @@ def test_repeats_and_forgets(word):
   new = arcs(9, seed=2)
   for a, b in zip(first.predict(new), second.predict(new), strict=True):
     np.testing.assert_array_equal(a, b)
+  for num in (1, 2, 5):  # An arc's are the same in any company.
+    few = first.predict(new[:num])
+    for a, b in zip(few, second.predict(new), strict=True):
+      np.testing.assert_array_equal(a, b[:num])
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -123,6 +123,13 @@ def test_words_and_numbers_are_options(written):
   assert worth(found) == {"0 conv": 90.5, "1 conv": 91, "0 max pool": 92.25}
 
 
+def test_whole_numbers_behind_a_full_grid_are_scores(written):
+  text = "a,b,acc,seconds\n0,x,90,5\n0,y,91,6\n1,x,92,5\n1,y,90,7\n"
+  found = table.load(written(text), "acc")
+  assert [d.name for d in found.space.decisions] == ["a", "b"]
+  assert found.scores[1, 1] == {"reward": 90, "acc": 90, "seconds": 7}
+
+
 def test_options_of_numbers_stand_in_their_order(written):
   text = "size,lr,s\n128,0.1,1\n16,1e-3,2\n32,0.01,3\n"
   found = table.load(written(text), "s", ("size", "lr"))

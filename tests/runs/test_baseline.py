@@ -6,6 +6,7 @@ import pytest
 from enas_tf import errors
 from enas_tf.runs import assembly, baseline, trainings
 from enas_tf.tasks import base as tasks
+from tests import forked
 from tests.runs import context
 
 ACCURACY = tasks.Metric("accuracy", True, "acc", ".4f")
@@ -78,11 +79,11 @@ def test_a_sentence_says_who_is_better(built, tmp_path, monkeypatch, is_better):
   assert {each.epochs for each in asked} == {7}
   assert json.loads((tmp_path / "baseline.json").read_text()) == result
   rows = result["arcs"]
-  assert [row["is_derived"] for row in rows] == [True, False, False, False]
+  assert [row["is_best"] for row in rows] == [True, False, False, False]
   assert rows[0]["mean"] == pytest.approx(0.52 + 0.1 * is_better)
   assert rows[0]["sd"] == pytest.approx(np.std(range(5), ddof=1) / 100)
   said = screen.getvalue().splitlines()
-  words = "beat random arcs" if is_better else "was not shown to beat"
+  words = "The arc beat" if is_better else "The arc was not shown to beat"
   assert words in said[-1] and said[-1] == result["summary"]
   assert f"p = {result['p']:.2g}, 5 seeds)" in said[-1]
   assert result["p"] == (1 / 32 if is_better else 1.0)
@@ -107,3 +108,49 @@ def test_few_seeds_cannot_show_anything(built, tmp_path, monkeypatch):
   result = baseline.run(built, context.make(tmp_path, experiment)[0])
   assert (result["epochs"], len(result["arcs"])) == (3, 9)
   assert "2 seeds cannot show p < 0.05" in result["summary"]
+
+
+def test_from_the_command_line(tmp_path):
+  """One worker trains; the same command does not train again."""
+  runner = forked.Runner(tmp_path)
+  flags = (
+    "--mode=baseline",
+    "--data=digits",
+    "--child_fixed_arc=0 1 0 1 0 1 0 1",
+    "--child_num_cells=1",
+    "--child_ops=identity,conv_1x1",
+    "--final_num_layers=1",
+    "--final_out_filters=2",
+    "--final_use_aux_heads=false",
+    "--final_batch_size=400",
+    "--baseline_arcs=1",
+    "--baseline_seeds=1",
+    "--baseline_epochs=1",
+    f"--output_dir={tmp_path / 'run'}",
+  )
+  try:
+    done = runner.run(*flags)
+    assert done.code == 0, done.stderr
+    assert "1 seed cannot show p < 0.05, --baseline_seeds=5 can" in done.stdout
+    found = json.loads((tmp_path / "run" / "baseline.json").read_text())
+    scores = [row["mean"] for row in found["arcs"]]
+    assert found["split"] == "test" and found["epochs"] == 1
+    hits = np.array(scores) * 359
+    np.testing.assert_allclose(hits, np.round(hits), atol=1e-3)
+    assert found["gain"] == pytest.approx(scores[0] - scores[1])
+    trained = (tmp_path / "run" / "baseline.jsonl").read_bytes()
+    again = runner.run(*flags)
+    assert (again.code, again.stderr) == (0, "")
+    assert found["summary"].split(": ")[1].split("`")[0] in again.stdout
+    assert (tmp_path / "run" / "baseline.jsonl").read_bytes() == trained
+    assert trained.count(b"\n") == 2
+    refused = runner.run(*flags, "--reset_output_dir")
+    assert refused.code == 1 and "--reset_output_dir" in refused.stderr
+  finally:
+    runner.close()
+
+
+def test_it_needs_an_arc(tmp_path):
+  built = assembly.Assembly(context.experiment(data="digits"))
+  with pytest.raises(errors.ConfigError, match="search first"):
+    baseline.run(built, context.make(tmp_path, built.experiment)[0])

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from enas_tf import errors
-from enas_tf.runs import assembly, child_training, children
+from enas_tf import errors, seeds
+from enas_tf.runs import assembly, child_training, children, image_training
+from enas_tf.training import trainer
 from tests.runs import context, language
 
 SMALL = dict(
@@ -50,20 +51,48 @@ def test_the_score_is_the_accuracy_on_the_validation_split(monkeypatch):
 
 def test_a_child_can_be_given_up_and_see_fewer_batches(monkeypatch):
   parts, steps = images(), []
-  begin = child_training._Watch.on_train_batch_end
+  check = trainer.check_finite
 
-  def count(self, batch, logs=None):
-    steps.append(batch)
-    begin(self, batch, logs)
+  def count(metrics, step):
+    steps.append(step)
+    check(metrics, step)
 
-  monkeypatch.setattr(child_training._Watch, "on_train_batch_end", count)
+  monkeypatch.setattr(trainer, "check_finite", count)
   children.train(
     parts,
     job(parts, epochs=5, fraction=0.5, reports=True),
     lambda report: report[0] < 2,
   )
   assert len(parts.task.searched.train) == 1294
-  assert steps == [0, 1, 2, 3] * 2  # Of 7 batches, in 2 of 5 epochs.
+  assert steps == list(range(1, 9))  # 4 of 7 batches, in 2 of 5 epochs.
+
+
+def test_it_trains_as_keras_fit_trains_a_final_child(monkeypatch):
+  """The weights are those of `fit`, on the same batches."""
+  # Without dropouts, whose masks are others.
+  kept = dict(final_keep_prob=1.0, final_drop_path_keep_prob=1.0)
+  parts, made = images(**kept), []
+  make = parts.parts.make_child
+
+  def keep(arc, seed, total_steps):
+    made.append((make(arc, seed, total_steps), make(arc, seed, total_steps)))
+    return made[-1][0]
+
+  monkeypatch.setattr(parts.parts, "make_child", keep)
+  children.train(parts, job(parts, epochs=2))
+  ((ours, theirs),) = made
+  settings = child_training.scaled(parts.experiment.final, 2)
+  seed = seeds.derive(seeds.derive(parts.seed("children"), "0"), "batches")
+  image_training.compile_child(theirs, settings, 7)
+  stream = parts.task.train_stream(settings, seed)
+  theirs.fit(
+    image_training.with_targets(theirs, stream(0)),
+    epochs=2,
+    steps_per_epoch=7,
+    verbose=0,
+  )
+  for a, b in zip(ours.variables, theirs.variables, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4, err_msg=a.path)
 
 
 def test_a_child_can_be_scored_on_the_test_split():

@@ -9,7 +9,7 @@ from enas_tf.controllers import child_arcs, random_search
 from enas_tf.evaluators import base as evaluators
 from enas_tf.recipes import base
 from enas_tf.report import loggers
-from enas_tf.runs import algorithm, assembly, derive, search
+from enas_tf.runs import algorithm, assembly, derive, search, trainings
 from enas_tf.spaces import micro
 from enas_tf.tasks import base as tasks
 from tests.runs import context
@@ -149,9 +149,9 @@ class Assembly:
     pass
 
 
-def run(folder, is_higher_better=True, without_child=False):
+def run(folder, is_higher_better=True, without_child=False, **changed):
   """Runs the verb in a folder; returns what was said."""
-  settings = experiment(derive_samples=20, derive_top=3)
+  settings = experiment(derive_samples=20, derive_top=3, **changed)
   command, screen = context.make(folder, settings)
   built = Assembly(settings, is_higher_better)
   if without_child:
@@ -219,6 +219,37 @@ def test_run_ranks_what_the_restored_policy_samples(tmp_path, sign):
   assert scalars(tmp_path) == {
     "derived/valid_mark": pytest.approx(on_all(best[0]))
   }
+
+
+def test_the_best_are_trained_and_ranked_anew(tmp_path, monkeypatch):
+  """The last on the validation split is the best from scratch."""
+  save_search(tmp_path, num_proposals=1)
+  run(tmp_path)
+  before = json.loads((tmp_path / derive.LEADERBOARD).read_text())
+  texts = [row["arc_string"] for row in before]
+
+  def scored(built, run, wanted, data, path):
+    return {
+      each: texts.index(" ".join(map(str, each.arc))) + each.repeat
+      for each in wanted
+    }
+
+  monkeypatch.setattr(trainings, "scored", scored)
+  said = run(tmp_path, derive_train_epochs=8)
+  rows = json.loads((tmp_path / derive.LEADERBOARD).read_text())
+  assert [row["arc_string"] for row in rows] == [
+    *(texts[i] for i in (2, 1, 0)),
+    *texts[3:],
+  ]
+  assert [row["rank"] for row in rows] == list(range(1, 21))
+  stages = [row["stage"] for row in rows[:4]]
+  assert stages == [*["trained 8 epochs"] * 2, "trained 2 epochs", "batch"]
+  assert rows[0]["trained_mark"] == 2.5
+  assert rows[0]["trained_mark_sd"] == pytest.approx(0.5**0.5)
+  assert rows[0]["valid_mark"] == before[2]["valid_mark"]
+  assert json.loads((tmp_path / derive.BEST_ARC).read_text()) == rows[0]
+  assert "The best arc is another one than before" in said
+  assert "trained 2 epochs" in said
 
 
 def test_without_shared_weights_the_scored_arcs_are_ranked(tmp_path):

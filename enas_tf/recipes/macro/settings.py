@@ -58,6 +58,7 @@ class Controller(controller.Learning):
     "fraction of the skip connections that the penalty aims at",
     above=0,
     below=1,
+    only_with=controller.WITH_POLICY,
   )
   # For others a constant of the class; here everybody has a value.
   skip_weight: float = fields.setting(  # type: ignore[misc]
@@ -65,6 +66,7 @@ class Controller(controller.Learning):
     "weight of the penalty on other fractions, 0 for none",
     at_least=0,
     changeable=True,
+    only_with=controller.WITH_POLICY,
   )
 
 

@@ -66,6 +66,7 @@ class Controller(controller.Learning):
     1.0,
     "how many times smaller the bound of the operations' logits is",
     above=0,
+    only_with=controller.WITH_POLICY,
   )
 
 
