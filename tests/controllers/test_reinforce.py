@@ -396,7 +396,8 @@ def test_an_update_makes_good_arcs_likelier_than_bad_ones():
 def test_learns_operations_and_inputs():
   """With the defaults of a search, from separable convolutions to others.
 
-  With 20 other seeds it came to SHARES, and what learns nothing to 0.39.
+  With 20 other seeds it came to 0.74 to 0.79, and random search is at
+  0.26: a chance of failing far below one in 100.
   """
   space = micro.MicroSpace(2)
   pool = space.ops.index("max_pool_3x3")
@@ -419,7 +420,7 @@ def test_learns_operations_and_inputs():
     learner.update(answers.told(arcs, rewards(arcs)))
   blind = random_search.RandomSearch(space, seed=0)
   assert np.mean(rewards(blind.propose(300))) == pytest.approx(0.26, abs=0.05)
-  assert np.mean(rewards(learner.propose(300))) > 0.45
+  assert np.mean(rewards(learner.propose(300))) > 0.65
 
 
 def test_an_rnn_policy_learns_against_its_prior():
