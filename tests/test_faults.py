@@ -261,7 +261,9 @@ def test_clipping_as_advised(runner, tmp_path):
   finish(runner, *train, "--child_clip_mode=global")
 
 
-@pytest.mark.parametrize("space", ["rnn", "macro"])
+@pytest.mark.parametrize(
+  "space", ["rnn", pytest.param("macro", marks=pytest.mark.slow)]
+)
 def test_finished_run_is_made_longer(runner, tmp_path, space):
   folder = tmp_path / "run"
   finish(runner, *flags(space, folder, "--final_num_epochs=1", SELDOM))

@@ -162,6 +162,8 @@ def test_killed_between_trials(start, tmp_path):
 def test_asked_to_stop(whole, start, tmp_path):
   """It stops at the next whole step, saved, and goes on from there."""
   space, uninterrupted = whole
+  if space == "micro":
+    pytest.skip("That of another space says the same.")
   folder = tmp_path / "run"
   command = start(folder, space, "--save_minutes=60", "--log_every=1000")
   deadline = time.monotonic() + 200

@@ -152,6 +152,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_program_has_data_and_operations_of_its_own(tmp_path):
   """And with `deterministic`, an arc has the same scores again and again."""
   path = tmp_path / "program.py"

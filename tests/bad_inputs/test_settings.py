@@ -15,6 +15,7 @@ GOOD = {
     "seed",
     "resume_from",
     "save_minutes",
+    "child_warmup_epochs",
     "child_l2_reg",
     "child_lr_min",
     "child_alpha",
@@ -32,6 +33,7 @@ GOOD = {
   ),
   str(10**10): (
     "save_minutes",
+    "worker_minutes",
     "child_alpha",
     "child_beta",
     "child_grad_bound",

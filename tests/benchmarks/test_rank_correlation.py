@@ -32,6 +32,7 @@ class Engine:
     pass
 
 
+@pytest.mark.slow
 def test_a_study_from_the_command_line(tmp_path, capsys, monkeypatch):
   """Two samplings, stopped at a moment; one goes on to another moment."""
   monkeypatch.setattr(children, "make_engine", lambda parts: Engine())

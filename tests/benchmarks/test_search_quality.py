@@ -119,7 +119,8 @@ def test_settings_go_to_whom_they_are_of(settings):
   with pytest.raises(errors.ConfigError, match="none of these controllers"):
     searches.check_settings(["random", "reinforce"])
   with pytest.raises(errors.ConfigError, match="controller_lr.*greater"):
-    quality_runs.Searches(settings | {"controller_lr": 0.0}, QUERIES)
+    searches = quality_runs.Searches(settings | {"controller_lr": 0.0}, QUERIES)
+    searches.check("reinforce")
 
 
 def test_the_command(path, tmp_path):

@@ -17,6 +17,7 @@ FLAGS = (
 )
 
 
+@pytest.mark.slow
 def test_a_study_from_the_command_line(tmp_path, capsys):
   """Started again, it searches nothing, and says the same."""
   file = tmp_path / "all.json"

@@ -143,6 +143,7 @@ def test_a_longer_training_goes_on(whole, tmp_path):
   assert rows(tmp_path) == rows(whole[1])
 
 
+@pytest.mark.slow
 def test_rates_may_change(tmp_path):
   train(tmp_path, micro.Child(num_epochs=2, lr_T_0=1))
   other = micro.Child(num_epochs=3, lr_max=0.01, clip_mode="global", l2_reg=0.0)
