@@ -9,6 +9,7 @@ from enas_tf.settings import fields
 from tests.bad_inputs import commands as commands_lib
 
 NUMBERS = ("nan", "inf", "-inf", "-1", "0", str(10**10), str(10**400), "ten")
+FEW = ("nan", "-1")  # What each setting is tried with.
 # What would be a bad number elsewhere is a good one here.
 GOOD = {
   "0": (
@@ -77,8 +78,15 @@ def rows():
         seen.add(name)
         for value in NUMBERS:
           if name not in GOOD.get(value, ()):
-            label = f"{name}={value[:12]}"
-            yield pytest.param(space, name, value, id=label)
+            # All settings are checked by the same lines; some try all values.
+            is_slow = value not in FEW and len(seen) % 4
+            yield pytest.param(
+              space,
+              name,
+              value,
+              id=f"{name}={value[:12]}",
+              marks=[pytest.mark.slow] * bool(is_slow),
+            )
 
 
 @pytest.mark.parametrize(("space", "name", "value"), rows())

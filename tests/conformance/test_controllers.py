@@ -69,14 +69,32 @@ def make_controller(kind, space, seed, **settings):
   )
 
 
-@pytest.fixture(params=POLICIES, ids=lambda space: space.name)
-def space(request):
+def cases():
+  """Yields every kind of controller in every space."""
+  for kind in [*registry.CONTROLLERS, "generic"]:
+    for space in POLICIES:
+      # Graphs take seconds to trace; tests/test_main.py searches these, too.
+      is_slow = kind == "reinforce" and space.name.startswith("macro")
+      yield pytest.param(
+        (kind, space),
+        id=f"{kind}-{space.name}",
+        marks=[pytest.mark.slow] * is_slow,
+      )
+
+
+@pytest.fixture(params=cases())
+def case(request):
   return request.param
 
 
-@pytest.fixture(params=[*registry.CONTROLLERS, "generic"])
-def kind(request):
-  return request.param
+@pytest.fixture
+def kind(case):
+  return case[0]
+
+
+@pytest.fixture
+def space(case):
+  return case[1]
 
 
 @pytest.fixture
