@@ -163,6 +163,7 @@ def test_killed_anywhere(runner, whole, tmp_path, space):
 @pytest.mark.parametrize(
   "space", [pytest.param("rnn", marks=pytest.mark.slow), "macro"]
 )
+@pytest.mark.slow
 def test_asked_to_stop_within_an_epoch(runner, whole, tmp_path, space):
   """Of the final training."""
   folder = tmp_path / "run"
@@ -213,6 +214,7 @@ def test_a_controller_that_can_learn_no_more_is_told(runner, tmp_path):
 
 
 @pytest.mark.parametrize("space", ["rnn", "macro"])
+@pytest.mark.slow
 def test_way_back_of_a_final_training(runner, tmp_path, space):
   """The advice, taken literally, leads on, and is recorded."""
   folder, rate = tmp_path / "run", f"--child_{RATE[space]}"
@@ -235,6 +237,7 @@ def test_way_back_of_a_final_training(runner, tmp_path, space):
   ]
 
 
+@pytest.mark.slow
 def test_way_back_of_a_search(runner, tmp_path):
   search = flags("rnn", tmp_path / "run", "--mode=search", SELDOM)
   finish(runner, *search)
@@ -247,6 +250,7 @@ def test_way_back_of_a_search(runner, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_clipping_as_advised(runner, tmp_path):
   train = flags(
     "macro",
@@ -287,6 +291,7 @@ def test_finished_run_is_made_longer(runner, tmp_path, space):
 
 
 @pytest.mark.parametrize(("space", "step"), [("rnn", 61), ("macro", 8)])
+@pytest.mark.slow
 def test_half_a_training(runner, tmp_path, space, step):
   """It is refused with the ways out, and these work."""
   folder = tmp_path / "run"
