@@ -191,7 +191,7 @@ def _shared(
   label = f"{sampling}, seed {seed}"
 
   def make(epoch: int) -> list[float]:
-    with study.searched(folder, label, settings, epoch) as built:
+    with study.searched(folder, label, settings, epoch) as (built, _):
       return _scores(built, arcs)
 
   return {

@@ -116,7 +116,7 @@ def _seed(
   label = f"seed {seed}"
   folder = study.folder / "searches" / f"seed_{seed}"
   settings = study.settings | {"seed": seed}
-  with study.searched(folder, label, settings) as built:
+  with study.searched(folder, label, settings) as (built, _):
     arcs = {
       "own": preference.own_arcs(built, options.arcs),
       "uniform": preference.uniform_arcs(built, options.arcs),
@@ -127,7 +127,7 @@ def _seed(
   settings = evenly_trained(study.settings)
   folder = evenly.absolute() / _digest(settings) / f"seed_{seed}"
   settings["seed"] = seed
-  with study.searched(folder, f"{label}, evenly", settings) as built:
+  with study.searched(folder, f"{label}, evenly", settings) as (built, _):
     of_even = _scores(built, arcs)
   return {
     "seed": seed,
@@ -193,35 +193,15 @@ def pool(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
   for name, weights, kind, other in _COMPARED:
     ours = [sign * np.array(each[weights][kind]) for each in found]
     theirs = [sign * np.array(each[weights][other]) for each in found]
-    gains = np.array(
-      [a.mean() - b.mean() for a, b in zip(ours, theirs, strict=True)]
-    )
+    gains = [a.mean() - b.mean() for a, b in zip(ours, theirs, strict=True)]
     pooled.append(
       {
         "comparison": name,
-        "gain": float(gains.mean()),
-        "gain_sd": _deviation(gains),
-        "seeds": len(gains),
-        "seeds_above": int((gains > 0).sum()),
         "p_arcs": statistics.permutation(ours, theirs),
-        "p_signs": statistics.sign_flip(gains),
-        "p_t": _t_test(gains),
+        **studies.pool(gains),
       }
     )
   return pooled
-
-
-def _deviation(values: np.ndarray) -> float | None:
-  return float(values.std(ddof=1)) if len(values) > 1 else None
-
-
-def _t_test(gains: np.ndarray) -> float | None:
-  """Returns the one-sided p of Student's test; None if there is none."""
-  if len(gains) < 2 or not gains.std():
-    return None
-  from scipy import stats  # `studies.main` says so if it is missing.
-
-  return float(stats.ttest_1samp(gains, 0, alternative="greater").pvalue)
 
 
 def _print(

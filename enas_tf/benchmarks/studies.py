@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
+import numpy as np
+
 from enas_tf import (
   errors,
   failures,
@@ -20,6 +22,7 @@ from enas_tf import (
   flags,
   run_folder,
   startup,
+  statistics,
   stopping,
 )
 from enas_tf.recipes import experiments
@@ -151,8 +154,8 @@ class Study:
     label: str,
     settings: Mapping[str, Any],
     epoch: int | None = None,
-  ) -> Iterator[assembly.Assembly]:
-    """Yields the parts of a search that is done, or has come to an epoch.
+  ) -> Iterator[tuple[assembly.Assembly, runs.Run]]:
+    """Yields a search that is done, or has come to an epoch, and its run.
 
     Args:
       folder: of the search; one that has begun goes on.
@@ -180,7 +183,7 @@ class Study:
         with contextlib.suppress(MomentReached):
           search.run(built, run)
         self._stop.epoch = None
-      yield built
+      yield built, run
 
   @contextlib.contextmanager
   def at_rest(
@@ -287,6 +290,23 @@ def seeds(settings: dict[str, Any], number: int) -> list[int]:
   """
   first = settings.pop("seed", 0)
   return list(range(first, first + number))
+
+
+def pool(gains: Sequence[float]) -> dict[str, Any]:
+  """Returns the gains of all seeds in a few numbers.
+
+  Args:
+    gains: of each seed; positive is better.
+  """
+  found = np.array(gains)
+  return {
+    "gain": float(found.mean()),
+    "gain_sd": float(found.std(ddof=1)) if len(found) > 1 else None,
+    "seeds": len(found),
+    "seeds_above": int((found > 0).sum()),
+    "p_signs": statistics.sign_flip(found),
+    "p_t": statistics.t_test(found),
+  }
 
 
 def main(command: Callable[[Sequence[str]], None]) -> None:

@@ -1,5 +1,6 @@
 """The parts of an experiment, put together; each is built when it is needed."""
 
+import dataclasses
 import functools
 import hashlib
 import pathlib
@@ -201,6 +202,14 @@ class Assembly:
       )
     return function.FunctionEvaluator(self.space, self._score)
 
+  @property
+  def rewarding(self) -> Any:
+    """The settings of the search, with the size of the batches of rewards."""
+    settings, size = self.experiment.search, self.experiment.evaluation
+    return dataclasses.replace(
+      settings, batch_size=size.batch_size or settings.batch_size
+    )
+
   def _search_by_shared_weights(self) -> SearchParts:
     settings, evaluation = self.experiment.search, self.experiment.evaluation
     _check_memory(
@@ -227,7 +236,7 @@ class Assembly:
       evaluator=shared_weights.SharedWeights(
         supernet,
         task_steps,
-        self.task.reward_stream(settings, self.seed("reward batches")),
+        self.task.reward_stream(self.rewarding, self.seed("reward batches")),
         self.task.reward(self.experiment.controller),
         with_gradients=controller.needs_gradients,
         has_common_batch=evaluation.batch == "common",

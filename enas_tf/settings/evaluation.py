@@ -49,6 +49,13 @@ class Evaluation(fields.Settings):
     choices=("common", "own"),
     only_with=_SHARED,
   )
+  batch_size: int | None = fields.setting(
+    None,
+    "examples in the validation batch of a reward; without it, as many as in a "
+    "batch of the training",
+    at_least=1,
+    only_with=_SHARED,
+  )
   child_epochs: int = fields.setting(
     10,
     "epochs for which a child is trained from scratch to score it",
