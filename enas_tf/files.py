@@ -62,6 +62,40 @@ def is_of_the_disk(error: BaseException) -> bool:
   return isinstance(error, RuntimeError) and "errno = " in str(error)
 
 
+def append_line(path: pathlib.Path, value: Any) -> None:
+  """Adds a line of JSON to a file: when this returns, a kill does not lose it.
+
+  Args:
+    path: of the file, which need not be there.
+    value: what JSON knows.
+
+  Raises:
+    OutputDirError: if it cannot be written.
+  """
+  line = json.dumps(value, allow_nan=False) + "\n"
+  with writing(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # One call for a whole line, and open for no longer: nothing is pending.
+    with open(path, "ab", buffering=0) as file:
+      file.write(line.encode())
+
+
+def cut_half_line(path: pathlib.Path) -> None:
+  """Cuts off what a killed process left of a line, if the file is there.
+
+  Args:
+    path: of the file.
+
+  Raises:
+    OutputDirError: if it cannot be read or written.
+  """
+  with writing(path), contextlib.suppress(FileNotFoundError):
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+      os.truncate(path, whole)
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
   """Yields a new path; the file that is written there takes `path`'s place.

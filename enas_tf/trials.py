@@ -5,7 +5,6 @@ A search that was killed proposes its arcs again and finds in it the answers
 that were paid for.
 """
 
-import contextlib
 import dataclasses
 import json
 import math
@@ -155,8 +154,7 @@ class TrialLog:
     self._trials: dict[int, Trial] = {}
     self._settings: str | None = None
     if path is not None and path.exists():
-      with files.writing(path):
-        _cut_half_line(path)
+      files.cut_half_line(path)
       self._trials, self._settings = _load(path)
 
   def trials(self) -> list[Trial]:
@@ -221,13 +219,8 @@ class TrialLog:
     return [self._trials[each] for each in numbers if each in self._trials]
 
   def _write(self, line: dict[str, Any]) -> None:
-    if self._path is None:
-      return
-    with files.writing(self._path):
-      self._path.parent.mkdir(parents=True, exist_ok=True)
-      # One call for a whole line, and open for no longer: nothing is pending.
-      with open(self._path, "ab", buffering=0) as file:
-        file.write((json.dumps(line, allow_nan=False) + "\n").encode())
+    if self._path is not None:
+      files.append_line(self._path, line)
 
 
 def read(folder: str | os.PathLike[str]) -> list[Trial]:
@@ -303,12 +296,3 @@ def _parse(text: bytes, where: str) -> Trial | dict[str, Any]:
 
 def _floats(values: Any) -> tuple[float, ...] | None:
   return None if values is None else tuple(map(float, values))
-
-
-def _cut_half_line(path: pathlib.Path) -> None:
-  """Cuts off what a killed process left of a line."""
-  content = path.read_bytes()
-  whole = content.rfind(b"\n") + 1
-  if whole < len(content):
-    with contextlib.suppress(FileNotFoundError):
-      os.truncate(path, whole)

@@ -80,3 +80,29 @@ def test_errors_of_tensorflow_pass_unless_they_are_of_the_disk(tmp_path):
   full = tf.errors.ResourceExhaustedError(None, None, "x; Disk quota exceeded")
   with pytest.raises(errors.OutputDirError), files.writing(tmp_path):
     raise full
+
+
+def test_lines_are_added_whole(tmp_path):
+  path = tmp_path / "new" / "lines.jsonl"
+  files.append_line(path, {"a": 1})
+  files.append_line(path, [2])
+  assert path.read_text() == '{"a": 1}\n[2]\n'
+  files.cut_half_line(path)
+  assert path.read_text() == '{"a": 1}\n[2]\n'
+  path.write_text('{"a": 1}\n[2')
+  files.cut_half_line(path)
+  assert path.read_text() == '{"a": 1}\n'
+  path.write_text("[2")
+  files.cut_half_line(path)
+  assert path.read_text() == ""
+  files.cut_half_line(tmp_path / "missing")
+  assert not (tmp_path / "missing").exists()
+
+
+def test_a_line_that_cannot_be_added_is_an_error_of_the_user(tmp_path):
+  (tmp_path / "folder").mkdir()
+  with pytest.raises(errors.OutputDirError, match="folder"):
+    files.append_line(tmp_path / "folder", 1)
+  with pytest.raises(ValueError, match="JSON compliant"):
+    files.append_line(tmp_path / "lines", float("nan"))
+  assert not (tmp_path / "lines").exists()

@@ -148,9 +148,9 @@ def _from_scratch(
         for repeat in range(options.child_seeds)
       ]
       study.terminal.say(f"Training {len(wanted)} children from scratch.")
-      data = trainings.fresh(built)
+      split = trainings.fresh(built)
       found = trainings.scored(
-        built, run, wanted, data, study.folder / "children.jsonl"
+        built, run, wanted, split, study.folder / "children.jsonl"
       )
       metric = built.task.metric
     scores = []
@@ -168,7 +168,7 @@ def _from_scratch(
     return {
       "arcs": arcs.tolist(),
       "scores": scores,
-      "split": data.words,
+      "split": trainings.SPLITS[split],
       "metric": metric.name,
       "format": metric.format,
     }

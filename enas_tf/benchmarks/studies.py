@@ -30,8 +30,12 @@ from enas_tf.report import callbacks
 from enas_tf.report import terminal as terminals
 
 with startup.importing():
+  import tensorflow as tf
+
   from enas_tf.runs import assembly, search, verbs
   from enas_tf.runs import run as runs
+
+  tf.config.list_physical_devices("GPU")  # Which is noted on the screen, too.
 
 
 class MomentReached(Exception):  # noqa: N818 Nothing is wrong.

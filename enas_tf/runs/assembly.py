@@ -204,11 +204,13 @@ class Assembly:
 
   @property
   def rewarding(self) -> Any:
-    """The settings of the search, with the size of the batches of rewards."""
-    settings, size = self.experiment.search, self.experiment.evaluation
-    return dataclasses.replace(
-      settings, batch_size=size.batch_size or settings.batch_size
-    )
+    """The settings of the search, with the batch size of its rewards."""
+    settings, evaluation = self.experiment.search, self.experiment.evaluation
+    size = settings.batch_size
+    if evaluation.batch == "common":  # Else it is as in the original.
+      size = max(size, self.task.least_rewarded)
+    size = evaluation.batch_size or size
+    return dataclasses.replace(settings, batch_size=size)
 
   def _search_by_shared_weights(self) -> SearchParts:
     settings, evaluation = self.experiment.search, self.experiment.evaluation

@@ -33,7 +33,7 @@ def run(built: assembly.Assembly, run: runs.Run) -> dict[str, Any]:
   best = derive.best_arc(built, run.folder)
   derive.say_if_outdated(run)
   built.check_final()
-  settings, data = built.experiment.run, trainings.fresh(built)
+  settings, split = built.experiment.run, trainings.fresh(built)
   epochs = settings.baseline_epochs or built.experiment.final.num_epochs
   arcs = [best, *_random_arcs(built, best, settings.baseline_arcs)]
   repeats = range(settings.baseline_seeds)
@@ -47,12 +47,12 @@ def run(built: assembly.Assembly, run: runs.Run) -> dict[str, Any]:
     f"Training {best} and {len(arcs) - 1} random arcs from scratch, for "
     f"{epochs} epochs, with each of {len(repeats)} seeds."
   )
-  found = trainings.scored(built, run, wanted, data, run.folder / TRAINED)
+  found = trainings.scored(built, run, wanted, split, run.folder / TRAINED)
   scores = np.array([found[each] for each in wanted], float)
   scores = scores.reshape(len(repeats), len(arcs)).T  # [arc, seed]
   result = {
     "metric": built.task.metric.name,
-    "split": data.words,
+    "split": trainings.SPLITS[split],
     "epochs": epochs,
     **compare(scores, built.task.metric),
     "arcs": [

@@ -7,7 +7,7 @@ epochs.
 
 from typing import Any, NamedTuple
 
-from enas_tf.runs import assembly, trainings
+from enas_tf.runs import assembly, children, trainings
 from enas_tf.runs import run as runs
 
 TRAINED = "derived.jsonl"
@@ -96,7 +96,7 @@ def _trained(
     for arc in arcs
   ]
   found = trainings.scored(
-    built, run, wanted, trainings.FOR_CHOICE, run.folder / TRAINED
+    built, run, wanted, children.VALID, run.folder / TRAINED
   )
   scored = []
   for row, arc in zip(rows, arcs, strict=True):

@@ -36,35 +36,19 @@ class Training(NamedTuple):
   epochs: int
 
 
-class Data(NamedTuple):
-  """What is trained and scored on.
-
-  Attributes:
-    split: "valid": trained on the training split, scored on the validation
-      split; or "test": trained as the final child, scored on the test split.
-  """
-
-  split: str
-
-  @property
-  def words(self) -> str:
-    """The split in words."""
-    return {children.TEST: "test", children.VALID: "validation"}[self.split]
+# What trainings are scored on, in words. For "valid" they learn from the
+# training split, for "test" from all that a final child learns from.
+SPLITS = {children.VALID: "validation", children.TEST: "test"}
 
 
-# Something is chosen by the scores: the test split stays unseen.
-FOR_CHOICE = Data(children.VALID)
-
-
-def fresh(built: assembly.Assembly) -> Data:
-  """Returns data that no search has seen, where there are some.
+def fresh(built: assembly.Assembly) -> str:
+  """Returns a split that no search has seen, if there is one.
 
   Args:
     built: the parts of a run.
   """
-  if built.task.test_batches(built.experiment.search) is None:
-    return FOR_CHOICE
-  return Data(children.TEST)
+  test = built.task.test_batches(built.experiment.search)
+  return children.VALID if test is None else children.TEST
 
 
 class Ledger:
@@ -106,20 +90,14 @@ class Ledger:
       score: the task's metric.
     """
     line = training._asdict() | {"score": score, "settings": self._settings}
-    with files.writing(self._path):
-      self._path.parent.mkdir(parents=True, exist_ok=True)
-      with open(self._path, "ab", buffering=0) as file:
-        file.write((json.dumps(line) + "\n").encode())
+    files.append_line(self._path, line)
     self._scores[training] = score
 
   def _read(self) -> None:
+    files.cut_half_line(self._path)
     with files.writing(self._path):
-      content = self._path.read_bytes()
-      # A killed process leaves half a line, without its end.
-      whole = content[: content.rfind(b"\n") + 1]
-      if len(whole) < len(content):
-        files.write_text(self._path, whole.decode())
-    for number, text in enumerate(whole.splitlines(), start=1):
+      lines = self._path.read_bytes().splitlines()
+    for number, text in enumerate(lines, start=1):
       try:
         line = json.loads(text)
         arc = tuple(map(int, line["arc"]))
@@ -162,7 +140,7 @@ def scored(
   built: assembly.Assembly,
   run: runs.Run,
   wanted: Sequence[Training],
-  data: Data,
+  split: str,
   path: pathlib.Path,
 ) -> dict[Training, float | None]:
   """Returns the task's metric of each training; None if it failed.
@@ -173,16 +151,16 @@ def scored(
     built: the parts of the run.
     run: the command, which may be stopped amid of it.
     wanted: the trainings, of arcs of the final space.
-    data: that are trained and scored on.
+    split: that scores are of, see `SPLITS`.
     path: of the file.
 
   Raises:
     WorkerError: if workers cannot start.
   """
-  ledger = Ledger(path, _settings(built, data))
+  ledger = Ledger(path, _settings(built, split))
   missing = [each for each in dict.fromkeys(wanted) if each not in ledger]
   if missing:
-    _train(built, run, missing, data, ledger)
+    _train(built, run, missing, split, ledger)
   return {each: ledger.get(each) for each in wanted}
 
 
@@ -190,7 +168,7 @@ def _train(
   built: assembly.Assembly,
   run: runs.Run,
   missing: Sequence[Training],
-  data: Data,
+  split: str,
   ledger: Ledger,
 ) -> None:
   """Trains what is missing, in worker processes."""
@@ -199,7 +177,7 @@ def _train(
   with run.stop.steps(), contextlib.closing(engine):
     for epochs in sorted({each.epochs for each in missing}):
       group = [each for each in missing if each.epochs == epochs]
-      for training, found in _each(built, engine, group, data, run):
+      for training, found in _each(built, engine, group, split, run):
         done += 1
         if found.score is None:
           run.terminal.say(
@@ -225,7 +203,7 @@ def _each(
   built: assembly.Assembly,
   engine: engines.Engine,
   group: Sequence[Training],
-  data: Data,
+  split: str,
   run: runs.Run,
 ) -> Iterator[tuple[Training, children.Scored]]:
   """Yields what came of trainings of as many epochs."""
@@ -244,14 +222,14 @@ def _each(
     arcs,
     epochs=group[0].epochs,
     seeds=repeats,
-    split=data.split,
+    split=split,
     skip=others,
     stop=run.stop.requested,
   ):
     yield wanted[found.place, found.seed], found
 
 
-def _settings(built: assembly.Assembly, data: Data) -> dict[str, Any]:
+def _settings(built: assembly.Assembly, split: str) -> dict[str, Any]:
   """Returns what scores depend on, besides arc, repeat and epochs."""
   experiment = built.experiment
   values = experiments.values(experiment)
@@ -262,6 +240,6 @@ def _settings(built: assembly.Assembly, data: Data) -> dict[str, Any]:
   }
   return given | {
     "seed": experiment.run.seed,
-    "split": data.split,
+    "split": split,
     "data": built.task.fingerprint(),
   }

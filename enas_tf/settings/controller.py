@@ -75,8 +75,8 @@ class Policy(fields.Settings):
     only_with=WITH_POLICY,
   )
   tanh_constant: float | None = fields.setting(
-    1.5,
-    "bound of the logits",
+    None,
+    "bound of the logits; without it, the entropy alone keeps them small",
     above=0,
     only_with=WITH_POLICY,
   )
@@ -142,7 +142,7 @@ class Reinforce(fields.Settings):
     only_with=WITH_POLICY,
   )
   entropy_weight: float = fields.setting(
-    0.05,
+    0.2,
     "weight of the entropy, in nats, in the loss; without "
     "controller_standardize, in the reward",
     at_least=0,

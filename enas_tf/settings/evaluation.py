@@ -52,7 +52,7 @@ class Evaluation(fields.Settings):
   batch_size: int | None = fields.setting(
     None,
     "examples in the validation batch of a reward; without it, as many as in a "
-    "batch of the training",
+    "batch of the training, and of images in a common batch 128 at least",
     at_least=1,
     only_with=_SHARED,
   )

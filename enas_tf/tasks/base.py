@@ -51,11 +51,14 @@ class Task(abc.ABC):
       of them: "batch" or "window".
     uses_fit: whether a final child is trained by Keras `fit`; else by the same
       steps as a supernet.
+    least_rewarded: examples that the validation batch of a reward has at least,
+      unless the settings say how many: with fewer, luck decides.
   """
 
   metric: Metric
   part: str
   uses_fit: bool
+  least_rewarded: int = 1
 
   @abc.abstractmethod
   def fingerprint(self) -> dict[str, Any]:

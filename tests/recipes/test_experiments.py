@@ -420,8 +420,8 @@ def test_all_controllers_begin_alike(space):
   assert_holds(
     controller,
     lr=0.0035,
-    entropy_weight=0.05,
-    tanh_constant=1.5,
+    entropy_weight=0.2,
+    tanh_constant=None,
     temperature=None,
     num_aggregate=5,
     baseline="batch",

@@ -177,3 +177,30 @@ def test_settings_of_the_experiment_are_left_alone():
   before = dataclasses.asdict(given)
   assert assembly.Assembly(given).experiment is given
   assert dataclasses.asdict(given) == before
+
+
+@pytest.mark.parametrize(
+  ("changed", "expected"),
+  [
+    ({"batch_size": 32}, 128),
+    ({"batch_size": 160}, 160),
+    ({"batch_size": 32, "evaluator_batch": "own"}, 32),
+    ({"batch_size": 160, "evaluator_batch_size": 50}, 50),
+    (
+      {"batch_size": 32, "evaluator_batch": "own", "evaluator_batch_size": 9},
+      9,
+    ),
+  ],
+)
+def test_rewards_have_batches_of_a_size_of_their_own(changed, expected):
+  built = assembly.Assembly(
+    context.experiment("micro", data="digits", **changed)
+  )
+  assert built.rewarding.batch_size == expected
+  assert built.experiment.search.batch_size == changed["batch_size"]
+  (images, labels), *_ = built.task.ranking_batches(built.rewarding, 0)
+  assert len(images) == len(labels) == min(expected, len(built.task._valid))
+
+
+def test_a_text_has_rewards_of_as_many_rows_as_its_training():
+  assert make().rewarding == make().experiment.search

@@ -45,7 +45,7 @@ def test_the_better_ones_are_trained_for_longer(built, tmp_path, monkeypatch):
   arcs = [built.space.parse(" ".join(text)) for text in texts[:10]]
 
   def scored(built, run, wanted, data, path):
-    assert data == trainings.FOR_CHOICE
+    assert data == "valid"
     assert path == tmp_path / halving.TRAINED
     asked.append([(sum(e.arc), e.repeat, e.epochs) for e in wanted])
     # After two epochs, ones are good; after more, zeros are. One fails.

@@ -49,7 +49,7 @@ class Engine:
 def ask(built, tmp_path, monkeypatch):
   """Returns a function that asks for trainings, and says who was trained."""
 
-  def ask(*wanted, data=trainings.FOR_CHOICE, parts=None, **kwargs):
+  def ask(*wanted, data="valid", parts=None, **kwargs):
     asked = []
     monkeypatch.setattr(
       children, "make_engine", lambda parts: Engine(asked, **kwargs)
@@ -88,7 +88,7 @@ def test_other_settings_and_data_have_scores_of_their_own(ask):
   other = assembly.Assembly(context.experiment(**SMALL, final_l2_reg=0.5))
   longer = assembly.Assembly(context.experiment(**SMALL, final_num_epochs=7))
   ask(training)
-  assert ask(training, data=trainings.Data("test"))[1]
+  assert ask(training, data="test")[1]
   assert ask(training, parts=other)[1]
   # How long the final training is does not matter: it is asked for.
   assert not ask(training, parts=longer)[1]
@@ -116,9 +116,9 @@ def test_a_damaged_file_is_told(ask, tmp_path):
 
 
 def test_fresh_data_are_the_test_split_if_there_is_one(built, monkeypatch):
-  assert trainings.fresh(built) == trainings.Data("test")
+  assert trainings.fresh(built) == "test"
   monkeypatch.setattr(built.task, "test_batches", lambda training: None)
-  assert trainings.fresh(built) == trainings.FOR_CHOICE
+  assert trainings.fresh(built) == "valid"
 
 
 def test_spread_leaves_failed_trainings_out():

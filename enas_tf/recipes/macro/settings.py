@@ -95,5 +95,6 @@ RECIPE = base.Recipe(
     **controller.ORIGINAL,
     "controller_num_aggregate": 20,
     "controller_lr": 0.001,
+    "controller_tanh_constant": 1.5,
   },
 )

@@ -69,6 +69,16 @@ class Controller(controller.Learning):
     only_with=controller.WITH_POLICY,
   )
 
+  def check(self) -> None:
+    super().check()
+    self.require(
+      self.op_tanh_reduce == 1 or self.tanh_constant is not None,
+      "{op_tanh_reduce} makes a bound smaller, and logits have none: give "
+      "{tanh_constant}, too.",
+      "op_tanh_reduce",
+      "tanh_constant",
+    )
+
 
 RECIPE = base.Recipe(
   name="micro",
