@@ -75,14 +75,15 @@ class Policy(fields.Settings):
     only_with=WITH_POLICY,
   )
   tanh_constant: float | None = fields.setting(
-    None,
-    "bound of the logits; without it, the entropy alone keeps them small",
+    2.5,
+    "bound of the logits",
     above=0,
     only_with=WITH_POLICY,
   )
   temperature: float | None = fields.setting(
-    None,
-    "what the logits are divided by",
+    2.5,
+    "what the logits are divided by before they are bounded; at the value of "
+    "the bound, small ones stay as they are",
     above=0,
     only_with=WITH_POLICY,
   )
@@ -142,7 +143,7 @@ class Reinforce(fields.Settings):
     only_with=WITH_POLICY,
   )
   entropy_weight: float = fields.setting(
-    0.2,
+    0.15,
     "weight of the entropy, in nats, in the loss; without "
     "controller_standardize, in the reward",
     at_least=0,
