@@ -28,7 +28,7 @@ _LASTING = ("search", "derive", "train", "import", "all")
 def open_run(experiment: base.Experiment) -> pathlib.Path:
   """Makes the run's folder, or goes on in one of ours, and locks it.
 
-  The lock is held until the process ends. What killed runs left unfinished is
+  The lock is held until `close_run`, or the process ends. What killed runs left unfinished is
   deleted; nothing else is.
 
   Args:
@@ -62,6 +62,18 @@ def open_run(experiment: base.Experiment) -> pathlib.Path:
       f"output_dir={experiment.run.output_dir} ({error})"
     ) from error
   return folder
+
+
+def close_run(folder: pathlib.Path) -> None:
+  """Lets another process work in the folder of a run.
+
+  Args:
+    folder: that `open_run` returned.
+  """
+  bring_back(folder)  # If the run was refused before it started.
+  file = _held.pop(folder, None)
+  if file is not None:
+    file.close()
 
 
 def bring_back(folder: pathlib.Path) -> None:
@@ -261,7 +273,7 @@ def _delete_unfinished(folder: pathlib.Path) -> None:
         path.unlink()
 
 
-_held: dict[pathlib.Path, TextIO] = {}  # Locks are open as long as the process.
+_held: dict[pathlib.Path, TextIO] = {}  # Locks are files that are open.
 
 
 def _lock(folder: pathlib.Path) -> None:

@@ -256,6 +256,14 @@ def test_a_second_process_is_refused(run_folder, reset):
   assert contents(run_folder) == before
 
 
+def test_a_run_that_is_closed_is_anybodys(tmp_path):
+  for _ in range(2):
+    folder = open_run(experiment(tmp_path / "run"))
+    run_folders.close_run(folder)
+    run_folders.close_run(folder)
+    assert in_another_process(folder) == "opened"
+
+
 def test_the_lock_goes_with_its_process(tmp_path):
   assert in_another_process(tmp_path / "run") == "opened"
   open_run(experiment(tmp_path / "run"))

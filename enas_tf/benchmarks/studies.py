@@ -222,15 +222,14 @@ def opened(
   space = settings.pop("search_for", None)
   recorded = run_folder.recorded_config(folder)
   experiment = experiments.go_on(recorded, space, settings)
-  run_folder.open_run(experiment)
-  verbs.prepare(experiment)
-  built = assembly.Assembly(experiment)
-  run = runs.Run(folder, experiment, terminal, stop)
+  folder = run_folder.open_run(experiment)
   try:
+    verbs.prepare(experiment)
+    built = assembly.Assembly(experiment)
     with built.task.reading():
-      yield built, run
+      yield built, runs.Run(folder, experiment, terminal, stop)
   finally:
-    run_folder.bring_back(folder)
+    run_folder.close_run(folder)
 
 
 def arguments(description: str) -> argparse.ArgumentParser:
