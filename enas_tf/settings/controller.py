@@ -75,15 +75,14 @@ class Policy(fields.Settings):
     only_with=WITH_POLICY,
   )
   tanh_constant: float | None = fields.setting(
-    2.5,
-    "bound of the logits",
+    None,
+    "bound of the logits; without it, the entropy alone keeps them small",
     above=0,
     only_with=WITH_POLICY,
   )
   temperature: float | None = fields.setting(
-    2.5,
-    "what the logits are divided by before they are bounded; at the value of "
-    "the bound, small ones stay as they are",
+    None,
+    "what the logits are divided by, before they are bounded",
     above=0,
     only_with=WITH_POLICY,
   )
@@ -143,7 +142,7 @@ class Reinforce(fields.Settings):
     only_with=WITH_POLICY,
   )
   entropy_weight: float = fields.setting(
-    0.15,
+    0.2,
     "weight of the entropy, in nats, in the loss; without "
     "controller_standardize, in the reward",
     at_least=0,

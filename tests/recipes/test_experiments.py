@@ -420,9 +420,9 @@ def test_all_controllers_begin_alike(space):
   assert_holds(
     controller,
     lr=0.0035,
-    entropy_weight=0.15,
-    tanh_constant=2.5,
-    temperature=2.5,
+    entropy_weight=0.2,
+    tanh_constant=None,
+    temperature=None,
     num_aggregate=5,
     baseline="batch",
     standardize=True,
@@ -434,7 +434,7 @@ def test_all_controllers_begin_alike(space):
 
 
 def test_a_bound_that_is_not_there_cannot_be_smaller():
-  given = dict(controller_tanh_constant=None, controller_op_tanh_reduce=2.5)
+  given = dict(controller_op_tanh_reduce=2.5)
   with pytest.raises(errors.ConfigError, match="give `controller_tanh_const"):
     experiments.build(base.get("micro").experiment, given)
 

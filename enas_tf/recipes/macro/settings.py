@@ -96,6 +96,5 @@ RECIPE = base.Recipe(
     "controller_num_aggregate": 20,
     "controller_lr": 0.001,
     "controller_tanh_constant": 1.5,
-    "controller_temperature": None,
   },
 )

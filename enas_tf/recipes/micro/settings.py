@@ -101,7 +101,6 @@ RECIPE = base.Recipe(
     **controller.ORIGINAL,
     "controller_num_aggregate": 10,
     "controller_tanh_constant": 1.10,
-    "controller_temperature": None,
     "controller_op_tanh_reduce": 2.5,
   },
 )
