@@ -22,6 +22,7 @@ def test_proposes_its_arc_alone():
   np.testing.assert_array_equal(controller.sample(1), [[0, 1, 0, 3]])
   np.testing.assert_array_equal(controller.recommend(5), [[0, 1, 0, 3]])
   assert controller.num_arcs == 4
+  assert controller.diagnostics() == {"controller/possible_arcs": 1.0}
 
 
 def test_asks_for_an_arc():

@@ -43,6 +43,15 @@ def look(new, num_trials=1000, space=SPACE, **diagnostics):
   )
 
 
+def test_a_fixed_controller_is_not_blamed_for_its_one_arc():
+  alike = np.tile(arcs_of(SPACE, 1), (50, 1))
+  assert look(told(alike))[1]
+  values, warnings = look(told(alike), possible_arcs=1.0)
+  assert not warnings and values["failed"] == 0
+  _, warnings = look(told(alike, [0.5] * 50), possible_arcs=1.0)
+  assert set(warnings) == {"reward_deviation"}
+
+
 def test_nothing_is_wrong_with_random_arcs():
   for space in (SPACE, micro.MicroSpace(3), macro.MacroSpace(4)):
     values, warnings = look(told(arcs_of(space, 50)), space=space)
