@@ -28,8 +28,8 @@ _LASTING = ("search", "derive", "train", "import", "all")
 def open_run(experiment: base.Experiment) -> pathlib.Path:
   """Makes the run's folder, or goes on in one of ours, and locks it.
 
-  The lock is held until `close_run`, or the process ends. What killed runs left unfinished is
-  deleted; nothing else is.
+  The lock is held until `close_run`, or until the process ends. What killed
+  runs left unfinished is deleted; nothing else is.
 
   Args:
     experiment: the settings of the run.

@@ -102,8 +102,7 @@ def main(argv: Sequence[str]) -> None:
 def _parse(
   argv: Sequence[str],
 ) -> tuple[argparse.Namespace, dict[str, Any]]:
-  parser = studies.arguments((__doc__ or "").splitlines()[0])
-  parser.set_defaults(seeds=1)
+  parser = studies.arguments((__doc__ or "").splitlines()[0], num_seeds=1)
   add = parser.add_argument
   add("--arcs", type=int, default=_DEFAULT_ARCS, help="random arcs")
   add(

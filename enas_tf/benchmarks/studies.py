@@ -232,11 +232,14 @@ def opened(
     run_folder.close_run(folder)
 
 
-def arguments(description: str) -> argparse.ArgumentParser:
+def arguments(
+  description: str, num_seeds: int | None = 6
+) -> argparse.ArgumentParser:
   """Returns a parser of what all studies ask for.
 
   Args:
     description: of the command.
+    num_seeds: the default of --seeds; None where there is no such argument.
   """
   parser = argparse.ArgumentParser(
     description=description,
@@ -248,9 +251,13 @@ def arguments(description: str) -> argparse.ArgumentParser:
     "--output_dir", required=True, help="where the study is made, or goes on"
   )
   parser.add_argument("--json", help="where the results are written, too")
-  parser.add_argument(
-    "--seeds", type=int, default=6, help="searches, of seeds that follow --seed"
-  )
+  if num_seeds is not None:
+    parser.add_argument(
+      "--seeds",
+      type=int,
+      default=num_seeds,
+      help=f"searches, of seeds that follow --seed ({num_seeds})",
+    )
   return parser
 
 

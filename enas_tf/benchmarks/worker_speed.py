@@ -106,7 +106,7 @@ def main(argv: Sequence[str]) -> None:
 def _parse(
   argv: Sequence[str],
 ) -> tuple[argparse.Namespace, dict[str, Any]]:
-  parser = studies.arguments((__doc__ or "").splitlines()[0])
+  parser = studies.arguments((__doc__ or "").splitlines()[0], num_seeds=None)
   add = parser.add_argument
   add("--children", type=int, default=8, help="trained by each pool")
   add("--child_epochs", type=int, default=100, help="of a training")

@@ -46,3 +46,8 @@ def test_what_a_pool_costs_by_hand():
 def test_one_is_compared_with_several(tmp_path, flag):
   with pytest.raises(errors.ConfigError, match="raise them"):
     worker_speed.main([flag, f"--output_dir={tmp_path / 'study'}"])
+
+
+def test_seeds_are_refused(tmp_path):
+  with pytest.raises(errors.UserError, match="seeds"):
+    worker_speed.main(["--seeds=2", f"--output_dir={tmp_path / 'study'}"])
