@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> None:
   settings = {"baseline_seeds": 1, **settings}
   study = studies.Study(options.output_dir, settings)
   study.install()
-  found = []
+  found: list[dict[str, Any]] = []
   for seed in seeds:
     study.terminal.say(f"Seed {seed}, {len(found) + 1} of {len(seeds)}.")
     find = functools.partial(_seed, study, seed)

@@ -76,9 +76,10 @@ def main(argv: Sequence[str]) -> None:
     study.terminal.say(
       f"Training {options.children} children by 1 worker, then by {several}."
     )
-    timed = [_timed(built, n, options.children) for n in (1, several)]
+    one = _timed(built, 1, options.children)
+    more = _timed(built, several, options.children)
     every = built.experiment.evaluation.worker_children
-  result = summary(*timed, every)
+  result = summary(one, more, every)
   study.terminal.table(
     ["workers", "start, s", "child, s", "between, s", "children/h"],
     [
@@ -89,12 +90,12 @@ def main(argv: Sequence[str]) -> None:
         f"{each.between:.3f}",
         f"{each.children_per_hour:.0f}",
       ]
-      for each in timed
+      for each in (one, more)
     ],
   )
   study.terminal.say(
     f"\nThe pool costs {result['overhead']:.2%} of a child of "
-    f"{timed[0].seconds:.1f} s.\n{several} workers train "
+    f"{one.seconds:.1f} s.\n{several} workers train "
     f"{result['speedup']:.2f} times as many children an hour as one, on "
     f"{result['cores']} cores."
   )
@@ -150,7 +151,9 @@ def _timed(
     return Timed(num_workers, wall - max(first), *train(num_children))
 
 
-def summary(one: Timed, several: Timed, children_of_a_worker: int) -> Any:
+def summary(
+  one: Timed, several: Timed, children_of_a_worker: int
+) -> dict[str, Any]:
   """Returns all numbers, as JSON.
 
   Args:
