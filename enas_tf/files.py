@@ -71,6 +71,7 @@ def append_line(path: pathlib.Path, value: Any) -> None:
 
   Raises:
     OutputDirError: if it cannot be written.
+    ValueError: if a number in it is not finite.
   """
   line = json.dumps(value, allow_nan=False) + "\n"
   with writing(path):

@@ -31,6 +31,11 @@ def test_many_sign_flips_agree_with_a_normal_distribution():
   assert statistics.sign_flip(found) == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.parametrize("differences", [[0.3], [0.1, 0.1, 0.1]])
+def test_without_a_spread_students_test_cannot_tell(differences):
+  assert statistics.t_test(differences) is None
+
+
 def test_permutations_agree_with_scipy():
   rng = np.random.default_rng(1)
   ours, theirs = rng.normal(0.5, 1, 6), rng.normal(0, 1, 5)

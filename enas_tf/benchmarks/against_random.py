@@ -4,8 +4,9 @@
       --seeds=6 --final_num_epochs=10 --output_dir=outputs/against_random
 
 For each seed there is a search; its best arc and random ones are then trained
-from scratch for `final_num_epochs`, alike, and scored on the test split, which
-nothing was chosen by: `--mode=baseline`, for several searches. A gain is how
+from scratch, alike, and scored on the test split, which nothing was chosen by
+(where there is none, on the validation split): `--mode=baseline`, for several
+searches. A gain is how
 far the best arc is above the median of the random ones. The p are one-sided,
 over the seeds: "signs" by flipping the signs of the gains (never below
 2^-seeds), "t" by Student's t test.
@@ -94,7 +95,7 @@ def _print(
     f"{first['epochs']} epochs from scratch.\n"
   )
   study.terminal.table(
-    ["seed", "derived", "median of random", "gain", "random ones above"],
+    ["seed", "derived", "median of random", "gain", "random ones better"],
     [
       [
         str(each["seed"]),

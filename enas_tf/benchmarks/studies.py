@@ -297,7 +297,15 @@ def seeds(settings: dict[str, Any], number: int) -> list[int]:
   Args:
     settings: by public names.
     number: how many.
+
+  Raises:
+    ConfigError: if there are none.
   """
+  if number < 1:
+    raise errors.ConfigError(
+      "A study has one search at least: raise `seeds`. Received: "
+      f"seeds={number}"
+    )
   first = settings.pop("seed", 0)
   return list(range(first, first + number))
 

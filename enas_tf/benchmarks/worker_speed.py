@@ -1,13 +1,13 @@
 """Tells what worker processes cost, and what several of them gain.
 
     python -m enas_tf.benchmarks.worker_speed --recipe=quickstart \\
-      --children=8 --child_epochs=100 --output_dir=outputs/workers
+      --children=8 --final_num_epochs=80 --output_dir=outputs/workers
 
 One random arc is trained from scratch again and again, by one worker and then
 by as many as `num_workers` says, two by default; on a machine where nothing
-else is done. A worker's first child is left out of the times, for TensorFlow
-has more to prepare for it; what a start takes is told apart. The cost is the
-time between children that no child is trained in, and the share of a start,
+else is done. A worker's first child is left out of the times, for data are read
+and graphs are made for it; what such a start takes is told apart. The cost is
+the time between children that no child is trained in, and the share of a start,
 which comes once in `worker_children` children, both over a child's seconds.
 """
 
@@ -31,7 +31,7 @@ class Timed(NamedTuple):
   Attributes:
     num_workers: how many children were trained at once.
     start_seconds: from nothing to the end of each worker's first child, less
-      what that child took.
+      what another child takes: so reading data and tracing are in it.
     wall_seconds: of all other children together.
     child_seconds: of each other child.
   """
@@ -110,15 +110,14 @@ def _parse(
   parser = studies.arguments((__doc__ or "").splitlines()[0], num_seeds=None)
   add = parser.add_argument
   add("--children", type=int, default=8, help="trained by each pool")
-  add("--child_epochs", type=int, default=100, help="of a training")
   options, rest = parser.parse_known_args(argv)
   settings = {"num_workers": 2, **flags.settings(rest)}
-  settings["final_num_epochs"] = options.child_epochs
-  if settings["num_workers"] < 2 or options.children < 2:
+  workers, num_children = settings["num_workers"], options.children
+  if workers < 2 or num_children < 1 or num_children % workers:
     raise errors.ConfigError(
-      "Several workers are compared with one, by two children or more: raise "
-      f"them. Received: num_workers={settings['num_workers']}, children="
-      f"{options.children}"
+      "Several workers are compared with one, by as many children each: make "
+      "`num_workers` 2 at least, and `children` a multiple of it. Received: "
+      f"num_workers={workers}, children={num_children}"
     )
   return options, settings
 
@@ -129,7 +128,9 @@ def _timed(
   """Trains children by a pool of its own."""
   (row,) = preference.uniform_arcs(built, 1)
   evaluation = dataclasses.replace(
-    built.experiment.evaluation, num_workers=num_workers
+    built.experiment.evaluation,
+    num_workers=num_workers,
+    worker_children=num_workers + num_children,  # None is replaced meanwhile.
   )
   experiment = dataclasses.replace(built.experiment, evaluation=evaluation)
   parts = assembly.Assembly(experiment)
@@ -147,8 +148,10 @@ def _timed(
         )
       return time.monotonic() - started, [each.seconds for each in found]
 
-    wall, first = train(num_workers)
-    return Timed(num_workers, wall - max(first), *train(num_children))
+    first, _ = train(num_workers)
+    wall, seconds = train(num_children)
+    start = first - sum(seconds) / num_children
+    return Timed(num_workers, start, wall, seconds)
 
 
 def summary(

@@ -19,7 +19,7 @@ def diagnose(
   It is "controller/kl_from_start", the divergence from the policy as it began,
   in nats; "controller/entropy_fraction", of the largest entropy; and
   "controller/saturated", the share of the bounded logits that are at their
-  bound, where there is hardly a gradient.
+  bound, where there is hardly a gradient, if there are any.
 
   Args:
     policy: as it is; its weights are others for a moment.
@@ -37,11 +37,14 @@ def diagnose(
   divergence = sum(map(_divergence, logits, begun))
   entropy, most = sum(map(_entropy, logits)), sum(map(_most, logits))
   at_bound = [np.ravel(np.abs(each) > _AT_BOUND) for each in bounded]
-  return {
+  found = {
     "controller/kl_from_start": float(divergence),
     "controller/entropy_fraction": float(entropy / most) if most else 1.0,
-    "controller/saturated": float(np.mean(np.concatenate([[0], *at_bound]))),
   }
+  if at_bound:
+    saturated = float(np.mean(np.concatenate(at_bound)))
+    found["controller/saturated"] = saturated
+  return found
 
 
 def _divergence(logits: tf.Tensor, begun: tf.Tensor) -> np.ndarray:

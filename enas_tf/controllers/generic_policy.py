@@ -6,7 +6,7 @@ from enas_tf.controllers import lstm, policy
 from enas_tf.spaces import base as spaces
 
 # Bounded so that its gradients do not vanish; no paper's.
-DEFAULTS = policy.PolicySettings(tanh_constant=1.5)
+DEFAULTS = policy.PolicySettings()
 
 
 class GenericPolicy(policy.Policy):

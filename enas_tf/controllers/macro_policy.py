@@ -10,7 +10,7 @@ import tensorflow as tf
 from enas_tf.controllers import lstm, policy
 from enas_tf.spaces import macro, macro_channels
 
-DEFAULTS = policy.PolicySettings(tanh_constant=1.5)
+DEFAULTS = policy.PolicySettings()
 LayerSpace = macro.MacroSpace | macro_channels.MacroChannelsSpace
 
 

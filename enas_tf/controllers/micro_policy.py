@@ -10,7 +10,7 @@ import tensorflow as tf
 from enas_tf.controllers import lstm, policy
 from enas_tf.spaces import micro
 
-DEFAULTS = policy.PolicySettings(tanh_constant=1.5)
+DEFAULTS = policy.PolicySettings()
 _SEPARABLE = ("sep_conv_3x3", "sep_conv_5x5")
 # The original prefers the separable convolutions at the start, by a bias that
 # is learnt and, in the normal cell alone, by one that is not. Only a faithful

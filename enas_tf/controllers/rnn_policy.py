@@ -9,7 +9,7 @@ import tensorflow as tf
 from enas_tf.controllers import lstm, policy
 from enas_tf.spaces import rnn
 
-DEFAULTS = policy.PolicySettings(tanh_constant=1.5)
+DEFAULTS = policy.PolicySettings()
 # Of all weights of a faithful policy, enas_lm's. The paper has that of the
 # other spaces, and with it a policy learns sooner.
 _INITIAL_RANGE = 0.01

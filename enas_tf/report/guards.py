@@ -74,7 +74,8 @@ def _of_policy(
       "entropy_fraction",
       entropy,
       f"The policy has collapsed: its entropy is {entropy:.1%} of the largest. "
-      "It hardly tries anything new: lower `controller_lr`."
+      "It hardly tries anything new: raise `controller_entropy_weight`, or "
+      "lower `controller_lr`."
       if entropy < LEAST_ENTROPY
       else "",
     )

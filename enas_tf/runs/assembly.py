@@ -203,14 +203,26 @@ class Assembly:
     return function.FunctionEvaluator(self.space, self._score)
 
   @property
-  def rewarding(self) -> Any:
+  def reward_settings(self) -> Any:
     """The settings of the search, with the batch size of its rewards."""
     settings, evaluation = self.experiment.search, self.experiment.evaluation
     size = settings.batch_size
     if evaluation.batch == "common":  # Else it is as in the original.
-      size = max(size, self.task.least_rewarded)
+      size = max(size, self.task.min_reward_batch)
     size = evaluation.batch_size or size
     return dataclasses.replace(settings, batch_size=size)
+
+  def _reward_stream(self) -> tasks.Stream:
+    """Returns the batches of rewards; an error names the setting of theirs."""
+    try:
+      return self.task.reward_stream(
+        self.reward_settings, self.seed("reward batches")
+      )
+    except errors.DataError as error:
+      if self.experiment.evaluation.batch_size is None:
+        raise
+      text = str(error).replace("batch_size", "evaluator_batch_size")
+      raise errors.DataError(text) from error
 
   def _search_by_shared_weights(self) -> SearchParts:
     settings, evaluation = self.experiment.search, self.experiment.evaluation
@@ -238,7 +250,7 @@ class Assembly:
       evaluator=shared_weights.SharedWeights(
         supernet,
         task_steps,
-        self.task.reward_stream(self.rewarding, self.seed("reward batches")),
+        self._reward_stream(),
         self.task.reward(self.experiment.controller),
         with_gradients=controller.needs_gradients,
         has_common_batch=evaluation.batch == "common",
@@ -251,7 +263,10 @@ class Assembly:
         self.seed("child arcs"),
       ),
       child_steps=steps_per_epoch,
-      fingerprint=self._fingerprint() | self.task.fingerprint(),
+      fingerprint=self._fingerprint()
+      | self.task.fingerprint()
+      # The size that was taken, whoever said so.
+      | {"evaluator_batch_size": self.reward_settings.batch_size},
     )
 
   def make_controller(self) -> controllers.Controller:

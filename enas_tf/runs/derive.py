@@ -71,7 +71,7 @@ def _rank_recommended(
   assert isinstance(evaluator, evaluators.OnBatches)
   seed = built.seed("reward batches")
   training, metric = built.experiment.search, task.metric
-  few = list(task.ranking_batches(built.rewarding, seed))
+  few = list(task.ranking_batches(built.reward_settings, seed))
   scores = evaluator.score_on(arcs, few)
   sign = -1 if metric.is_higher_better else 1
   order = np.argsort(sign * np.array(scores), kind="stable")

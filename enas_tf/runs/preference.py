@@ -57,7 +57,9 @@ def say(built: assembly.Assembly, run: runs.Run) -> None:
     return
   own, uniform = own_arcs(built, NUM_ARCS), uniform_arcs(built, NUM_ARCS)
   task = built.task
-  batches = task.ranking_batches(built.rewarding, built.seed("reward batches"))
+  batches = task.ranking_batches(
+    built.reward_settings, built.seed("reward batches")
+  )
   scores = np.array(
     evaluator.score_on(np.concatenate([own, uniform]), list(batches))
   )

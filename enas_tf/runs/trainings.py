@@ -179,13 +179,14 @@ def _train(
       group = [each for each in missing if each.epochs == epochs]
       for training, found in _each(built, engine, group, split, run):
         done += 1
-        if found.score is None:
+        if found.score is not None and math.isfinite(found.score):
+          ledger.add(training, found.score)
+        else:
+          reason = found.reason or f"its score is {found.score}"
           run.terminal.say(
             f"The training of {built.final_space.decode(training.arc)} failed: "
-            f"{found.reason}."
+            f"{reason}."
           )
-        else:
-          ledger.add(training, found.score)
         per_training = (time.monotonic() - started) / done
         run.terminal.progress(
           done=done,

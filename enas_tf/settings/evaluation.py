@@ -51,8 +51,9 @@ class Evaluation(fields.Settings):
   )
   batch_size: int | None = fields.setting(
     None,
-    "examples in the validation batch of a reward; without it, as many as in a "
-    "batch of the training, and of images in a common batch 128 at least",
+    "examples (of a text, rows) in the validation batch of a reward; without "
+    "it, as many as in a batch of the training, and of images in a common "
+    "batch at least 128, or all that there are",
     at_least=1,
     only_with=_SHARED,
   )

@@ -51,14 +51,15 @@ class Task(abc.ABC):
       of them: "batch" or "window".
     uses_fit: whether a final child is trained by Keras `fit`; else by the same
       steps as a supernet.
-    least_rewarded: examples that the validation batch of a reward has at least,
-      unless the settings say how many: with fewer, luck decides.
+    min_reward_batch: examples in the validation batch of a reward, at least,
+      unless there are fewer or the settings say how many: with a few, luck
+      decides.
   """
 
   metric: Metric
   part: str
   uses_fit: bool
-  least_rewarded: int = 1
+  min_reward_batch: int = 1
 
   @abc.abstractmethod
   def fingerprint(self) -> dict[str, Any]:

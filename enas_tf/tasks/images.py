@@ -53,7 +53,7 @@ class ImageClassification(base.Task):
   metric = base.Metric("accuracy", True, "acc", ".4f")
   part = "batch"
   uses_fit = True
-  least_rewarded = 128
+  min_reward_batch = 128
 
   def __init__(
     self, settings: DataSettings, source: arrays.ImageSource | None = None

@@ -14,7 +14,7 @@ def test_workers_are_timed_from_the_command_line(tmp_path, capsys):
     [
       *test_against_random.FLAGS[:-3],
       "--children=2",
-      "--child_epochs=1",
+      "--final_num_epochs=1",
       f"--json={file}",
       f"--output_dir={tmp_path / 'study'}",
     ]
@@ -42,9 +42,11 @@ def test_what_a_pool_costs_by_hand():
   assert found["speedup"] == pytest.approx(44 / 25)
 
 
-@pytest.mark.parametrize("flag", ["--children=1", "--num_workers=1"])
+@pytest.mark.parametrize(
+  "flag", ["--children=3", "--children=0", "--num_workers=1"]
+)
 def test_one_is_compared_with_several(tmp_path, flag):
-  with pytest.raises(errors.ConfigError, match="raise them"):
+  with pytest.raises(errors.ConfigError, match="a multiple of it"):
     worker_speed.main([flag, f"--output_dir={tmp_path / 'study'}"])
 
 

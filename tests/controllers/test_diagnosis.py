@@ -12,7 +12,11 @@ SPACE = toy.ToySpace()
 
 def build(scale, seed=5):
   policy = making.make(
-    generic_policy.GenericPolicy, SPACE, lstm_size=4, seed=seed
+    generic_policy.GenericPolicy,
+    SPACE,
+    tanh_constant=1.5,
+    lstm_size=4,
+    seed=seed,
   )
   for variable in policy.trainable_variables:
     variable.assign(variable * scale)
@@ -63,10 +67,8 @@ def test_logits_at_their_bound_are_told():
   assert shares[0] == 0 and shares[1] > 0.6
 
 
-def test_without_bounds_nothing_is_at_one():
-  policy = making.make(
-    generic_policy.GenericPolicy, SPACE, lstm_size=4, tanh_constant=None
-  )
+def test_without_bounds_nothing_is_told_of_them():
+  policy = making.make(generic_policy.GenericPolicy, SPACE, lstm_size=4)
   arcs = tf.constant([[2, 1, 0, 1]])
   found = diagnosis.diagnose(policy, weights(policy), arcs)
-  assert found["controller/saturated"] == 0
+  assert "controller/saturated" not in found

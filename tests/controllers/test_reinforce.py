@@ -270,7 +270,7 @@ def test_diagnoses_the_policy_that_it_has():
   begun = controller.diagnostics()
   assert begun["controller/kl_from_start"] == 0
   assert begun["controller/entropy_fraction"] == pytest.approx(1, abs=0.01)
-  assert begun["controller/saturated"] == 0
+  assert "controller/saturated" not in begun  # Its logits have no bound.
   for each in (controller, other):
     each.update(answers.told(each.propose(4), [1.0, 2.0, 3.0, 4.0]))
   assert controller.diagnostics()["controller/kl_from_start"] > 0.01
@@ -411,7 +411,7 @@ def test_learns_operations_and_inputs():
   learner = reinforce.Reinforce(
     making.make(micro_policy.MicroPolicy, space, lstm_size=32),
     lr=0.0035,
-    entropy_weight=0.05,
+    entropy_weight=0.2,
     bl_dec=0.99,
     seed=0,
   )

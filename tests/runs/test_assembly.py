@@ -196,11 +196,11 @@ def test_rewards_have_batches_of_a_size_of_their_own(changed, expected):
   built = assembly.Assembly(
     context.experiment("micro", data="digits", **changed)
   )
-  assert built.rewarding.batch_size == expected
+  assert built.reward_settings.batch_size == expected
   assert built.experiment.search.batch_size == changed["batch_size"]
-  (images, labels), *_ = built.task.ranking_batches(built.rewarding, 0)
+  (images, labels), *_ = built.task.ranking_batches(built.reward_settings, 0)
   assert len(images) == len(labels) == min(expected, len(built.task._valid))
 
 
 def test_a_text_has_rewards_of_as_many_rows_as_its_training():
-  assert make().rewarding == make().experiment.search
+  assert make().reward_settings == make().experiment.search

@@ -109,7 +109,7 @@ class Task:
     self.metric = tasks.Metric("mark", is_higher_better, "mark", ".2f")
 
   def ranking_batches(self, training, seed):
-    assert training.num_cells == 1
+    assert training == "of rewards"
     assert seed == SEED
     return iter(["few"])
 
@@ -131,6 +131,7 @@ class Assembly:
 
   space = final_space = SPACE
   parts = Parts()
+  reward_settings = "of rewards"
 
   def __init__(self, experiment, is_higher_better=True):
     self.experiment = experiment
