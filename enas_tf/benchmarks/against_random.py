@@ -14,11 +14,10 @@ over the seeds: "signs" by flipping the signs of the gains (never below
 
 import argparse
 import functools
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from enas_tf import files, flags
+from enas_tf import flags
 from enas_tf.benchmarks import studies
 from enas_tf.report import tables
 from enas_tf.runs import baseline, derive
@@ -42,10 +41,8 @@ def main(argv: Sequence[str]) -> None:
     found.append(study.result(f"seed_{seed}", find))
   pooled = studies.pool([each["gain"] for each in found])
   _print(study, found, pooled)
-  result = {"settings": settings, "seeds": found, "pooled": pooled}
-  for path in (study.folder / "against_random.json", options.json):
-    if path:
-      files.write_json(pathlib.Path(path), result)
+  result = {"seeds": found, "pooled": pooled}
+  study.write(result, "against_random", options.json)
 
 
 def _parse(

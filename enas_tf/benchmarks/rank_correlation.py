@@ -15,13 +15,12 @@ have one.
 
 import argparse
 import functools
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from enas_tf import errors, files, flags, statistics
+from enas_tf import errors, flags, statistics
 from enas_tf.benchmarks import studies
 from enas_tf.evaluators import base as evaluators
 from enas_tf.runs import assembly, preference, trainings
@@ -88,15 +87,12 @@ def main(argv: Sequence[str]) -> None:
   rows = correlations(shared, np.array(scratch["scores"], float))
   _print(study, rows, scratch)
   result = {
-    "settings": settings,
     **asked,
     "num_scored": int(np.isfinite(np.array(scratch["scores"], float)).sum()),
     "from_scratch": scratch,
     "rows": rows,
   }
-  for path in (study.folder / "rank_correlation.json", options.json):
-    if path:
-      files.write_json(pathlib.Path(path), result)
+  study.write(result, "rank_correlation", options.json)
 
 
 def _parse(

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from enas_tf import errors, files, flags, statistics
+from enas_tf import errors, flags, statistics
 from enas_tf.benchmarks import studies
 from enas_tf.evaluators import base as evaluators
 from enas_tf.report import tables
@@ -74,14 +74,11 @@ def main(argv: Sequence[str]) -> None:
   pooled = pool(found)
   _print(study, found, pooled, options.arcs)
   result = {
-    "settings": settings,
     "num_arcs": options.arcs,
     "seeds": found,
     "pooled": pooled,
   }
-  for path in (study.folder / "self_fulfilment.json", options.json):
-    if path:
-      files.write_json(pathlib.Path(path), result)
+  study.write(result, "self_fulfilment", options.json)
 
 
 def _parse(

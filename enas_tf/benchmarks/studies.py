@@ -151,6 +151,20 @@ class Study:
       files.write_json(path, {"result": make()})
     return files.read_json(path)["result"]
 
+  def write(self, found: Mapping[str, Any], name: str, *others: Any) -> None:
+    """Writes all that was found out: into the folder, and where else one asks.
+
+    Args:
+      found: as JSON.
+      name: of the file in the folder, without its suffix.
+      *others: other paths, or None.
+    """
+    for path in (self.folder / f"{name}.json", *others):
+      if path is not None:
+        files.write_json(
+          pathlib.Path(path), {"settings": self.settings, **found}
+        )
+
   @contextlib.contextmanager
   def searched(
     self,

@@ -15,12 +15,11 @@ import argparse
 import contextlib
 import dataclasses
 import os
-import pathlib
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from enas_tf import errors, files, flags
+from enas_tf import errors, flags
 from enas_tf.benchmarks import studies
 from enas_tf.runs import assembly, children, preference
 
@@ -99,9 +98,7 @@ def main(argv: Sequence[str]) -> None:
     f"{result['speedup']:.2f} times as many children an hour as one, on "
     f"{result['cores']} cores."
   )
-  for path in (study.folder / "worker_speed.json", options.json):
-    if path:
-      files.write_json(pathlib.Path(path), {"settings": settings, **result})
+  study.write(result, "worker_speed", options.json)
 
 
 def _parse(
