@@ -100,7 +100,7 @@ def _line(name: str, places: list[tuple[base.Recipe, Any]]) -> str:
 def _explained(setting: fields.Setting) -> str:
   """Returns the help of a setting, and with what it has a use."""
   conditions = [
-    f"--{other}={' or '.join(words)}"
+    f"--{other}" + ("" if words == fields.GIVEN else f"={' or '.join(words)}")
     for other, words in (setting.only_with or {}).items()
   ]
   text = setting.help.replace("`", "")

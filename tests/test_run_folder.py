@@ -280,7 +280,7 @@ def test_recorded_config_is_the_last_that_started(tmp_path):
     child_ops=("identity", "conv_3x3"),
     child_cutout_size=4,
     final_num_layers=3,
-    controller_tanh_constant=None,
+    controller_tanh_constant=1.5,
     fixed_arc="0 0 1 1",
   )
   for each in (first, second):

@@ -79,8 +79,8 @@ class _Epochs(callbacks.Callback):
     self._stop.count(epoch)
 
 
-class _Progress(terminals.Terminal):
-  """Shows how far a search is, and says nothing of it."""
+class Progress(terminals.Terminal):
+  """Shows how far a search is, and says only what is wrong with it."""
 
   def __init__(self, label: str) -> None:
     super().__init__()
@@ -88,6 +88,9 @@ class _Progress(terminals.Terminal):
 
   def say(self, message: str) -> None:
     del message
+
+  def warn(self, message: str) -> None:
+    super().say(f"{self._label}: {message}")
 
   def progress(
     self,
@@ -184,7 +187,7 @@ class Study:
     Raises:
       OutputDirError: if the search is beyond that epoch.
     """
-    with opened(settings, folder, _Progress(label), self._stop) as (built, run):
+    with opened(settings, folder, Progress(label), self._stop) as (built, run):
       run.callbacks = (_Epochs(self._stop),)
       done = search.num_epochs_done(folder)
       if epoch is not None and done > epoch:

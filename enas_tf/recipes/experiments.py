@@ -239,8 +239,10 @@ def _check_used(experiment: base.Experiment, names: Mapping[str, Any]) -> None:
       is_users = isinstance(registry, registries.Registry) and (
         not registry.is_ours(word)
       )
-      if word not in words and not is_users:
+      is_used = word is not None if words == fields.GIVEN else word in words
+      if not is_used and not is_users:
         which = " or ".join(f"`{other}={each}`" for each in words)
+        which = which or f"`{other}`"
         raise errors.ConfigError(
           f"`{name}` has a use only with {which}: "
           f"take it away. Received: {other}={word}, {name}={names[name]}"

@@ -114,6 +114,14 @@ class Terminal:
     self._write((_CLEAR if self._has_bar else "") + self._spell(message) + "\n")
     self._has_bar = False
 
+  def warn(self, message: str) -> None:
+    """Says what one should know of, even where the rest is left unsaid.
+
+    Args:
+      message: one or more lines.
+    """
+    self.say(message)
+
   def table(
     self, headers: Sequence[str], rows: Sequence[Sequence[str]]
   ) -> None:

@@ -146,7 +146,6 @@ class Assembly:
     self._check_controller()
     if self.experiment.evaluation.kind == "shared_weights":
       return self._search_by_shared_weights()
-    # What trains children prepares GPUs, which a policy would fill.
     evaluator = self._wrapped(self._make_evaluator())
     controller = self.make_controller()
     fingerprint = self._fingerprint()

@@ -219,13 +219,8 @@ def make_engine(parts: assembly.Assembly) -> pool.Pool:
 
 
 def _gpus() -> list[str]:
-  """Returns the names of the GPUs, of which workers share the memory."""
+  """Returns the names of the GPUs."""
   found = tf.config.list_physical_devices("GPU")
-  for each in found:
-    try:
-      tf.config.experimental.set_memory_growth(each, True)
-    except RuntimeError:  # It is in use already.
-      break
   names = os.environ.get("CUDA_VISIBLE_DEVICES")
   return names.split(",") if names else [str(i) for i in range(len(found))]
 

@@ -144,7 +144,7 @@ class SearchReport:
     warned = [each for each in found if each.warning]
     for each in warned:
       if each.name not in self._warned:
-        self._terminal.say(f"Epoch {position.epoch}: {each.warning}")
+        self._terminal.warn(f"Epoch {position.epoch}: {each.warning}")
     still = [
       f"{each.name} {each.value:.3g}"
       for each in warned

@@ -48,7 +48,7 @@ class Run:
       found: the checkpoint that was restored, if any.
     """
     for reason in found.damaged if found else ():
-      self.terminal.say(f"A damaged checkpoint was passed over: {reason}")
+      self.terminal.warn(f"A damaged checkpoint was passed over: {reason}")
 
   def record(self) -> None:
     """Records the settings, once the parts are built and restored.

@@ -183,7 +183,7 @@ def _train(
           ledger.add(training, found.score)
         else:
           reason = found.reason or f"its score is {found.score}"
-          run.terminal.say(
+          run.terminal.warn(
             f"The training of {built.final_space.decode(training.arc)} failed: "
             f"{reason}."
           )

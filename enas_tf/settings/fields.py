@@ -25,6 +25,8 @@ from enas_tf import errors
 _KEY = "setting"
 # No whole number is larger: TensorFlow and the files count on it.
 _LARGEST = 2**31 - 1
+# Of `Setting.only_with`: whatever the other setting is, but None.
+GIVEN: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +46,9 @@ class Setting:
     of_command: whether each command asks for it anew; others are recorded.
     matters: whether it is among the few that a newcomer needs.
     only_with: the words of other settings with which this one has a use, by
-      their public names, such as {"controller": ("evolution",)}, or None for
-      any. Words that a program registered may use all settings.
+      their public names, such as {"controller": ("evolution",)}, or `GIVEN`
+      for any value; None if it always has one. Words that a program registered
+      may use all settings.
   """
 
   help: str

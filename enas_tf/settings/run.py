@@ -98,7 +98,10 @@ class RunSettings(fields.Settings):
     only_with={"evaluator": ("shared_weights", "from_scratch", "function")},
   )
   derive_train_seeds: int = fields.setting(
-    2, "trainings of each arc that is trained to the end", at_least=1
+    2,
+    "trainings of each arc that is trained to the end",
+    at_least=1,
+    only_with={"derive_train_epochs": fields.GIVEN},
   )
   baseline_arcs: int = fields.setting(
     8, "random arcs that `mode=baseline` compares the best arc with", at_least=1

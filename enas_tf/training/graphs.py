@@ -21,9 +21,16 @@ _OFF = (
 
 
 def prepare() -> None:
-  """Turns off those graph optimizers of TensorFlow that cost time."""
-  if not tf.config.list_physical_devices("GPU"):
+  """Turns off those graph optimizers of TensorFlow that cost time.
+
+  Of GPUs, which worker processes use, too, memory is taken when it is needed.
+  """
+  gpus = tf.config.list_physical_devices("GPU")
+  if not gpus:
     tf.config.optimizer.set_experimental_options(dict.fromkeys(_OFF, False))
+  for gpu in gpus:
+    with contextlib.suppress(RuntimeError):  # It is in use already.
+      tf.config.experimental.set_memory_growth(gpu, True)
 
 
 @contextlib.contextmanager

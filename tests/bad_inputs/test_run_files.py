@@ -449,6 +449,7 @@ def test_recorded_settings_of_wrong_types(
     ("--mode=search --data=mnist", "holds another run.*data=mnist"),
     ("--mode=search --child_num_layers=2", "other settings.*child_num_layers"),
     ("--mode=search --seed=5", "other settings.*seed"),
+    ("--mode=search --evaluator_batch_size=7", "settings.*evaluator_batch_s"),
     ("--mode=derive --child_out_filters=6", "other settings.*out_filters"),
     ("--mode=evaluate --child_fixed_arc=enas_micro", "integers|published"),
     ("--mode=evaluate --child_num_cells=2", "of this micro space has|cells"),

@@ -148,6 +148,7 @@ CONTRADICTIONS = {
   "--child_lr_min=1": "--child_lr_min .*--child_lr_max",
   "--derive_top=101": "--derive_top .*--derive_samples",
   "--derive_samples=5": "--derive_top .*--derive_samples",
+  "--derive_train_seeds=3": "has a use only with --derive_train_epochs",
   "--mode=import": "--import_checkpoint",
   "--mode=import --import_checkpoint=x": "--child_fixed_arc",
   "--mode=search --child_fixed_arc=enas_micro": "take --child_fixed_arc away",

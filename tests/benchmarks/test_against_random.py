@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from enas_tf.benchmarks import against_random, studies
+from enas_tf.benchmarks import against_random
 
 # As small as can be.
 FLAGS = (
@@ -45,12 +45,3 @@ def test_a_study_from_the_command_line(tmp_path, capsys):
   again = capsys.readouterr().out
   assert "epochs  " not in again and table in again
   assert json.loads(file.read_text()) == found
-
-
-def test_gains_of_all_seeds():
-  found = studies.pool([0.1, 0.3, -0.1, 0.3])
-  assert found["gain"] == pytest.approx(0.15)
-  assert (found["seeds"], found["seeds_above"]) == (4, 3)
-  # As high are: as it is, all above 0, and the first below 0, not the third.
-  assert found["p_signs"] == 3 / 16
-  assert 0.05 < found["p_t"] < 0.15

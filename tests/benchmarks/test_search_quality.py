@@ -133,7 +133,7 @@ def test_the_command(path, tmp_path):
     "--seeds=4",
     "--random_seeds=50",
     "--controller_lr=0.1",
-    "--controller_tanh_constant=none",
+    "--controller_tanh_constant=4.5",
     f"--json={tmp_path / 'new' / 'rows.json'}",
     f"--plot={tmp_path / 'plot.png'}",
   )

@@ -156,7 +156,7 @@ def test_what_does_not_fit_says_how_to_mend_it(space, given, words):
     ("rnn", dict(data="ptb", data_path="d", vocab_size=10)),
     ("rnn", dict(child_num_nodes=1, child_hidden_size=1, child_bptt_steps=1)),
     ("rnn", dict(child_drop_e=0.0, child_drop_x=0.0, child_drop_o=0.999)),
-    ("micro", dict(controller_tanh_constant=None, controller_temperature=5.0)),
+    ("micro", dict(controller_tanh_constant=1e-3, controller_temperature=5.0)),
     ("macro", dict(controller_skip_weight=0.0, controller_skip_target=0.999)),
     ("micro", dict(controller_entropy_weight=0.0, controller_bl_dec=0.0)),
     ("micro", dict(seed=2**31 - 1, save_minutes=0.0)),

@@ -36,6 +36,8 @@ class Terminal:
   def say(self, message):
     self.said.append(message)
 
+  warn = say
+
   def progress(self, **shown):
     self.shown.append(shown)
 
