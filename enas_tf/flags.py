@@ -8,7 +8,7 @@ one that may be unset.
 
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -93,7 +93,10 @@ def define(values: flags.FlagValues = flags.FLAGS) -> None:
 
 
 def with_recipes(argv: Sequence[str]) -> list[str]:
-  """Returns arguments with the flagfiles of `--recipe=NAME`.
+  """Returns arguments with the flags of `--recipe=NAME` in its place.
+
+  Those that have no use with what else is asked for, as with another space or
+  evaluator, are left out.
 
   Args:
     argv: the arguments of the command.
@@ -101,12 +104,43 @@ def with_recipes(argv: Sequence[str]) -> list[str]:
   Raises:
     ConfigError: if there is no such recipe.
   """
-  return [
-    f"--flagfile={_flagfile(argument.removeprefix(_RECIPE))}"
-    if argument.startswith(_RECIPE)
-    else argument
+  asked = dict(
+    argument.lstrip("-").split("=", maxsplit=1)
     for argument in argv
-  ]
+    if argument.startswith("-") and "=" in argument
+  )
+  found: list[str] = []
+  for argument in argv:
+    if argument.startswith(_RECIPE):
+      lines = _flagfile(argument.removeprefix(_RECIPE)).read_text().splitlines()
+      found += [each for each in lines if _has_use(each, asked)]
+    else:
+      found.append(argument)
+  return found
+
+
+def _has_use(line: str, asked: Mapping[str, str]) -> bool:
+  """Returns whether a line of a recipe is a flag, and one of use.
+
+  Args:
+    line: of the file.
+    asked: what else is asked for, by the names of the flags.
+  """
+  if not line.startswith("--"):
+    return False
+  known = experiments.everywhere()
+  name = line.removeprefix("--").partition("=")[0]
+  name = name if name in known else name.removeprefix("no")
+  space = experiments.asked_for(asked.get("search_for"), asked)
+  spaces = {recipe.name for recipe, _ in known[name]}
+  if space is not None and _SPACES.get(space, space) not in spaces:
+    return False
+  only_with = fields.of(known[name][0][1].field).only_with or {}
+  return all(
+    fields.gives_use(words, known[other][0][1].field, asked[other])
+    for other, words in only_with.items()
+    if other in asked
+  )
 
 
 def _flagfile(recipe: str) -> pathlib.Path:

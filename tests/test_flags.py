@@ -312,6 +312,22 @@ def test_recipes_are_found_by_name(parse):
     parse("--recipe=quick")
 
 
+def test_what_has_no_use_in_a_recipe_is_left_out(parse):
+  shared = parse("--recipe=quickstart").evaluation
+  assert (shared.child_warmup_epochs, shared.batch_size) == (50, 256)
+  got = parse("--recipe=quickstart", "--evaluator=from_scratch").evaluation
+  assert (got.child_warmup_epochs, got.batch_size) == (0, None)
+  got = parse("--recipe=quickstart", "--search_for=macro")
+  assert (got.run.search_for, got.data.data) == ("macro", "digits")
+  # What one writes oneself is refused.
+  with pytest.raises(errors.ConfigError, match="child_warmup_epochs.*use only"):
+    parse(
+      "--recipe=quickstart",
+      "--evaluator=from_scratch",
+      "--child_warmup_epochs=3",
+    )
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "flags").glob("*.flags")))
 def test_flagfiles_parse(parse, path):
   # Those on Penn Treebank leave its place to the user.

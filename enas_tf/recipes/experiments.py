@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from enas_tf import errors
-from enas_tf import registry as registries
 from enas_tf.recipes import base
 from enas_tf.settings import fields
 
@@ -69,11 +68,16 @@ def recipe_of(space: str | None, given: Mapping[str, Any]) -> base.Recipe:
     space: the search space that is asked for, or None.
     given: the other settings, by public names.
   """
-  return base.get(_asked_for(space, given) or _USUAL)
+  return base.get(asked_for(space, given) or _USUAL)
 
 
-def _asked_for(space: str | None, given: Mapping[str, Any]) -> str | None:
-  """Returns the search space that is asked for; a table is one of its own."""
+def asked_for(space: str | None, given: Mapping[str, Any]) -> str | None:
+  """Returns the search space that is asked for; a table is one of its own.
+
+  Args:
+    space: the word that was given, or None.
+    given: the other settings, by public names.
+  """
   is_table = space is None and given.get("evaluator") == _TABLE
   return _TABLE if is_table else space
 
@@ -130,7 +134,7 @@ def go_on(
     ConfigError: if a value is impossible, or there is no such setting here.
     OutputDirError: if the run is of another space or data set.
   """
-  space = _asked_for(space, given)
+  space = asked_for(space, given)
   if recorded and space not in (None, recorded.run.search_for):
     raise errors.OutputDirError(
       "The output folder holds a run of another search space: give a folder "
@@ -235,12 +239,7 @@ def _check_used(experiment: base.Experiment, names: Mapping[str, Any]) -> None:
     for other, words in (fields.of(known[name].field).only_with or {}).items():
       section, field = known[other]
       word = getattr(experiment.section(section), field.name)
-      registry = fields.of(field).choices
-      is_users = isinstance(registry, registries.Registry) and (
-        not registry.is_ours(word)
-      )
-      is_used = word is not None if words == fields.GIVEN else word in words
-      if not is_used and not is_users:
+      if not fields.gives_use(words, field, word):
         which = " or ".join(f"`{other}={each}`" for each in words)
         which = which or f"`{other}`"
         raise errors.ConfigError(

@@ -37,6 +37,12 @@ def run(built: assembly.Assembly, run: runs.Run) -> None:
     return
   if resumed:
     run.terminal.say(f"Resuming the search at {_place(position, plan)}.")
+  if plan.controller_every and plan.warmup_epochs >= plan.num_epochs:
+    run.terminal.warn(
+      f"The controller learns nothing: it waits for {plan.warmup_epochs} "
+      f"epochs, and the search has {plan.num_epochs}. Raise `num_epochs`, or "
+      "lower `child_warmup_epochs`."
+    )
   watch = reporting.SearchReport(
     run.folder,
     run.terminal,

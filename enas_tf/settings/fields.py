@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from enas_tf import errors
+from enas_tf import registry as registries
 
 _KEY = "setting"
 # No whole number is larger: TensorFlow and the files count on it.
@@ -76,6 +77,23 @@ def setting(default: Any, help: str, **kwargs: Any) -> Any:
   return dataclasses.field(
     default=default, metadata={_KEY: Setting(help, **kwargs)}
   )
+
+
+def gives_use(words: tuple[str, ...], field: Any, value: Any) -> bool:
+  """Returns whether a setting has a use with the value of another one.
+
+  Args:
+    words: of that other one, see `Setting.only_with`.
+    field: of the other one.
+    value: of the other one.
+  """
+  registry = of(field).choices
+  is_users = isinstance(registry, registries.Registry) and (
+    not registry.is_ours(value)
+  )
+  if words == GIVEN:
+    return value is not None
+  return is_users or value in words
 
 
 class Settings:

@@ -408,6 +408,22 @@ def test_longer_run_goes_on_where_a_shorter_one_ended(tmp_path):
   assert calls == CHILD + CONTROLLER
 
 
+@pytest.mark.parametrize(
+  ("epochs", "more", "waits"),
+  [
+    (2, {}, True),
+    (3, {}, False),
+    (2, dict(controller_training=False), False),
+  ],
+)
+def test_says_so_if_the_controller_waits_for_the_whole_search(
+  tmp_path, epochs, more, waits
+):
+  parts, _ = make_parts()
+  said = run(parts, tmp_path, epochs, child_warmup_epochs=2, **more)
+  assert ("waits for 2 epochs, and the search has 2" in said) is waits
+
+
 def test_run_that_is_done_does_nothing(tmp_path):
   run(make_parts()[0], tmp_path)
   before = saved(tmp_path)[0], (tmp_path / "metrics.jsonl").read_bytes()
