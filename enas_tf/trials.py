@@ -20,7 +20,7 @@ from enas_tf.spaces import base
 
 FILE = "trials.jsonl"
 REWARD = "reward"
-DONE, FAILED, PRUNED = "done", "failed", "pruned"
+DONE, FAILED, PRUNED, OUTSIDE = "done", "failed", "pruned", "outside"
 
 
 class Proposal(NamedTuple):
@@ -52,12 +52,12 @@ class Trial:
   Attributes:
     number: of the arc, see `Proposal`.
     arc: the integers of its decisions.
-    status: "done", "failed" (see `reason`) or "pruned": given up early, for
-      it did not look promising.
+    status: "done", "failed" (see `reason`), "pruned": given up early, for it
+      did not look promising, or "outside": beyond a limit, and never trained.
     scores: finite numbers by name; "reward" is what a controller maximises,
       the others are metrics. Those of a pruned trial are what it had reached.
     seconds: that scoring took.
-    reason: why it failed, or None.
+    reason: why it failed or is outside, or None.
     gradients: of the reward with respect to a factor of 1 on what each decision
       chose, for a controller that learns from them; or None.
     is_predicted: whether the scores are a guess of a surrogate's.
@@ -76,7 +76,7 @@ class Trial:
   curve: tuple[float, ...] = ()
 
   def __post_init__(self) -> None:
-    assert self.status in (DONE, FAILED, PRUNED), self.status
+    assert self.status in (DONE, FAILED, PRUNED, OUTSIDE), self.status
     assert all(map(math.isfinite, self.scores.values())), self.scores
     assert not self.is_done or REWARD in self.scores, self.scores
     assert all(map(math.isfinite, self.gradients or ())), self.gradients
@@ -133,6 +133,17 @@ def failure(proposal: Proposal, reason: str, seconds: float) -> Trial:
   return Trial(
     number, arc, FAILED, reason=errors.shorten(reason), seconds=seconds
   )
+
+
+def outside(proposal: Proposal, reason: str) -> Trial:
+  """Returns the trial of an arc that is beyond a limit.
+
+  Args:
+    proposal: the arc.
+    reason: which limit, in words for the user.
+  """
+  number, arc, _ = proposal
+  return Trial(number, arc, OUTSIDE, reason=reason)
 
 
 class TrialLog:

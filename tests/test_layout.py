@@ -17,7 +17,11 @@ ANYWHERE = {"errors", "files", "registry", "seeds", "states"}
 ALLOWED = {
   "spaces": set(),
   # The words that settings take; modules without TensorFlow.
-  "settings": {"controllers.registry", "evaluators.registry"},
+  "settings": {
+    "controllers.registry",
+    "evaluators.expression",
+    "evaluators.registry",
+  },
   "layers": set(),
   "data": set(),
   "networks": {"layers", "spaces"},

@@ -40,6 +40,9 @@ class Controller(abc.ABC):
     space: the space of the arcs.
     num_arcs: how many it has given out: the number of the next one.
     needs_gradients: whether it learns from the gradients of trials.
+    is_allowed: whether an arc is within the limits of a run, which may be set.
+      A controller does well to propose such arcs alone; others are not trained,
+      and their trials are "outside".
   """
 
   needs_gradients: ClassVar[bool] = False
@@ -47,6 +50,7 @@ class Controller(abc.ABC):
   def __init__(self, space: base.Space) -> None:
     self.space = space
     self.num_arcs = 0
+    self.is_allowed: Callable[[Sequence[int] | np.ndarray], bool] = _any
 
   @abc.abstractmethod
   def draw(self, first: int, n: int) -> np.ndarray:
@@ -138,6 +142,12 @@ class Controller(abc.ABC):
     """
     states.check(self.state(), arrays)
     self.num_arcs = int(arrays["num_proposals"])
+
+
+def _any(arc: Sequence[int] | np.ndarray) -> bool:
+  """Returns that every arc is allowed."""
+  del arc
+  return True
 
 
 def different(draw: Callable[[int], np.ndarray], n: int) -> np.ndarray:

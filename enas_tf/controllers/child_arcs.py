@@ -57,6 +57,7 @@ class ChildArcs:
   ) -> None:
     space = controller.space
     uniform = random_search.RandomSearch(space, seed=seed)
+    uniform.is_allowed = controller.is_allowed
     self._warmup_epochs = warmup_epochs
     self._first = uniform
     self._then: base.Controller = {

@@ -121,6 +121,7 @@ class LocalSearch(remembering.Remembering):
     if self._centre is None:
       return []
     around = moves.neighbours(self.space, self._centre.arc)
+    around = [arc for arc in around if self.is_allowed(arc)]
     order = self.rng(self._centre.number, 1).permutation(len(around))
     return [around[i] for i in order]
 

@@ -9,6 +9,8 @@ from enas_tf import trials
 from enas_tf.controllers import base
 from enas_tf.spaces import base as spaces
 
+_TRIES = 1000  # Arcs in which one is looked for that is within the limits.
+
 
 class RandomSearch(base.Controller):
   """Proposes random arcs of its space; learns nothing.
@@ -42,13 +44,17 @@ class RandomSearch(base.Controller):
     return cls(space, seed=seed)
 
   def draw(self, first: int, n: int) -> np.ndarray:
-    # A stream for each arc, so that it matters not how many are asked for.
-    arcs = [
-      self.space.random(np.random.default_rng([self._seed, number]))
-      for number in range(first, first + n)
-    ]
-    rows = [self.space.encode(arc) for arc in arcs]
+    rows = [self._allowed(number) for number in range(first, first + n)]
     return np.array(rows, np.int32).reshape(n, self.space.num_decisions)
+
+  def _allowed(self, number: int) -> np.ndarray:
+    # A stream for each arc, so that it matters not how many are asked for.
+    rng = np.random.default_rng([self._seed, number])
+    for _ in range(_TRIES):
+      row = self.space.encode(self.space.random(rng))
+      if self.is_allowed(row):
+        break
+    return row
 
   def update(self, trials: Sequence[trials.Trial]) -> dict[str, float]:
     return {}

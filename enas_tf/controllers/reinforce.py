@@ -137,19 +137,33 @@ class Reinforce(base.Controller):
     arcs = [
       self._policy.sample(_BLOCK, (self._seed, each)).numpy() for each in blocks
     ]
-    return np.concatenate(arcs)[skipped : skipped + n]
+    allowed = [self._within(block) for block in arcs]
+    return np.concatenate(allowed)[skipped : skipped + n]
+
+  def _within(self, block: np.ndarray) -> np.ndarray:
+    """Returns a block in which the next arcs stand for those not allowed."""
+    good = [i for i, arc in enumerate(block) if self.is_allowed(arc)]
+    if len(good) in (0, len(block)):
+      return block
+    after = np.searchsorted(good, range(len(block))) % len(good)
+    return block[np.array(good)[after]]
 
   def update(self, trials: Sequence[trials.Trial]) -> dict[str, float]:
     """Learns from the trials that are done; of failed ones nothing is known.
 
+    What is beyond a limit is as bad as the worst of the update.
+
     Args:
       trials: of arcs that were proposed.
     """
-    done = [each for each in trials if each.is_done]
+    done = [each.reward for each in trials if each.is_done]
     if not done:
       return {}
-    arcs = tf.constant([each.arc for each in done], tf.int32)
-    rewards = tf.constant([each.reward for each in done], tf.float32)
+    known = [each for each in trials if each.is_done or _is_outside(each)]
+    arcs = tf.constant([each.arc for each in known], tf.int32)
+    rewards = tf.constant(
+      [each.reward if each.is_done else min(done) for each in known], tf.float32
+    )
     advantages, log_probs, metrics = self._first_step(arcs, rewards)
     for _ in range(self._ppo_steps - 1):
       self._clipped_step(arcs, advantages, log_probs)
@@ -305,6 +319,10 @@ class Reinforce(base.Controller):
     super().restore(arrays)
     own = super().state()
     self._learned().restore({k: v for k, v in arrays.items() if k not in own})
+
+
+def _is_outside(trial: trials.Trial) -> bool:
+  return trial.status == trials.OUTSIDE
 
 
 def _deviation(rewards: tf.Tensor) -> tf.Tensor:

@@ -13,6 +13,7 @@ from enas_tf.spaces import base as spaces
 # What a trial that failed or was pruned counts as: worse than all others.
 WORST = -math.inf
 _TRIES = 10  # Arcs in which one is looked for that is not known yet.
+_MANY_TRIES = 1000  # The same, for one that is within the limits.
 
 
 class Told(NamedTuple):
@@ -59,17 +60,22 @@ class Remembering(base.Controller):
   def unknown(
     self, make: Callable[[], moves.Arc], pending: Sequence[moves.Arc] = ()
   ) -> moves.Arc:
-    """Returns an arc, one that was not scored yet if that is easy.
+    """Returns an arc, allowed and not scored yet if that is easy.
 
     Args:
       make: returns an arc, another one each time.
       pending: others that it should not be.
     """
-    for _ in range(_TRIES):
+    allowed: list[moves.Arc] = []
+    for _ in range(_MANY_TRIES):
       arc = make()
-      if arc not in self.known and arc not in pending:
+      if not self.is_allowed(arc):
+        continue
+      allowed.append(arc)
+      is_new = arc not in self.known and arc not in pending
+      if is_new or len(allowed) == _TRIES:
         break
-    return arc
+    return allowed[-1] if allowed else arc
 
   def rows(self, arcs: Sequence[moves.Arc]) -> np.ndarray:
     """Returns arcs as int32 [n, num_decisions].

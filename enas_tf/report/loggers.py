@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from enas_tf import errors, files
@@ -141,10 +142,19 @@ class TensorBoardLogger(Logger):
 
   def arc(self, step: int, name: str, arc: base.Arc, note: str = "") -> None:
     self.text(step, name, f"{arc}\n{note}".rstrip())
-    picture = draw.draw(arc)
+    self.picture(step, f"{name}_picture", draw.draw(arc))
+
+  def picture(self, step: int, name: str, picture: np.ndarray | None) -> None:
+    """Shows a picture.
+
+    Args:
+      step: of the search.
+      name: its path.
+      picture: uint8 [height, width, 4]; None is not shown.
+    """
     if picture is not None:
       with self._writing(step):
-        tf.summary.image(f"{name}_picture", picture[None])
+        tf.summary.image(name, picture[None])
 
   def hparams(self, values: Mapping[str, Any]) -> None:
     from tensorboard.plugins.hparams import api  # The check comes first.

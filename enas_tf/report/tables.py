@@ -24,6 +24,7 @@ _COLUMNS = (
   ("reward", "reward", ".4g"),
   ("parameters", "parameters", ",d"),
   ("multiply_adds", "multiply-adds", ",d"),
+  ("on_front", "Pareto", ""),
   ("stage", "stage", ""),
   ("arc", "arc", ""),
 )

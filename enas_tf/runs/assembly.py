@@ -19,12 +19,14 @@ from enas_tf.evaluators import (
   averaged,
   cached,
   function,
+  goals,
   shared_weights,
   surrogate,
 )
 from enas_tf.evaluators import base as evaluators
 from enas_tf.evaluators import registry as evaluator_words
 from enas_tf.recipes import base, experiments
+from enas_tf.runs import costs
 from enas_tf.settings import data as data_settings
 from enas_tf.settings import fields
 from enas_tf.spaces import base as spaces
@@ -112,6 +114,11 @@ class Assembly:
     """The space of the arcs that can be trained."""
     return self.parts.final_space
 
+  @functools.cached_property
+  def limits(self) -> goals.Limits:
+    """What the final child of an arc may cost."""
+    return costs.limits(self)
+
   def seed(self, consumer: str) -> int:
     """Returns the seed of a consumer of random numbers, by its name.
 
@@ -179,6 +186,7 @@ class Assembly:
     settings, space = self.experiment.evaluation, self.space
     if settings.num_seeds > 1:
       evaluator = averaged.Averaged(evaluator, settings.num_seeds)
+    evaluator = costs.around(self, evaluator)
     if settings.cached:
       evaluator = cached.Cached(evaluator, space)
     if settings.surrogate != "none":
@@ -246,13 +254,16 @@ class Assembly:
         ),
         batch_size=settings.batch_size,
       ),
-      evaluator=shared_weights.SharedWeights(
-        supernet,
-        task_steps,
-        self._reward_stream(),
-        self.task.reward(self.experiment.controller),
-        with_gradients=controller.needs_gradients,
-        has_common_batch=evaluation.batch == "common",
+      evaluator=costs.around(
+        self,
+        shared_weights.SharedWeights(
+          supernet,
+          task_steps,
+          self._reward_stream(),
+          self.task.reward(self.experiment.controller),
+          with_gradients=controller.needs_gradients,
+          has_common_batch=evaluation.batch == "common",
+        ),
       ),
       controller=controller,
       child_arcs=child_arcs.ChildArcs(
@@ -271,9 +282,12 @@ class Assembly:
   def make_controller(self) -> controllers.Controller:
     """Returns the controller that the settings ask for."""
     settings = self.experiment.controller
-    return registry.CONTROLLERS[settings.kind].from_settings(
+    controller = registry.CONTROLLERS[settings.kind].from_settings(
       settings, self.space, self.make_policy, self.seed("proposals")
     )
+    if self.limits:
+      controller.is_allowed = self.limits.allow
+    return controller
 
   def make_policy(self) -> policies.Policy:
     """Returns the policy of a controller that learns one."""

@@ -35,7 +35,7 @@ def run(built: assembly.Assembly, run: runs.Run) -> dict[str, Any]:
   built.check_final()
   settings, split = built.experiment.run, trainings.fresh(built)
   epochs = settings.baseline_epochs or built.experiment.final.num_epochs
-  arcs = [best, *_random_arcs(built, best, settings.baseline_arcs)]
+  arcs = [best, *random_arcs(built, best, settings.baseline_arcs)]
   repeats = range(settings.baseline_seeds)
   wanted = [
     trainings.Training(tuple(built.final_space.encode(arc).tolist()), i, epochs)
@@ -73,17 +73,24 @@ def run(built: assembly.Assembly, run: runs.Run) -> dict[str, Any]:
   return result
 
 
-def _random_arcs(
+def random_arcs(
   built: assembly.Assembly, best: spaces.Arc, n: int
 ) -> list[spaces.Arc]:
-  """Returns arcs of the final space, all different, without the best one."""
+  """Returns arcs of the final space, all different, without the best one.
+
+  Args:
+    built: the parts of the run; they are within its limits.
+    best: the best arc.
+    n: how many at most.
+  """
   seed = seeds.derive(built.experiment.run.seed, "baseline")
   rng, found = np.random.default_rng(seed), [best]
   for _ in range(100 * n):
     if len(found) > n:
       break
     arc = built.final_space.random(rng)
-    if arc not in found:
+    row = built.final_space.encode(arc)
+    if arc not in found and built.limits.allow(row):
       found.append(arc)
   return found[1:]
 

@@ -7,14 +7,22 @@ import numpy as np
 
 from enas_tf import checkpoints, errors, files, trials
 from enas_tf.evaluators import base as evaluators
-from enas_tf.report import draw, loggers, tables
-from enas_tf.runs import algorithm, assembly, halving, preference, search
+from enas_tf.report import draw, loggers, tables, tradeoff
+from enas_tf.runs import (
+  algorithm,
+  assembly,
+  costs,
+  halving,
+  preference,
+  search,
+)
 from enas_tf.runs import run as runs
 from enas_tf.spaces import base, graphviz
 
 Row = dict[str, Any]
 
 LEADERBOARD, BEST_ARC = "leaderboard.json", "best_arc.json"
+TRADEOFF = "tradeoff.png"  # Where matplotlib is installed.
 
 
 def run(built: assembly.Assembly, run: runs.Run) -> None:
@@ -36,22 +44,16 @@ def run(built: assembly.Assembly, run: runs.Run) -> None:
   ranks = isinstance(built.search.evaluator, evaluators.OnBatches)
   rank = _rank_recommended if ranks else _rank_trials
   best, others = rank(built, position, run)
-  if ranks:
-    best = [row | _size(built, row["arc"]) for row in best]
+  best = costs.marked(built, best)
   if built.experiment.run.derive_train_epochs is not None:
     best = halving.rank(built, run, best)
   rows = [{"rank": i, **row} for i, row in enumerate([*best, *others], start=1)]
   _say_outdated(run, str(rows[0]["arc"]))
   _write(run.folder, rows, position.tick)
-  _log(run.folder, position.tick, rows[0])
+  _log(run.folder, position.tick, rows[: len(best)], built.task.metric.name)
   printable = [_printable(row) for row in rows[: len(best)]]
   run.terminal.table(*tables.leaderboard(printable))
   preference.say(built, run)
-
-
-def _size(built: assembly.Assembly, arc: base.Arc) -> dict[str, int]:
-  """Returns the size of a child; it depends on the data."""
-  return built.parts.child_size(arc)._asdict()
 
 
 def _rank_recommended(
@@ -63,6 +65,7 @@ def _rank_recommended(
   """
   settings, task = built.experiment.run, built.task
   arcs = built.search.controller.recommend(settings.derive_samples)
+  arcs = _allowed(built, arcs)
   run.terminal.say(
     f"Deriving: ranking {len(arcs)} different sampled arcs, after "
     f"{position.epoch} epochs of search."
@@ -89,6 +92,18 @@ def _rank_recommended(
   ]
   ranked.sort(key=lambda row: sign * row[f"valid_{metric.name}"])
   return ranked, [row(i, task.part) for i in others]
+
+
+def _allowed(built: assembly.Assembly, arcs: np.ndarray) -> np.ndarray:
+  """Returns the arcs that are within the limits."""
+  found = [arc for arc in arcs if built.limits.allow(arc)]
+  if not found:
+    raise errors.ConfigError(
+      f"None of the {len(arcs)} arcs that were sampled is within the limits: "
+      "search for longer, or raise what they are beyond. Received: "
+      f"{built.limits.excess(arcs[0])}"
+    )
+  return np.array(found)
 
 
 def _rank_trials(
@@ -178,23 +193,33 @@ def say_if_outdated(run: runs.Run) -> None:
       )
 
 
-def _log(folder: pathlib.Path, step: int, best: Row) -> None:
-  """Shows TensorBoard the best arc's score, beside the hyper-parameters."""
+def _log(folder: pathlib.Path, step: int, rows: list[Row], metric: str) -> None:
+  """Shows TensorBoard the best arc's score, beside the hyper-parameters.
+
+  And what scores cost, which is written as a picture, too.
+  """
   logger = loggers.TensorBoardLogger(folder / loggers.TENSORBOARD)
   logger.scalars(
     step,
     {
       f"derived/{name}": value
-      for name, value in best.items()
+      for name, value in rows[0].items()
       if name.startswith(("valid_", "trained_")) or name == trials.REWARD
       if value is not None
     },
   )
+  score = costs.comparable(rows, metric)
+  if score is not None:
+    logger.picture(step, "derived/tradeoff", tradeoff.draw(rows, score))
+    tradeoff.save_png(rows, score, folder / TRADEOFF)
   logger.close()
 
 
 def _printable(row: Row) -> Row:
-  return row | {"arc": str(row["arc"])}
+  found = row | {"arc": str(row["arc"])}
+  if "on_front" in row:
+    found["on_front"] = "*" if row["on_front"] else ""
+  return found
 
 
 def _write(folder: pathlib.Path, rows: list[Row], tick: int) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from enas_tf.evaluators import registry
+from enas_tf.evaluators import expression, registry
 from enas_tf.settings import fields
 
 CHILD_SAMPLINGS = ("policy", "uniform", "fair")
@@ -13,6 +13,7 @@ SURROGATES = ("none", "forest", "gaussian_process", "ridge")
 _SHARED = {"evaluator": ("shared_weights",)}
 _TRAINED = {"evaluator": ("from_scratch",)}
 _LOOKED_UP = {"evaluator": ("table",)}
+_WITH_NETWORKS = {"evaluator": ("shared_weights", "from_scratch", "function")}
 _PAID = {"evaluator": ("from_scratch", "table", "function")}
 
 
@@ -146,6 +147,26 @@ class Evaluation(fields.Settings):
     "arcs; by default those of words or of few whole numbers",
     only_with=_LOOKED_UP,
   )
+  max_parameters: float | None = fields.setting(
+    None,
+    "trainable parameters of a final child; arcs of more are never trained",
+    at_least=1,
+    only_with=_WITH_NETWORKS,
+  )
+  max_multiply_adds: float | None = fields.setting(
+    None,
+    "multiply-adds of a final child for one example (of a text, one token); "
+    "arcs of more are never trained",
+    at_least=1,
+    only_with=_WITH_NETWORKS,
+  )
+  reward: str | None = fields.setting(
+    None,
+    "the reward, a formula of scores (accuracy or perplexity, or reward, that "
+    "without a formula) and costs (parameters, multiply_adds or macs), such as "
+    "accuracy*(macs/3e8)^-0.07",
+    only_with=_WITH_NETWORKS,
+  )
   prefix: ClassVar[str] = "evaluator_"
   names: ClassVar[dict[str, str]] = {"kind": "evaluator"}
   unprefixed: ClassVar[tuple[str, ...]] = (
@@ -155,4 +176,12 @@ class Evaluation(fields.Settings):
     "num_workers",
     "worker_minutes",
     "worker_children",
+    "max_parameters",
+    "max_multiply_adds",
+    "reward",
   )
+
+  def check(self) -> None:
+    super().check()
+    if self.reward is not None:
+      expression.Expression(self.reward)

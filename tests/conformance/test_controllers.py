@@ -127,6 +127,35 @@ def learn(controller, rounds):
   return np.array(proposals)
 
 
+def test_keeps_within_limits(kind, make_searching, space):
+  """And survives what is outside, of which nobody tells the score."""
+  controller = make_searching(0)
+  rng = np.random.default_rng(0)
+  sums = [space.encode(space.random(rng)).sum() for _ in range(99)]
+  most = np.median(sums)
+  controller.is_allowed = lambda arc: np.sum(arc) <= most
+  for _ in range(6):
+    arcs = controller.propose(4)
+    is_inside = arcs.sum(1) <= most
+    if kind != "gradient":  # Of which the evaluator takes care.
+      assert is_inside.all()
+    first = controller.num_arcs - 4
+    told = answers.told(arcs, arcs.mean(1), first=first)
+    controller.update(
+      [
+        each
+        if inside and each.number % 4
+        else trials.outside(trials.Proposal(each.number, each.arc), "too large")
+        for each, inside in zip(told, is_inside, strict=True)
+      ]
+    )
+  controller.update(
+    [trials.outside(each, "too large") for each in answers.proposals(arcs)]
+  )
+  for arc in controller.propose(2):
+    space.check(arc)
+
+
 def test_proposes_arcs_of_its_space(make, space):
   controller = make(0)
   assert controller.space == space

@@ -7,6 +7,7 @@ import tensorflow as tf
 from enas_tf import checkpoints, errors, files, trials
 from enas_tf.controllers import child_arcs, random_search
 from enas_tf.evaluators import base as evaluators
+from enas_tf.evaluators import goals
 from enas_tf.recipes import base
 from enas_tf.report import loggers
 from enas_tf.runs import algorithm, assembly, derive, search, trainings
@@ -132,6 +133,7 @@ class Assembly:
   space = final_space = SPACE
   parts = Parts()
   reward_settings = "of rewards"
+  limits = goals.Limits(lambda arc: {}, {})
 
   def __init__(self, experiment, is_higher_better=True):
     self.experiment = experiment
@@ -173,7 +175,7 @@ def save_search(folder, num_proposals, without_child=False):
   return parts.controller
 
 
-def scalars(folder):
+def logged(folder):
   """Returns what TensorBoard is told, by tag."""
   return {
     value.tag: tf.make_ndarray(value.tensor)
@@ -213,13 +215,39 @@ def test_run_ranks_what_the_restored_policy_samples(tmp_path, sign):
     assert row["parameters"] == 1000 * arc.sum()
     assert row["multiply_adds"] == 5
     assert row["arc_string"] in said
+    # Nothing is as good and has fewer parameters.
+    assert row["on_front"] == all(
+      sign * on_all(each) < sign * on_all(arc) or each.sum() > arc.sum()
+      for each in best
+      if each is not arc
+      and (on_all(each), each.sum()) != (on_all(arc), arc.sum())
+    )
   assert json.loads((tmp_path / derive.BEST_ARC).read_text()) == rows[0]
   assert (tmp_path / "best_arc.dot").read_text().startswith("digraph")
   found = derive.best_arc(Assembly(experiment()), tmp_path)
   assert found == SPACE.decode(best[0])
-  assert scalars(tmp_path) == {
-    "derived/valid_mark": pytest.approx(on_all(best[0]))
-  }
+  shown = logged(tmp_path)
+  assert shown.pop("derived/tradeoff")[2].startswith(b"\x89PNG")
+  assert shown == {"derived/valid_mark": pytest.approx(on_all(best[0]))}
+  assert (tmp_path / derive.TRADEOFF).read_bytes().startswith(b"\x89PNG")
+
+
+def test_only_arcs_within_the_limits_are_ranked(tmp_path, monkeypatch):
+  save_search(tmp_path, num_proposals=3)
+
+  def costs(arc):
+    return {"parameters": 1000 * sum(arc)}
+
+  limits = goals.Limits(costs, {"parameters": 4000})
+  monkeypatch.setattr(Assembly, "limits", limits)
+  run(tmp_path)
+  rows = json.loads((tmp_path / derive.LEADERBOARD).read_text())
+  sums = [sum(map(int, row["arc_string"].split())) for row in rows]
+  assert 0 < len(sums) < 20 and max(sums) <= 4
+  limits = goals.Limits(costs, {"parameters": 0})
+  monkeypatch.setattr(Assembly, "limits", limits)
+  with pytest.raises(errors.ConfigError, match="None of the 20.*parameters="):
+    run(tmp_path)
 
 
 def test_the_best_are_trained_and_ranked_anew(tmp_path, monkeypatch):

@@ -1,0 +1,136 @@
+"""What the arcs of a run cost, and what the user allows."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from enas_tf import errors, trials
+from enas_tf.evaluators import base as evaluators
+from enas_tf.evaluators import expression, goals
+from enas_tf.recipes import base
+from enas_tf.report import tradeoff
+
+if TYPE_CHECKING:
+  from enas_tf.runs import assembly
+
+_LIMIT = "max_"  # The settings that are limits begin so.
+_NAMES = ("parameters", "multiply_adds")
+
+
+def limits(parts: assembly.Assembly) -> goals.Limits:
+  """Returns the limits of a run's arcs.
+
+  Args:
+    parts: of the run.
+  """
+  settings = parts.experiment.evaluation
+  most = {name: getattr(settings, _LIMIT + name) for name in _NAMES}
+  return goals.Limits(
+    _costs(parts), {name: x for name, x in most.items() if x is not None}
+  )
+
+
+def around(
+  parts: assembly.Assembly, evaluator: evaluators.Evaluator
+) -> evaluators.Evaluator:
+  """Returns an evaluator within the limits and the reward of a run.
+
+  Args:
+    parts: of the run.
+    evaluator: scores arcs.
+
+  Raises:
+    ConfigError: if the reward is a formula of what nobody knows, or of costs
+      that the controller would not see.
+  """
+  text = parts.experiment.evaluation.reward
+  if text is None and not parts.limits:
+    return evaluator
+  reward = None if text is None else expression.Expression(text)
+  if reward is not None:
+    _check(parts, reward)
+  on_batches = isinstance(evaluator, evaluators.OnBatches)
+  make = goals.GoalsOnBatches if on_batches else goals.Goals
+  return make(evaluator, _costs(parts), parts.limits, reward)
+
+
+def marked(
+  parts: assembly.Assembly, rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+  """Returns rows of a leaderboard with their costs and the Pareto front.
+
+  On the front is what no other row beats in its score and all costs. A space
+  without networks has no costs.
+
+  Args:
+    parts: of the run.
+    rows: each with "arc" and scores.
+  """
+  if "train" not in base.get(parts.experiment.run.search_for).modes:
+    return [dict(row) for row in rows]
+  sized = [
+    {**row, **parts.parts.child_size(row["arc"])._asdict()} for row in rows
+  ]
+  metric = parts.task.metric
+  score = comparable(sized, metric.name)
+  if score is None:
+    return sized
+  is_cost = score.endswith(metric.name) and not metric.is_higher_better
+  scores = np.array([row[score] for row in sized], float)
+  on_front = tradeoff.front(
+    -scores if is_cost else scores,
+    np.array([[row[name] for name in _NAMES] for row in sized], float),
+  )
+  return [
+    {**row, "on_front": bool(mark)}
+    for row, mark in zip(sized, on_front, strict=True)
+  ]
+
+
+def comparable(rows: Sequence[Mapping[str, Any]], metric: str) -> str | None:
+  """Returns the score that rows of a leaderboard can be compared by.
+
+  Args:
+    rows: with costs, or there is none.
+    metric: the name of the task's metric.
+
+  Returns:
+    The first of these that all rows have: that of the validation split, the
+    metric, the reward; None if there is none.
+  """
+  shared = set.intersection(*map(set, rows)) if rows else set()
+  if not shared.issuperset(_NAMES):
+    return None
+  scores = (f"valid_{metric}", metric, trials.REWARD)
+  return next((name for name in scores if name in shared), None)
+
+
+def _costs(parts: assembly.Assembly) -> goals.Costs:
+  @functools.cache
+  def costs(arc: tuple[int, ...]) -> Mapping[str, float]:
+    return parts.parts.child_size(parts.final_space.decode(arc))._asdict()
+
+  return costs
+
+
+def _check(parts: assembly.Assembly, reward: expression.Expression) -> None:
+  """Refuses a formula before the search."""
+  if parts.experiment.controller.kind == "gradient":
+    raise errors.ConfigError(
+      "`controller=gradient` learns from the loss, whatever the reward is: "
+      "take `reward` away, or set another `controller`. Received: "
+      f"reward={reward.text}"
+    )
+  if parts.experiment.evaluation.kind == "function":
+    return  # Which may return any scores.
+  known = (trials.REWARD, parts.task.metric.name, *_NAMES, *goals.ALSO)
+  missing = sorted(reward.names.difference(known))
+  if missing:
+    raise errors.ConfigError(
+      f"There is no {missing[0]} here: `reward` is a formula of "
+      f"{', '.join(known)}. Received: reward={reward.text}"
+    )
