@@ -104,6 +104,7 @@ TESTED_ELSEWHERE = {
   "runs/evaluate.py": "tests/test_main.py",
   "runs/export.py": "tests/test_main.py",
   "runs/loading.py": "tests/test_api.py",
+  "runs/memory.py": "tests/bad_inputs/test_memory.py",
   "runs/run.py": "tests/test_resume.py",
   "runs/verbs.py": "tests/test_main.py",
   "settings/*.py": "tests/recipes/test_experiments.py",

@@ -108,6 +108,14 @@ class Controller(abc.ABC):
     """
     self.num_arcs -= n
 
+  def imitate(self, arcs: np.ndarray) -> None:
+    """Begins to prefer arcs like these; a controller that cannot does nothing.
+
+    Args:
+      arcs: that were good elsewhere, int32 [n, num_decisions].
+    """
+    del arcs
+
   def recommend(self, n: int) -> np.ndarray:
     """Returns the arcs that it thinks best of, all different, best first.
 

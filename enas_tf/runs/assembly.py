@@ -12,9 +12,13 @@ import keras
 from enas_tf import errors, seeds
 from enas_tf import registry as registries
 from enas_tf.controllers import base as controllers
-from enas_tf.controllers import child_arcs, generic_policy, registry
+from enas_tf.controllers import (
+  child_arcs,
+  generic_policy,
+  registry,
+  warm_start,
+)
 from enas_tf.controllers import policy as policies
-from enas_tf.data import files
 from enas_tf.evaluators import (
   averaged,
   cached,
@@ -26,27 +30,17 @@ from enas_tf.evaluators import (
 from enas_tf.evaluators import base as evaluators
 from enas_tf.evaluators import registry as evaluator_words
 from enas_tf.recipes import base, experiments
-from enas_tf.runs import costs
+from enas_tf.runs import costs, memory
 from enas_tf.settings import data as data_settings
-from enas_tf.settings import fields
 from enas_tf.spaces import base as spaces
 from enas_tf.tasks import base as tasks
 from enas_tf.training import schedules, trainer
 
 FINAL_FOLDER = "final"
-_BYTES_PER_WEIGHT = 12  # Itself, its momentum and its gradient.
 _TASKS = {
   data_settings.ImageData: "enas_tf.tasks.images:ImageClassification",
   data_settings.TextData: "enas_tf.tasks.language:LanguageModelling",
 }
-# The settings that set the size of a network.
-_SIZES = (
-  "out_filters",
-  "num_layers",
-  "num_cells",
-  "hidden_size",
-  "num_nodes",
-)
 
 
 class SearchParts(NamedTuple):
@@ -233,7 +227,7 @@ class Assembly:
 
   def _search_by_shared_weights(self) -> SearchParts:
     settings, evaluation = self.experiment.search, self.experiment.evaluation
-    _check_memory(
+    memory.check(
       self.parts.least_weights(settings, is_shared=True),
       "The shared weights",
       settings,
@@ -287,6 +281,8 @@ class Assembly:
     )
     if self.limits:
       controller.is_allowed = self.limits.allow
+    if settings.warm_start:
+      return warm_start.WarmStart(controller, settings.warm_start_arcs)
     return controller
 
   def make_policy(self) -> policies.Policy:
@@ -334,7 +330,7 @@ class Assembly:
   def check_final(self) -> None:
     """Raises ConfigError if the final child would not fit into the memory."""
     settings = self.experiment.final
-    _check_memory(
+    memory.check(
       self.parts.least_weights(settings, is_shared=False),
       "The final child",
       settings,
@@ -342,7 +338,7 @@ class Assembly:
 
   def _check_controller(self) -> None:
     settings = self.experiment.controller
-    _check_memory(
+    memory.check(
       8 * settings.num_layers * settings.lstm_size**2,
       "The controller",
       settings,
@@ -358,40 +354,3 @@ def _check_gradients(controller: controllers.Controller, word: str) -> None:
       f"`evaluator=shared_weights`, or another `controller`. Received: "
       f"controller={type(controller).__name__}, evaluator={word}"
     )
-
-
-def _check_memory(
-  num_weights: int,
-  what: str,
-  settings: fields.Settings,
-  names: tuple[str, ...] = _SIZES,
-) -> None:
-  """Refuses what the system would kill, without a word, once it is built.
-
-  Args:
-    num_weights: that it has at least.
-    what: has them.
-    settings: of it.
-    names: the settings that set its size.
-  """
-  needed, most = _BYTES_PER_WEIGHT * num_weights, files.memory()
-  if needed > most:
-    sizes = {
-      _given_as(settings, field): getattr(settings, field.name)
-      for name in names
-      for field in fields.each(settings)
-      if field.name == name
-    }
-    raise errors.ConfigError(
-      f"{what} would take {needed / 2**30:,.1f} GiB of memory or more, and "
-      f"this machine has {most / 2**30:,.1f} GiB: lower "
-      f"{' or '.join(f'`{name}`' for name in sizes)}. Received: "
-      + ", ".join(f"{name}={value}" for name, value in sizes.items())
-    )
-
-
-def _given_as(settings: fields.Settings, field: Any) -> str:
-  """Returns the name by which a setting can be changed."""
-  if fields.of(field).of_arc and settings.prefix == "final_":
-    return f"child_{field.name}"  # That of the search decides it.
-  return settings.public(field.name)

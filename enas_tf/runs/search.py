@@ -8,7 +8,7 @@ import time
 
 from enas_tf import checkpoints, errors, trials
 from enas_tf.recipes import base, experiments
-from enas_tf.runs import algorithm, assembly, divergence, reporting
+from enas_tf.runs import algorithm, assembly, divergence, earlier, reporting
 from enas_tf.runs import run as runs
 
 FOLDER = "checkpoints"
@@ -37,6 +37,8 @@ def run(built: assembly.Assembly, run: runs.Run) -> None:
     return
   if resumed:
     run.terminal.say(f"Resuming the search at {_place(position, plan)}.")
+  else:
+    earlier.begin(built, run)
   if plan.controller_every and plan.warmup_epochs >= plan.num_epochs:
     run.terminal.warn(
       f"The controller learns nothing: it waits for {plan.warmup_epochs} "

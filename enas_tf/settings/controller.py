@@ -45,8 +45,17 @@ class Controller(fields.Settings):
     at_least=1,
     changeable=True,
   )
+  warm_start: tuple[str, ...] = fields.setting(
+    (),
+    "folders of earlier searches, whose best arcs are proposed first; a policy "
+    "imitates them before it learns",
+  )
+  warm_start_arcs: int = fields.setting(
+    20, "how many of their arcs at most", at_least=1, at_most=100_000
+  )
   prefix: ClassVar[str] = "controller_"
   names: ClassVar[dict[str, str]] = {"kind": "controller"}
+  unprefixed: ClassVar[tuple[str, ...]] = ("warm_start", "warm_start_arcs")
 
 
 @dataclasses.dataclass(frozen=True)
