@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from enas_tf import errors, trials
-from enas_tf.controllers import registry, reinforce
+from enas_tf.controllers import registry, reinforce, warm_start
 from enas_tf.evaluators import table
 from enas_tf.recipes import base, experiments
-from enas_tf.runs import algorithm, assembly
+from enas_tf.runs import algorithm, assembly, earlier
 from enas_tf.settings import fields
 
 _SPACE = "table"
@@ -92,7 +92,11 @@ class Searches:
   def _run(self, controller: str, seed: int, num_queries: int) -> np.ndarray:
     """Returns the regret after each query of one search, [num_queries]."""
     experiment = self._experiment(controller, seed)
-    parts = self._traced(assembly.Assembly(experiment).search, controller)
+    built = assembly.Assembly(experiment)
+    parts = self._traced(built.search, controller)
+    if isinstance(parts.controller, warm_start.WarmStart):
+      folders = experiment.controller.warm_start
+      parts.controller.begin(earlier.best_arcs(built, folders))
     each = experiment.controller.num_aggregate
     plan = algorithm.Plan(
       num_epochs=1,
@@ -145,8 +149,14 @@ class Searches:
     only_with = dict(fields.of(place.field).only_with or {})
     words = only_with.pop("controller", (controller,))
     is_users = not registry.CONTROLLERS.is_ours(controller)
-    return (controller in words or is_users) and all(
-      self._is_useful(other, controller)
-      for other in only_with
-      if other in self._settings
+    # What others are compared with begins with nothing.
+    is_warm = name.startswith("warm_start") and controller == REFERENCE
+    return (
+      (controller in words or is_users)
+      and not is_warm
+      and all(
+        self._is_useful(other, controller)
+        for other in only_with
+        if other in self._settings
+      )
     )
