@@ -48,13 +48,17 @@ class Evolution(remembering.Remembering):
     """Returns the controller of a run.
 
     Args:
-      settings: of the controller: `population_size`, `tournament_size` and
-        `crossover`.
+      settings: of the controller: `population_size`, `tournament_size`,
+        `crossover` and `selection`.
       space: the space of the arcs.
       make_policy: returns a policy; it needs none.
       seed: of the arcs.
     """
     del make_policy
+    if settings.selection == "pareto":
+      from enas_tf.controllers import nsga2  # It is made of this class.
+
+      cls = nsga2.Nsga2
     return cls(
       space,
       seed=seed,

@@ -28,7 +28,7 @@ class WarmStart(base.Controller):
 
   def __init__(self, inner: base.Controller, most: int) -> None:
     self.inner = inner
-    self.needs_gradients = inner.needs_gradients  # type: ignore[misc]
+    self.needs_gradients = inner.needs_gradients
     self._most = most
     self._first = np.zeros((0, inner.space.num_decisions), np.int32)
     self._num_told = 0  # Of the first.

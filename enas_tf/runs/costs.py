@@ -48,8 +48,16 @@ def around(
       that the controller would not see.
   """
   text = parts.experiment.evaluation.reward
-  if text is None and not parts.limits:
+  # Whose trials are to have costs beside their scores.
+  is_pareto = parts.experiment.controller.selection == "pareto"
+  if text is None and not parts.limits and not is_pareto:
     return evaluator
+  if is_pareto and not _has_networks(parts):
+    raise errors.ConfigError(
+      "The arcs of this space have no networks, and so no costs: take "
+      "`controller_selection` away. Received: controller_selection=pareto, "
+      f"search_for={parts.experiment.run.search_for}"
+    )
   reward = None if text is None else expression.Expression(text)
   if reward is not None:
     _check(parts, reward)
@@ -70,7 +78,7 @@ def marked(
     parts: of the run.
     rows: each with "arc" and scores.
   """
-  if "train" not in base.get(parts.experiment.run.search_for).modes:
+  if not _has_networks(parts):
     return [dict(row) for row in rows]
   sized = [
     {**row, **parts.parts.child_size(row["arc"])._asdict()} for row in rows
@@ -107,6 +115,10 @@ def comparable(rows: Sequence[Mapping[str, Any]], metric: str) -> str | None:
     return None
   scores = (f"valid_{metric}", metric, trials.REWARD)
   return next((name for name in scores if name in shared), None)
+
+
+def _has_networks(parts: assembly.Assembly) -> bool:
+  return "train" in base.get(parts.experiment.run.search_for).modes
 
 
 def _costs(parts: assembly.Assembly) -> goals.Costs:

@@ -10,6 +10,7 @@ from enas_tf.settings import fields
 
 POLICIES = ("paper", "generic")
 IMPROVEMENTS = ("first", "best")
+SELECTIONS = ("reward", "pareto")
 SAMPLERS = ("tpe", "gp")
 BASELINES = ("batch", "moving_average")
 UPDATES = ("reinforce", "ppo")
@@ -237,6 +238,13 @@ class Evolution(fields.Settings):
     "probability that a child has two parents",
     at_least=0,
     at_most=1,
+    only_with=_EVOLUTION,
+  )
+  selection: str = fields.setting(
+    "reward",
+    "who is in the population: by reward, the last arcs that were scored, or "
+    "pareto, the best in reward, parameters and multiply-adds (NSGA-II)",
+    choices=SELECTIONS,
     only_with=_EVOLUTION,
   )
 
