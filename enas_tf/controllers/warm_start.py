@@ -28,14 +28,14 @@ class WarmStart(base.Controller):
 
   def __init__(self, inner: base.Controller, most: int) -> None:
     self.inner = inner
-    self.needs_gradients = inner.needs_gradients
+    self.needs_gradients = inner.needs_gradients  # type: ignore[misc]
     self._most = most
     self._first = np.zeros((0, inner.space.num_decisions), np.int32)
     self._num_told = 0  # Of the first.
     super().__init__(inner.space)
 
   @property
-  def num_arcs(self) -> int:  # type: ignore[override]
+  def num_arcs(self) -> int:
     """How many arcs it has given out."""
     return self.inner.num_arcs
 
