@@ -74,7 +74,7 @@ def _canvas(
 ) -> "FigureCanvasAgg | None":
   """Returns a canvas with a panel for each cost, or None."""
   try:
-    from matplotlib import figure
+    from matplotlib import figure, ticker
     from matplotlib.backends import backend_agg
   except ImportError:
     return None
@@ -101,8 +101,12 @@ def _canvas(
         textcoords="offset points",
       )
     axes.set_xlabel(cost.replace("multiply_adds", "multiply-adds"))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(5))
+    axes.xaxis.set_major_formatter(ticker.EngFormatter())
+    axes.margins(0.12)  # The numbers need room, too.
     axes.grid(alpha=0.3)
   panels[0].set_ylabel(score.replace("_", " "))
-  panels[0].legend()
   picture.suptitle("The best arcs, by their ranks")
+  handles, labels = panels[0].get_legend_handles_labels()
+  picture.legend(handles, labels, loc="outside lower center", ncols=2)
   return canvas
