@@ -227,7 +227,7 @@ class FinalLayers(Layers):
     """Returns convolutions, or a pool behind one; see `Layers`."""
     name = f"layer_{number}"
     x = self._convolve(x, [basic_stages.Conv(1)], f"{name}_conv_1x1")
-    found = self._stages(layer.op)
+    found = stages_behind(layer.op, self._faithful)
     if found is None:  # A user's own operation, as it is.
       operation = operations.get(f"macro/{layer.op}")
       own_name = f"{name}_{layer.op}_"
@@ -254,30 +254,6 @@ class FinalLayers(Layers):
     self.filters *= 2
     return super().downsample(number, tensors)
 
-  def _stages(self, op: str) -> list[stages.Stage] | None:
-    """Returns the stages of an operation behind its first convolution.
-
-    None if it does not begin with one, as a user's own.
-    """
-    operation = operations.get(f"macro/{op}")
-    if not self._faithful and not isinstance(
-      operation, operations.MacroOperation
-    ):
-      return None
-    found = [
-      stage
-      for stage in operation.stages[1:]
-      if not isinstance(stage, basic_stages.Normalize | basic_stages.Relu)
-    ]
-    if not self._faithful:
-      return found
-    if op not in macro.PAPER_OPS[:4]:
-      raise errors.ConfigError(
-        "The original's final macro network has no pools: leave `faithful` "
-        f"out, or give an arc of convolutions. Received: op={op}"
-      )
-    return [basic_stages.Conv(_kernel_size(found[0]))]
-
   def _convolve(
     self, x: keras.KerasTensor, found: Sequence[stages.Stage], name: str
   ) -> keras.KerasTensor:
@@ -288,6 +264,38 @@ class FinalLayers(Layers):
       assert layer is not None  # No operation of a user's own gets here.
       x = layer(x)
     return norm.BatchNorm(name=f"{name}_bn")(x)
+
+
+def stages_behind(op: str, faithful: bool) -> list[stages.Stage] | None:
+  """Returns the stages of an operation behind its first convolution.
+
+  Args:
+    op: of a layer.
+    faithful: see `build`.
+
+  Returns:
+    Those with weights, or a pool; None if the operation does not begin with a
+    convolution, as a user's own.
+
+  Raises:
+    ConfigError: see `build`.
+  """
+  operation = operations.get(f"macro/{op}")
+  if not faithful and not isinstance(operation, operations.MacroOperation):
+    return None
+  found = [
+    stage
+    for stage in operation.stages[1:]
+    if not isinstance(stage, basic_stages.Normalize | basic_stages.Relu)
+  ]
+  if not faithful:
+    return found
+  if op not in macro.PAPER_OPS[:4]:
+    raise errors.ConfigError(
+      "The original's final macro network has no pools: leave `faithful` "
+      f"out, or give an arc of convolutions. Received: op={op}"
+    )
+  return [basic_stages.Conv(_kernel_size(found[0]))]
 
 
 def _kernel_size(stage: stages.Stage) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from enas_tf.networks import counts
+from enas_tf.networks import counting
 from enas_tf.recipes import base
 from enas_tf.tasks import images
 from enas_tf.training import optimizers
@@ -27,5 +27,16 @@ class ImageParts(base.Parts[base.AnyArc]):
     )
 
   def child_size(self, arc: base.AnyArc) -> base.Size:
+    found = self.count(arc)
+    return base.Size(found.parameters, found.multiply_adds)
+
+  def count(self, arc: base.AnyArc) -> counting.Counter:
+    """Returns the count of the final child of an arc.
+
+    A subclass may know it without the child.
+
+    Args:
+      arc: of `final_space`.
+    """
     child = self.inference(self.make_child(arc, seed=0, total_steps=1))
-    return base.Size(counts.parameters(child), counts.multiply_adds(child))
+    return counting.of(child)

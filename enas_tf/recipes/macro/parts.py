@@ -9,7 +9,13 @@ import numpy as np
 from enas_tf.controllers import macro_policy
 from enas_tf.controllers import policy as policies
 from enas_tf.layers import operations
-from enas_tf.networks import inherit, macro_child, macro_supernet
+from enas_tf.networks import (
+  counting,
+  inherit,
+  macro_child,
+  macro_count,
+  macro_supernet,
+)
 from enas_tf.recipes import base, images
 from enas_tf.spaces import macro
 
@@ -85,6 +91,14 @@ class Macro(images.ImageParts[Any]):
       "num_classes": self.task.num_classes,
       "seed": seed,
     }
+
+  def count(self, arc: Any) -> counting.Counter:
+    sizes = self.child_sizes(seed=0)
+    return macro_count.count(
+      arc,
+      faithful=self.experiment.final.faithful,
+      **{k: v for k, v in sizes.items() if k not in ("keep_prob", "seed")},
+    )
 
   def inference(self, child: keras.Model) -> keras.Model:
     return macro_child.inference(child)

@@ -10,8 +10,10 @@ from enas_tf.controllers import micro_policy
 from enas_tf.controllers import policy as policies
 from enas_tf.layers import operations
 from enas_tf.networks import (
+  counting,
   inherit,
   micro_child,
+  micro_count,
   micro_skeleton,
   micro_supernet,
 )
@@ -76,6 +78,18 @@ class Micro(images.ImageParts[micro.MicroArc]):
       num_classes=self.task.num_classes,
       total_steps=total_steps,
       seed=seed,
+    )
+
+  def count(self, arc: micro.MicroArc) -> counting.Counter:
+    child = self.experiment.final
+    return micro_count.count(
+      arc,
+      num_layers=child.num_layers,
+      out_filters=child.out_filters,
+      faithful=child.faithful,
+      as_searched=child.as_searched,
+      image_shape=self.task.image_shape,
+      num_classes=self.task.num_classes,
     )
 
   def inference(self, child: keras.Model) -> keras.Model:
