@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _LIMIT = "max_"  # The settings that are limits begin so.
 _NAMES = ("parameters", "multiply_adds")
+_TRIES = 200  # Arcs of which one is to be within the limits.
 
 
 def limits(parts: assembly.Assembly) -> goals.Limits:
@@ -58,6 +59,7 @@ def around(
       "`controller_selection` away. Received: controller_selection=pareto, "
       f"search_for={parts.experiment.run.search_for}"
     )
+  _check_possible(parts)
   reward = None if text is None else expression.Expression(text)
   if reward is not None:
     _check(parts, reward)
@@ -127,6 +129,22 @@ def _costs(parts: assembly.Assembly) -> goals.Costs:
     return parts.parts.child_size(parts.final_space.decode(arc))._asdict()
 
   return costs
+
+
+def _check_possible(parts: assembly.Assembly) -> None:
+  """Refuses limits that random arcs are all beyond, before the search."""
+  costs, rng, found = _costs(parts), np.random.default_rng(0), []
+  for _ in range(_TRIES):
+    row = parts.final_space.encode(parts.final_space.random(rng))
+    if parts.limits.allow(row):
+      return
+    found.append(costs(tuple(row.tolist())))
+  least = {name: min(each[name] for each in found) for name in _NAMES}
+  raise errors.ConfigError(
+    f"All of {_TRIES} random arcs are beyond a limit: raise it, or make the "
+    f"final child smaller. Received: {parts.limits.excess(row)}; the least of "
+    "all are " + ", ".join(f"{name}={x:,}" for name, x in least.items())
+  )
 
 
 def _check(parts: assembly.Assembly, reward: expression.Expression) -> None:

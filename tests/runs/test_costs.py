@@ -34,7 +34,7 @@ def test_nothing_stands_around_an_evaluator_that_has_no_goals():
 
 
 def test_what_ranks_on_batches_still_does():
-  found = costs.around(make(max_parameters=100), OnBatches(float))
+  found = costs.around(make(max_parameters=1e6), OnBatches(float))
   assert isinstance(found, goals.GoalsOnBatches)
   assert found.score_on(np.array([[1, 2], [3, 4]]), []) == [3.0, 7.0]
   found = costs.around(make(reward="accuracy"), scripted.Scripted(float))
@@ -71,6 +71,7 @@ def test_random_arcs_of_the_baseline_are_within_the_limits():
     (dict(reward="latency / 2"), "no latency here"),
     (dict(reward="accuracy", controller="gradient"), "learns from the loss"),
     (dict(max_parameters=0.0), "max_parameters"),
+    (dict(max_parameters=9.0), "All of 200 random arcs.*max_parameters=9; the"),
     (dict(max_parameters=9.0, evaluator="table"), "use only with"),
   ],
 )
