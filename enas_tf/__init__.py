@@ -20,13 +20,16 @@ if TYPE_CHECKING:
   from enas_tf.layers.operations import register as register_operation
   from enas_tf.models import load_model
   from enas_tf.recipes.base import register as register_recipe
+  from enas_tf.recipes.declared.settings import register as register_space
   from enas_tf.report.callbacks import Callback
+  from enas_tf.spaces.declared import Choice
   from enas_tf.trials import Trial
   from enas_tf.trials import read as read_trials
 
 __version__ = "0.2.0"
 __all__ = [
   "Callback",
+  "Choice",
   "Search",
   "Trial",
   "load_model",
@@ -35,10 +38,12 @@ __all__ = [
   "register_evaluator",
   "register_operation",
   "register_recipe",
+  "register_space",
 ]
 
 _HOMES = {
   "Callback": "enas_tf.report.callbacks:Callback",
+  "Choice": "enas_tf.spaces.declared:Choice",
   "Search": "enas_tf.api:Search",
   "Trial": "enas_tf.trials:Trial",
   "load_model": "enas_tf.models:load_model",
@@ -47,6 +52,7 @@ _HOMES = {
   "register_evaluator": "enas_tf.evaluators.registry:register",
   "register_operation": "enas_tf.layers.operations:register",
   "register_recipe": "enas_tf.recipes.base:register",
+  "register_space": "enas_tf.recipes.declared.settings:register",
 }
 
 keras_hook.install()

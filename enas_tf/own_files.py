@@ -23,6 +23,7 @@ _WRITTEN = (
   "error-*.txt",
   "leaderboard.json",
   "metrics.jsonl",
+  "tradeoff.png",
   "trials.jsonl",
   "checkpoints/checkpoint-*.npz",
   "tensorboard/events.out.tfevents.*",

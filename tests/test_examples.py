@@ -115,3 +115,14 @@ def test_every_example_is_run():
   here = pathlib.Path(__file__).read_text()
   for path in EXAMPLES.glob("*.py"):
     assert f"def test_{path.stem}(" in here, path
+
+
+def test_own_space(tmp_path):
+  more = (
+    "controller_population_size=2, controller_tournament_size=1, "
+    "controller_train_steps=1, controller_num_aggregate=2, child_epochs=1, "
+    "final_num_epochs=1, evaluator_fraction=0.1"
+  )
+  printed = run("own_space.py", tmp_path, more)
+  assert 0 <= accuracy(printed) <= 1
+  assert "Best: {'depth': " in printed

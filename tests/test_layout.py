@@ -91,6 +91,7 @@ TESTED_ELSEWHERE = {
   "layers/stage_layers.py": "tests/layers/test_operations.py",
   "layers/stages.py": "tests/layers/test_operations.py",
   "models.py": "tests/test_api.py",
+  "networks/*_count.py": "tests/networks/test_counting.py",
   "recipes/base.py": "tests/recipes/test_toy.py",
   "recipes/images.py": "tests/networks/test_counts.py, tests/test_main.py",
   "recipes/*/parts.py": "tests/runs/test_assembly.py, tests/test_seeds.py",

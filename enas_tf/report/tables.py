@@ -81,7 +81,7 @@ def op_frequencies(arcs: np.ndarray, space: base.Space) -> dict[str, float]:
     A fraction in [0, 1] for each metric path, "arcs/op_frequency/" and the
     operation; nothing in a space that decides no operations.
   """
-  counts: collections.Counter[str | int] = collections.Counter()
+  counts: collections.Counter[str | int | float] = collections.Counter()
   for indices, decision in zip(arcs.T, space.decisions, strict=True):
     if decision.kind == "operation":
       found = np.bincount(indices, minlength=decision.num_options)

@@ -114,7 +114,8 @@ def _rank_trials(
   scored = trials.read(run.folder)
   for trial in scored:
     if trial.is_done and not trial.is_predicted:
-      found.setdefault(trial.arc, trial)
+      # Arcs that compute the same are one.
+      found.setdefault(built.space.canonical(trial.arc), trial)
   if not found:
     raise errors.ConfigError(
       "No arc was scored, so there is nothing to rank: search on by a higher "

@@ -31,7 +31,7 @@ class Decision(NamedTuple):
   """
 
   name: str
-  options: tuple[str | int, ...]
+  options: tuple[str | int | float, ...]
   kind: str = "other"
   shrinks_by: str | None = None
 

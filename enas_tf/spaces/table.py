@@ -3,15 +3,15 @@
 import contextlib
 import dataclasses
 import shlex
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from enas_tf import errors
 from enas_tf.spaces import base
 
-Option = str | int
+Option = str | int | float
 _SHOWN = 12  # Words in an error.
 
 
@@ -37,7 +37,7 @@ class TableArc:
   options: tuple[Option, ...]
 
   def __str__(self) -> str:
-    return shlex.join(map(str, self.options))
+    return joined(self.options)
 
   def to_json(self) -> dict[str, Any]:
     """Returns a value for `json.dumps`; `TableSpace.from_json` reads it."""
@@ -49,13 +49,9 @@ class TableArc:
 
   def graphs(self) -> tuple[base.Graph, ...]:
     """Returns the decisions as a chain, for a picture."""
-    names = tuple(each.name for each in self.decisions)
-    edges = tuple(
-      base.Edge(i, i + 1, str(option)) for i, option in enumerate(self.options)
-    )
-    known = (str(word) for each in self.decisions for word in each.options)
-    operations = tuple(dict.fromkeys(known))
-    return (base.Graph("table", ("start", *names), edges, operations),)
+    names = (each.name for each in self.decisions)
+    choices = dict(zip(names, self.options, strict=True))
+    return (chain("table", choices, self.decisions),)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,13 +65,14 @@ class TableSpace(base.Space):
   columns: tuple[base.Decision, ...]
 
   name = "table"
+  thing: ClassVar[str] = "table"  # What errors call it.
 
   @property
   def decisions(self) -> tuple[base.Decision, ...]:
     return self.columns
 
   def encode(self, arc: base.Arc) -> np.ndarray:
-    return self._row(base.expect(arc, TableArc).options)
+    return self.row_of(base.expect(arc, TableArc).options)
 
   def decode(self, row: base.Row) -> TableArc:
     self.check(row)
@@ -88,11 +85,12 @@ class TableSpace(base.Space):
     names = [each.name for each in self.columns]
     if not isinstance(options, dict) or sorted(options) != sorted(names):
       raise errors.ArcError(
-        'An arc of a table has "options", one for each of its decisions '
-        f"({', '.join(names)}): write it as a run's best_arc.json does. "
+        f'An arc of a {self.thing} has "options", one for each of its '
+        f"decisions ({', '.join(names)}): write it as a run's best_arc.json "
+        "does. "
         f"Received: {errors.shorten(value, 80)}"
       )
-    return self.decode(self._row([options[name] for name in names]))
+    return self.decode(self.row_of([options[name] for name in names]))
 
   def _integers(self, text: str) -> list[int]:
     """Returns the indices of the options that a text names.
@@ -111,26 +109,64 @@ class TableSpace(base.Space):
     whole = [each for each in readings if len(each) == len(self.columns)]
     if not whole:
       raise errors.ArcError(
-        f"An arc of this table has {len(self.columns)} words, one for each "
-        f"decision: add or remove some. Received: {errors.shorten(text, 80)!r}"
+        f"An arc of this {self.thing} has {len(self.columns)} words, one for "
+        "each decision: add or remove some. Received: "
+        f"{errors.shorten(text, 80)!r}"
       )
     for each in whole:
       with contextlib.suppress(errors.ArcError):
-        return self._row(each).tolist()
-    return self._row(whole[0]).tolist()
+        return self.row_of(each).tolist()
+    return self.row_of(whole[0]).tolist()
 
-  def _row(self, options: Sequence[Any]) -> np.ndarray:
-    """Returns the indices of options, which may be texts of integers."""
+  def row_of(self, options: Sequence[Any]) -> np.ndarray:
+    """Returns the indices of options, which may be texts of integers.
+
+    Args:
+      options: one for each decision.
+
+    Raises:
+      ArcError: if there is no such option.
+    """
     row = []
     for each, option in zip(self.columns, options, strict=True):
       known = {str(word): i for i, word in enumerate(each.options)}
       if str(option) not in known:
         raise errors.ArcError(
-          f"The table has no such option, but {listed([*known])}: correct it. "
-          f"Received: {each.name}={errors.shorten(option, 80)}"
+          f"The {self.thing} has no such option, but {listed([*known])}: "
+          f"correct it. Received: {each.name}={errors.shorten(option, 80)}"
         )
       row.append(known[str(option)])
     return self._to_row(row)
+
+
+def joined(options: Sequence[Any]) -> str:
+  """Returns options as words, which a shell would split alike.
+
+  Args:
+    options: texts or numbers.
+  """
+  return shlex.join(map(str, options))
+
+
+def chain(
+  title: str,
+  choices: Mapping[str, Any],
+  decisions: Sequence[base.Decision],
+) -> base.Graph:
+  """Returns choices as a chain, for a picture.
+
+  Args:
+    title: of the picture.
+    choices: the chosen options by the names of their decisions.
+    decisions: all of the space.
+  """
+  edges = tuple(
+    base.Edge(i, i + 1, str(option))
+    for i, option in enumerate(choices.values())
+  )
+  known = (str(word) for each in decisions for word in each.options)
+  operations = tuple(dict.fromkeys(known))
+  return base.Graph(title, ("start", *choices), edges, operations)
 
 
 def listed(words: Sequence[Any]) -> str:

@@ -1,0 +1,1 @@
+"""A space that a user declares: decisions, and what builds their networks."""
