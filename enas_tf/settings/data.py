@@ -50,6 +50,11 @@ class ImageData(fields.Settings):
     "auto does what suits the data set",
     choices=AUGMENTATIONS,
   )
+  normalize: bool = fields.setting(
+    True,
+    "whether each channel has mean 0 and deviation 1; if not, pixels are from "
+    "0 to 1",
+  )
   eval_batch_size: int = fields.setting(
     100, "images in a batch of an evaluation", at_least=1, changeable=True
   )

@@ -6,6 +6,7 @@ from typing import ClassVar
 from enas_tf.settings import fields
 
 CLIP_MODES = ("none", "norm", "global")
+OPTIMIZERS = ("momentum", "sgd", "adam", "adamw", "rmsprop")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,8 +122,9 @@ class Images(Training, Cosine, Clipping):
   )
   cutout_size: int | None = fields.setting(
     None,
-    "side of the square that cutout blanks; without it, there is no cutout",
-    at_least=1,
+    "side of the square that cutout blanks; without it, or with 0, there is no "
+    "cutout",
+    at_least=0,
     unit="pixels",
   )
   faithful: bool = fields.setting(
@@ -161,6 +163,21 @@ class Start(fields.Settings):
 @dataclasses.dataclass(frozen=True)
 class ImageChild(Start):
   """What only a final child for images has."""
+
+  optimizer: str = fields.setting(
+    "momentum",
+    "momentum, Nesterov's by the rule of TensorFlow 1 (the original's), or "
+    "Keras's sgd, adam, adamw or rmsprop; the last three ask for lower "
+    "learning rates",
+    choices=OPTIMIZERS,
+  )
+  mixup: float = fields.setting(
+    0.0,
+    "alpha of mixup: each image of the training is blended with another by a "
+    "weight of Beta(alpha, alpha), and so are their labels; 0 for none",
+    at_least=0,
+    at_most=1_000,
+  )
 
   as_searched: bool = fields.setting(
     False,

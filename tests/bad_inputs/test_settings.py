@@ -22,6 +22,7 @@ GOOD = {
     "child_alpha",
     "child_beta",
     "child_average_after",
+    "child_cutout_size",
     "child_drop_e",
     "child_drop_i",
     "child_drop_x",

@@ -95,6 +95,12 @@ class Supernet(Cell, Text):
 class Child(Cell, Text, training.Start):
   """The final language model and its training."""
 
+  optimizer: str = fields.setting(
+    "sgd",
+    "sgd, plain descent (enas_lm's), momentum, Nesterov's, or Keras's adam, "
+    "adamw or rmsprop; all but sgd ask for lower learning rates",
+    choices=training.OPTIMIZERS,
+  )
   average_after: int = fields.setting(
     0,
     "the weights are averaged from the epoch on whose validation perplexity is "
