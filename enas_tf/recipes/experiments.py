@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from enas_tf import errors
 from enas_tf import registry as registries
-from enas_tf.recipes import base
+from enas_tf.recipes import base, searched
 from enas_tf.settings import fields
 
 ARC = "child_fixed_arc"
@@ -94,6 +94,7 @@ def build(
     ConfigError: if a value is impossible, or there is no such setting here.
   """
   check_names(base_experiment, given)
+  given = searched.as_texts(given)
   _check_data(base_experiment, given)
   changed = {
     section: _changed(base_experiment, section, given)
@@ -102,6 +103,7 @@ def build(
   experiment = base.Experiment(**changed, fixed_arc=fixed_arc)
   check_mode(experiment)
   _check_used(experiment, given)
+  searched.check(experiment)
   if fixed_arc is None:  # The arc will be one of the search.
     experiment = _final_as_searched(experiment)
   if experiment.run.mode == "import" and fixed_arc is None:
@@ -239,7 +241,9 @@ def _check_used(experiment: base.Experiment, names: Mapping[str, Any]) -> None:
       is_users = isinstance(registry, registries.Registry) and (
         not registry.is_ours(word)
       )
-      is_used = word is not None if words == fields.GIVEN else word in words
+      is_used = (
+        word not in (None, ()) if words == fields.GIVEN else word in words
+      )
       if not is_used and not is_users:
         which = " or ".join(f"`{other}={each}`" for each in words)
         which = which or f"`{other}`"

@@ -8,7 +8,14 @@ import numpy as np
 from enas_tf import checkpoints, errors, files, trials
 from enas_tf.evaluators import base as evaluators
 from enas_tf.report import draw, loggers, tables
-from enas_tf.runs import algorithm, assembly, halving, preference, search
+from enas_tf.runs import (
+  algorithm,
+  assembly,
+  halving,
+  of_arc,
+  preference,
+  search,
+)
 from enas_tf.runs import run as runs
 from enas_tf.spaces import base, graphviz
 
@@ -51,7 +58,8 @@ def run(built: assembly.Assembly, run: runs.Run) -> None:
 
 def _size(built: assembly.Assembly, arc: base.Arc) -> dict[str, int]:
   """Returns the size of a child; it depends on the data."""
-  return built.parts.child_size(arc)._asdict()
+  own = of_arc.parts(built, arc)
+  return own.parts.child_size(of_arc.structure(arc))._asdict()
 
 
 def _rank_recommended(
