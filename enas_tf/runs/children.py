@@ -94,7 +94,7 @@ def make_evaluator(parts: assembly.Assembly) -> from_scratch.FromScratch:
   is_watched = settings.pruner != "none"
   pruner = None
   if is_watched:
-    pruner = pruning.Pruner(settings.pruner, settings.child_epochs)
+    pruner = pruning.make(settings.pruner, settings.child_epochs)
 
   def make_job(proposal: trials.Proposal) -> Job:
     return Job(
