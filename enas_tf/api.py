@@ -326,7 +326,7 @@ class Search:
   def _arc(self, arc: Any) -> "spaces.Arc":
     if arc is None:
       return self.best_arc
-    return sources.parsed(self._parts().final_space, arc)
+    return self._parts().parsed(arc)
 
   def _parts(self) -> "assembly.Assembly":
     """Returns the parts of the search; the first call loads TensorFlow."""

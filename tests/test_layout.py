@@ -136,6 +136,7 @@ OF_MANY = {
   "test_faults.py": "full disks and killed processes",
   "test_habits.py": "annotations, docstrings and names, counted",
   "test_layout.py": "this file",
+  "test_product.py": "structures and settings, searched together",
   "test_repeat.py": "a run that is repeated, bit for bit",
   "test_wheel.py": "what is installed",
   "test_workers.py": "runs/children.py and distributed/, for users",

@@ -163,7 +163,8 @@ class Bayesian(remembering.Remembering):
 
 def _is_ordered(decision: spaces.Decision) -> bool:
   """Returns whether near options are alike: how many, and from where on."""
-  return decision.kind == "channel" or decision.shrinks_by is not None
+  is_number = decision.kind in ("channel", "number")
+  return is_number or decision.shrinks_by is not None
 
 
 def _import_optuna(sampler: str) -> Any:

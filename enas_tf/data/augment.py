@@ -61,6 +61,49 @@ def cutout(images: tf.Tensor, starts: tf.Tensor, size: int) -> tf.Tensor:
   return tf.where(mask[..., None], 0.0, images)
 
 
+def mixup(
+  images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+  """Blends each image with the one before it (Zhang et al., arXiv:1710.09412).
+
+  Neighbours in a batch are there by chance.
+
+  Args:
+    images: [batch, height, width, channels].
+    labels: [batch, num_classes], of ones and zeros.
+    weights: of each image itself, [batch], in [0, 1].
+
+  Returns:
+    The shapes of `images` and `labels`.
+  """
+
+  def blended(x: tf.Tensor) -> tf.Tensor:
+    shape = [-1] + [1] * (x.shape.rank - 1)
+    weight = tf.reshape(tf.cast(weights, x.dtype), shape)
+    return weight * x + (1 - weight) * tf.roll(x, 1, axis=0)
+
+  return blended(images), blended(labels)
+
+
+def mixup_weights(
+  batch: tf.Tensor, alpha: float, seed: int, step: tf.Tensor
+) -> tf.Tensor:
+  """Returns weights of Beta(alpha, alpha), float32 [batch].
+
+  Args:
+    batch: how many.
+    alpha: above 0.
+    seed: of the random numbers.
+    step: which of the batches it is, int32.
+  """
+  # Keras's MixUp draws from a generator with a state of its own, and a batch is
+  # a function of seed and step. Gammas of a small alpha underflow in float32.
+  stream = tf.stack([seeds.derive(seed, "mixup"), step])
+  draws = tf.random.stateless_gamma((batch, 2), stream, alpha, dtype=tf.float64)
+  total = tf.reduce_sum(draws, 1)
+  return tf.cast(tf.math.divide_no_nan(draws[:, 0], total), tf.float32)
+
+
 def augment(
   images: tf.Tensor,
   kind: str,
@@ -76,7 +119,7 @@ def augment(
     kind: "none", "crop" or "crop_flip".
     seed: of the random numbers.
     step: which of the batches it is, int32.
-    cutout_size: side of the square that is blanked, or None.
+    cutout_size: side of the square that is blanked; 0 or None for none.
     faithful: the square's corner, not its middle, is drawn from the image, as
       in the original; it is smaller on average.
   """
@@ -95,7 +138,7 @@ def augment(
   if kind == "crop_flip":
     mask = tf.random.stateless_uniform((batch,), stream("flip")) < 0.5
     images = flip(images, mask)
-  if cutout_size is not None:
+  if cutout_size:
     uniform = tf.random.stateless_uniform((batch, 2), stream("cutout"))
     starts = tf.cast(uniform * [float(height), float(width)], tf.int32)
     if not faithful:

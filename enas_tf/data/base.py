@@ -140,8 +140,9 @@ class ImageDataset:
     valid: what rewards are computed on; None when `train` has all of it.
     test: what nothing is ever chosen by, or None.
     class_names: the words of the classes.
-    mean: of each channel of `train`, pixels in [0, 1], float32 [channels].
-    std: likewise, the standard deviation.
+    mean: of each channel of `train`, pixels in [0, 1], float32 [channels]; 0 if
+      they are not normalized.
+    std: likewise, the standard deviation; 1 if they are not normalized.
     augment: "none", "crop" or "crop_flip".
   """
 

@@ -53,6 +53,7 @@ class Settings(Protocol):
     valid_fraction: fraction of the training images, the last ones, that are
       held out for the rewards of a search, in (0, 1).
     augment: "crop_flip", "crop", "none", or "auto": what suits the data set.
+    normalize: whether channels have mean 0 and deviation 1; see `ImageDataset`.
   """
 
   data: str
@@ -60,6 +61,7 @@ class Settings(Protocol):
   image_size: int | None
   valid_fraction: float
   augment: str
+  normalize: bool
 
 
 class Images(NamedTuple):
@@ -73,6 +75,7 @@ class Images(NamedTuple):
     test: the test images, or None.
     class_names: the words of the classes.
     augment: "none", "crop" or "crop_flip".
+    normalize: whether channels have mean 0 and deviation 1.
     needs_digest: whether nothing but its content tells it from another one.
   """
 
@@ -83,6 +86,7 @@ class Images(NamedTuple):
   test: base.Split | None
   class_names: tuple[str, ...]
   augment: str
+  normalize: bool
   needs_digest: bool
 
   @property
@@ -135,7 +139,7 @@ def read(
   Raises:
     DataError: if it cannot be had, or is damaged.
   """
-  name, augment = settings.data, settings.augment
+  name = settings.data
   where = errors.shorten(settings.data_path or name)
   if source is None:
     parts = _read(settings, most_bytes)
@@ -150,8 +154,6 @@ def read(
     if getattr(parts, part) is not None
   }
   _check_alike(splits, where)
-  if augment == "auto":
-    augment = _AUGMENT.get(name, "crop_flip")
   return Images(
     name,
     where,
@@ -159,10 +161,30 @@ def read(
     splits.get("valid"),
     splits.get("test"),
     class_names=names,
-    augment=augment,
+    augment=_augmentation(name, settings),
+    normalize=settings.normalize,
     needs_digest=source is not None
     or parts.valid is not None
     or not isinstance(splits["train"], base.ArraySplit),
+  )
+
+
+def _augmentation(name: str, settings: Settings) -> str:
+  """Returns the word of a kind of augmentation that is not "auto"."""
+  if settings.augment == "auto":
+    return _AUGMENT.get(name, "crop_flip")
+  return settings.augment
+
+
+def fed_by(images: Images, settings: Settings) -> Images:
+  """Returns the same images, augmented and normalized by other settings.
+
+  Args:
+    images: that were read.
+    settings: `augment` and `normalize` are looked at.
+  """
+  return images._replace(
+    augment=_augmentation(images.name, settings), normalize=settings.normalize
   )
 
 
@@ -224,7 +246,7 @@ def split(images: Images, valid_fraction: float | None) -> base.ImageDataset:
     valid,
     images.test,
     images.class_names,
-    *_moments(train),
+    *_moments(train, images.normalize),
     images.augment,
   )
 
@@ -290,8 +312,16 @@ def _digits() -> base.Parts:
   )
 
 
-def _moments(split: base.Split) -> tuple[np.ndarray, np.ndarray]:
-  """Returns mean and deviation of each channel, pixels in [0, 1]."""
+def _moments(
+  split: base.Split, normalize: bool
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns mean and deviation of each channel, pixels in [0, 1].
+
+  They are 0 and 1 where these are not to be normalized.
+  """
+  if not normalize:
+    channels = split.image_shape[-1]
+    return np.zeros(channels, "f4"), np.ones(channels, "f4")
   levels = np.arange(256)
   counts = np.zeros((split.image_shape[-1], 256), np.int64)
   for images in split.sample():

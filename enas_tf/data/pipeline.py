@@ -35,6 +35,7 @@ def train_batches(
   augment: bool = True,
   cutout_size: int | None = None,
   faithful: bool = False,
+  mixup: float = 0.0,
 ) -> tf.data.Dataset:
   """Returns endless batches, in a new order every epoch.
 
@@ -50,10 +51,11 @@ def train_batches(
     augment: whether images are augmented at all.
     cutout_size: see `augment.augment`.
     faithful: see `augment.augment`.
+    mixup: alpha of the weights by which images are blended, 0 for not at all.
 
   Yields:
     Normalized images float32 [batch_size, height, width, channels], labels
-    int32 [batch_size].
+    int32 [batch_size]; with mixup, fractions float32 [batch_size, num_classes].
 
   Raises:
     DataError: if a batch is larger than the split.
@@ -72,6 +74,10 @@ def train_batches(
     images = augmentation.augment(
       images, kind, seed, step, cutout_size, faithful
     )
+    if mixup:
+      weights = augmentation.mixup_weights(batch_size, mixup, seed, step)
+      one_hot = tf.one_hot(labels, dataset.num_classes)
+      images, labels = augmentation.mixup(images, one_hot, weights)
     return images, labels
 
   epochs = tf.data.Dataset.range(start_step // num_batches, np.iinfo("i8").max)

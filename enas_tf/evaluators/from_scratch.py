@@ -30,7 +30,7 @@ class FromScratch(base.Evaluator):
     make_job: Callable[[trials.Proposal], Any],
     metric: str,
     reward: Callable[[float], float] = float,
-    pruner: pruning.Pruner | None = None,
+    pruner: pruning.Pruner | pruning.Hyperband | None = None,
   ) -> None:
     self._engine = engine
     self._make_job = make_job
@@ -48,7 +48,7 @@ class FromScratch(base.Evaluator):
       engines.Job(place, self._make_job(proposal))
       for place, proposal in enumerate(proposals)
     ]
-    curves = [self._begin() for _ in proposals]
+    curves = [self._begin(each.number) for each in proposals]
 
     def on_report(place: int, value: tuple[int, float]) -> bool:
       curve, (epoch, metric) = curves[place], value
@@ -61,8 +61,8 @@ class FromScratch(base.Evaluator):
       yield trial
     self._learn()
 
-  def _begin(self) -> pruning.Curve | None:
-    return None if self._pruner is None else self._pruner.begin()
+  def _begin(self, number: int) -> pruning.Curve | None:
+    return None if self._pruner is None else self._pruner.of(number).begin()
 
   def _trial(
     self,
@@ -93,7 +93,8 @@ class FromScratch(base.Evaluator):
     """Compares later arcs with those of the update before."""
     fresh, self._fresh = self._fresh, []
     if self._pruner is not None:
-      self._pruner.learn(trial.curve for trial in fresh)
+      for trial in fresh:
+        self._pruner.of(trial.number).learn([trial.curve])
 
   def close(self) -> None:
     self._engine.close()

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from enas_tf import errors
-from enas_tf.recipes import base
+from enas_tf.recipes import base, searched
 from enas_tf.settings import fields
 
 ARC = "child_fixed_arc"
@@ -98,6 +98,7 @@ def build(
     ConfigError: if a value is impossible, or there is no such setting here.
   """
   check_names(base_experiment, given)
+  given = searched.as_texts(given)
   _check_data(base_experiment, given)
   changed = {
     section: _changed(base_experiment, section, given)
@@ -106,6 +107,7 @@ def build(
   experiment = base.Experiment(**changed, fixed_arc=fixed_arc)
   check_mode(experiment)
   _check_used(experiment, given)
+  searched.check(experiment)
   if fixed_arc is None:  # The arc will be one of the search.
     experiment = _final_as_searched(experiment)
   if experiment.run.mode == "import" and fixed_arc is None:

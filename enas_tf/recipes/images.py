@@ -7,7 +7,7 @@ import keras
 from enas_tf.networks import counting
 from enas_tf.recipes import base
 from enas_tf.tasks import images
-from enas_tf.training import optimizers
+from enas_tf.training import keras_optimizers, optimizers
 
 
 class ImageParts(base.Parts[base.AnyArc]):
@@ -17,7 +17,9 @@ class ImageParts(base.Parts[base.AnyArc]):
 
   def make_optimizer(
     self, network: keras.Model, settings: Any, schedule: Any
-  ) -> optimizers.SupernetMomentum:
+  ) -> optimizers.SupernetMomentum | keras_optimizers.Descent:
+    if getattr(settings, "optimizer", "momentum") != "momentum":
+      return keras_optimizers.Descent(network, settings, schedule)
     return optimizers.for_supernet(
       network,
       schedule,

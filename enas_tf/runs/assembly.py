@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from enas_tf import errors, seeds
+from enas_tf import errors, seeds, sources
 from enas_tf import registry as registries
 from enas_tf.controllers import base as controllers
 from enas_tf.controllers import (
@@ -29,8 +29,8 @@ from enas_tf.evaluators import (
 )
 from enas_tf.evaluators import base as evaluators
 from enas_tf.evaluators import registry as evaluator_words
-from enas_tf.recipes import base, experiments
-from enas_tf.runs import costs, memory
+from enas_tf.recipes import base, experiments, searched
+from enas_tf.runs import costs, memory, of_arc
 from enas_tf.settings import data as data_settings
 from enas_tf.spaces import base as spaces
 from enas_tf.tasks import base as tasks
@@ -77,6 +77,7 @@ class Assembly:
     experiment: the settings.
     source: the data that a program hands over, as it was given, or None.
     task: what is to be learned.
+    tasks: it, and what else it is by other settings of the data.
     parts: the recipe's: space, policy, networks.
   """
 
@@ -94,6 +95,7 @@ class Assembly:
     if source is not None:
       source = task.source(**source)
     self.task: tasks.Task = task(experiment.data, source)
+    self.tasks = {experiment.data: self.task}
     self.parts: base.Parts = registries.imported(recipe.parts)(
       experiment, self.task
     )
@@ -101,12 +103,12 @@ class Assembly:
   @property
   def space(self) -> spaces.Space:
     """The space that is searched."""
-    return self.parts.space
+    return searched.space_of(self.experiment, self.parts.space)
 
   @property
   def final_space(self) -> spaces.Space:
     """The space of the arcs that can be trained."""
-    return self.parts.final_space
+    return searched.space_of(self.experiment, self.parts.final_space)
 
   @functools.cached_property
   def limits(self) -> goals.Limits:
@@ -296,7 +298,7 @@ class Assembly:
       faithful=getattr(self.experiment.search, "faithful", False),
     )
     policy = None
-    if controller.policy == "paper":
+    if controller.policy == "paper" and self.space is self.parts.space:
       policy = self.parts.make_policy(settings, seed)
     if policy is None:
       policy = generic_policy.GenericPolicy(self.space, settings, seed=seed)
@@ -311,6 +313,7 @@ class Assembly:
       **experiments.fixed(experiment.controller),
       **experiments.fixed(experiment.evaluation),
       **self.parts.fingerprint(),
+      **searched.fingerprint(experiment),
     }
 
   def compiled_child(self, arc: spaces.Arc) -> keras.Model:
@@ -319,6 +322,9 @@ class Assembly:
     Args:
       arc: of `final_space`.
     """
+    own = of_arc.parts(self, arc)
+    if own is not self:
+      return own.compiled_child(of_arc.structure(arc))
     settings = self.experiment.final
     steps = self.task.steps_per_epoch(settings, final=True)
     child = self.parts.make_child(
@@ -326,6 +332,16 @@ class Assembly:
     )
     schedule = schedules.from_settings(settings, steps)
     return self.task.compiled(self.parts.inference(child), settings, schedule)
+
+  def parsed(self, arc: Any) -> spaces.Arc:
+    """Returns an arc that a program names, with the settings that it may have.
+
+    Args:
+      arc: itself, its text or its integers.
+    """
+    given = dataclasses.replace(self.experiment, fixed_arc=str(arc))
+    space = searched.space_of(given, self.parts.final_space)
+    return sources.parsed(space, arc)
 
   def check_final(self) -> None:
     """Raises ConfigError if the final child would not fit into the memory."""

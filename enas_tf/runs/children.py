@@ -14,7 +14,7 @@ from enas_tf.distributed import pool
 from enas_tf.evaluators import from_scratch, pruning
 from enas_tf.layers import operations
 from enas_tf.recipes import experiments
-from enas_tf.runs import assembly, child_training
+from enas_tf.runs import assembly, child_training, of_arc
 from enas_tf.spaces import base as spaces
 
 VALID, TEST = "valid", "test"
@@ -89,11 +89,12 @@ def make_evaluator(parts: assembly.Assembly) -> from_scratch.FromScratch:
   Raises:
     ConfigError: if its pruner is not installed.
   """
+  of_arc.check(parts)
   settings = parts.experiment.evaluation
   is_watched = settings.pruner != "none"
   pruner = None
   if is_watched:
-    pruner = pruning.Pruner(settings.pruner, settings.child_epochs)
+    pruner = pruning.make(settings.pruner, settings.child_epochs)
 
   def make_job(proposal: trials.Proposal) -> Job:
     return Job(
@@ -166,16 +167,18 @@ def train(
     DivergenceError: if a loss or a weight is not finite.
   """
   arc = parts.final_space.decode(job.arc)
+  own = of_arc.parts(parts, arc)
   trained = child_training.ChildTraining(
-    parts,
-    arc,
+    own,
+    of_arc.structure(arc),
     seed=job.seed,
     epochs=job.epochs,
     fraction=job.fraction,
     is_final=job.split == TEST,
     report=report if job.reports else None,
   )
-  return {parts.task.metric.name: trained.run()}
+  with own.task.reading():
+    return {parts.task.metric.name: trained.run()}
 
 
 def make_engine(parts: assembly.Assembly) -> pool.Pool:

@@ -13,6 +13,8 @@ from enas_tf.evaluators import base as evaluators
 from enas_tf.evaluators import expression, goals
 from enas_tf.recipes import base
 from enas_tf.report import tradeoff
+from enas_tf.runs import of_arc
+from enas_tf.spaces import base as spaces
 
 if TYPE_CHECKING:
   from enas_tf.runs import assembly
@@ -82,9 +84,7 @@ def marked(
   """
   if not _has_networks(parts):
     return [dict(row) for row in rows]
-  sized = [
-    {**row, **parts.parts.child_size(row["arc"])._asdict()} for row in rows
-  ]
+  sized = [{**row, **_size(parts, row["arc"])} for row in rows]
   metric = parts.task.metric
   score = comparable(sized, metric.name)
   if score is None:
@@ -123,10 +123,16 @@ def _has_networks(parts: assembly.Assembly) -> bool:
   return "train" in base.get(parts.experiment.run.search_for).modes
 
 
+def _size(parts: assembly.Assembly, arc: spaces.Arc) -> dict[str, int]:
+  """Returns the size of a child, by the settings that its arc may have."""
+  own = of_arc.parts(parts, arc)
+  return own.parts.child_size(of_arc.structure(arc))._asdict()
+
+
 def _costs(parts: assembly.Assembly) -> goals.Costs:
   @functools.cache
   def costs(arc: tuple[int, ...]) -> Mapping[str, float]:
-    return parts.parts.child_size(parts.final_space.decode(arc))._asdict()
+    return _size(parts, parts.final_space.decode(arc))
 
   return costs
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from enas_tf import files
-from enas_tf.runs import assembly, derive, fit
+from enas_tf.runs import assembly, derive, fit, of_arc
 from enas_tf.runs import run as runs
 
 
@@ -24,8 +24,9 @@ def run(
     The results.
   """
   model, description, folder = load(parts, run.folder)
-  final = parts.experiment.final
-  results = parts.task.evaluate(model, description, final, test)
+  own = of_arc.parts(parts, derive.best_arc(parts, run.folder))
+  final = own.experiment.final
+  results = own.task.evaluate(model, description, final, test)
   run.record()
   files.write_json(folder / "evaluation.json", results)
   run.terminal.say(parts.task.summary(results))

@@ -13,7 +13,7 @@ from enas_tf.layers import heads
 from enas_tf.recipes import experiments
 from enas_tf.runs import divergence, fit
 from enas_tf.runs import run as runs
-from enas_tf.training import optimizers, schedules
+from enas_tf.training import keras_optimizers, schedules
 
 
 class Training:
@@ -128,18 +128,24 @@ def compile_child(model: keras.Model, child: Any, steps_per_epoch: int) -> None:
   """
   loss_weights = {"logits": 1.0, "aux_logits": heads.AUX_WEIGHT}
   model.compile(
-    optimizer=optimizers.for_fit(
+    optimizer=keras_optimizers.make(
       child, schedules.from_settings(child, steps_per_epoch)
     ),
     loss={
-      name: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-      for name in model.output
+      name: _loss(getattr(child, "mixup", 0.0) > 0) for name in model.output
     },
     loss_weights={name: loss_weights[name] for name in model.output},
     metrics={"logits": ["accuracy"]},
     jit_compile=False,
   )
   model.optimizer.build(model.trainable_variables)
+
+
+def _loss(is_blended: bool) -> keras.losses.Loss:
+  """Returns the cross-entropy of labels, which mixup makes fractions."""
+  if is_blended:
+    return keras.losses.CategoricalCrossentropy(from_logits=True)
+  return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def _parts(model: keras.Model) -> dict[str, checkpoints.Stateful]:

@@ -1,7 +1,7 @@
 """Takes in a final child that the original, or enas_lm, trained."""
 
 from enas_tf import checkpoints, compat, errors
-from enas_tf.runs import assembly, derive, fit
+from enas_tf.runs import assembly, derive, fit, of_arc
 from enas_tf.runs import run as runs
 
 
@@ -13,6 +13,11 @@ def run(parts: assembly.Assembly, run: runs.Run) -> None:
     run: the run: its folder, its settings, whom it tells.
   """
   arc = derive.best_arc(parts, run.folder)
+  if arc is not of_arc.structure(arc):
+    raise errors.ConfigError(
+      "A child that was trained elsewhere has no settings of ours: take them "
+      f"away from `child_fixed_arc`. Received: child_fixed_arc={arc}"
+    )
   folder = parts.final_folder(run.folder, arc)
   if checkpoints.steps(folder / "checkpoints"):
     raise errors.OutputDirError(

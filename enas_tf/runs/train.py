@@ -11,6 +11,7 @@ from enas_tf.runs import (
   derive,
   fit,
   image_training,
+  of_arc,
   rnn_training,
   search,
 )
@@ -31,13 +32,15 @@ def run(parts: assembly.Assembly, run: runs.Run) -> None:
   """
   arc = derive.best_arc(parts, run.folder)
   derive.say_if_outdated(run)
-  parts.check_final()
-  size = parts.parts.child_size(arc)
+  own = of_arc.parts(parts, arc)
+  own.check_final()
+  size = own.parts.child_size(of_arc.structure(arc))
   run.terminal.say(
     f"Training the child of {arc}: {size.parameters:,} parameters, "
     f"{size.multiply_adds:,} multiply-adds."
   )
-  (_by_fit if parts.task.uses_fit else _by_steps)(parts, arc, run)
+  with own.task.reading():
+    (_by_fit if parts.task.uses_fit else _by_steps)(own, arc, run)
 
 
 def _by_fit(parts: assembly.Assembly, arc: spaces.Arc, run: runs.Run) -> None:
@@ -94,12 +97,13 @@ def _common(
     "folder": parts.final_folder(run.folder, arc),
     "run": run,
   }
+  structure = of_arc.structure(arc)
   model = parts.parts.make_child(
-    arc, parts.seed("final child"), steps * settings.num_epochs
+    structure, parts.seed("final child"), steps * settings.num_epochs
   )
   is_new = not checkpoints.steps(arguments["folder"] / "checkpoints")
   if settings.init == "supernet" and is_new:
-    _inherit(parts, model, arc, run)
+    _inherit(parts, model, structure, run)
   return arguments, model, stream
 
 

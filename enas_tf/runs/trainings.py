@@ -17,7 +17,7 @@ import numpy as np
 
 from enas_tf import errors, files
 from enas_tf.distributed import base as engines
-from enas_tf.recipes import experiments
+from enas_tf.recipes import experiments, searched
 from enas_tf.runs import assembly, children
 from enas_tf.runs import run as runs
 
@@ -243,4 +243,5 @@ def _settings(built: assembly.Assembly, split: str) -> dict[str, Any]:
     "seed": experiment.run.seed,
     "split": split,
     "data": built.task.fingerprint(),
+    **searched.fingerprint(experiment),
   }

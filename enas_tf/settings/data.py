@@ -49,6 +49,13 @@ class ImageData(fields.Settings):
     "crop_flip pads images by an eighth, crops and mirrors them at random; "
     "auto does what suits the data set",
     choices=AUGMENTATIONS,
+    searchable=True,
+  )
+  normalize: bool = fields.setting(
+    True,
+    "whether each channel has mean 0 and deviation 1; if not, pixels are from "
+    "0 to 1",
+    searchable=True,
   )
   eval_batch_size: int = fields.setting(
     100, "images in a batch of an evaluation", at_least=1, changeable=True

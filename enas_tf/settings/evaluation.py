@@ -7,7 +7,7 @@ from enas_tf.evaluators import expression, registry
 from enas_tf.settings import fields
 
 CHILD_SAMPLINGS = ("policy", "uniform", "fair")
-PRUNERS = ("none", "median", "halving")
+PRUNERS = ("none", "median", "halving", "hyperband")
 SURROGATES = ("none", "forest", "gaussian_process", "ridge")
 
 _SHARED = {"evaluator": ("shared_weights",)}
@@ -74,7 +74,8 @@ class Evaluation(fields.Settings):
   pruner: str = fields.setting(
     "none",
     "when such a child is given up early: never; if it is worse than the "
-    "median of the others at its epoch; or by successive halving (ASHA)",
+    "median of the others at its epoch; by successive halving (ASHA); or by "
+    "hyperband, halvings that begin early beside ones that begin late",
     choices=PRUNERS,
     only_with=_TRAINED,
   )

@@ -50,6 +50,10 @@ class Setting:
       their public names, such as {"controller": ("evolution",)}, or `GIVEN`
       for any value; None if it always has one. Words that a program registered
       may use all settings.
+    searchable: whether it can be searched beside the arcs, by
+      `search_settings`; only of the final child and of the data.
+    searchable_with: the values of other fields of the group with which it makes
+      a difference, such as {"lr_cosine": (True,)}.
   """
 
   help: str
@@ -64,6 +68,8 @@ class Setting:
   of_command: bool = False
   matters: bool = False
   only_with: Mapping[str, tuple[str, ...]] | None = None
+  searchable: bool = False
+  searchable_with: Mapping[str, tuple[Any, ...]] | None = None
 
 
 def setting(default: Any, help: str, **kwargs: Any) -> Any:
@@ -92,7 +98,7 @@ def gives_use(words: tuple[str, ...], field: Any, value: Any) -> bool:
     not registry.is_ours(value)
   )
   if words == GIVEN:
-    return value is not None
+    return value not in (None, ())
   return is_users or value in words
 
 
@@ -114,7 +120,7 @@ class Settings:
       value = _converted(self, field)
       object.__setattr__(self, field.name, value)
       for each in value if isinstance(value, tuple) else [value]:
-        _check(field, each, self.public(field.name))
+        check_value(field, each, self.public(field.name))
     self.check()
 
   def check(self) -> None:
@@ -237,8 +243,14 @@ def _converted(settings: Settings, field: dataclasses.Field[Any]) -> Any:
   )
 
 
-def _check(field: dataclasses.Field[Any], value: Any, name: str) -> None:
-  """Raises ConfigError if a value is beyond what its field allows."""
+def check_value(field: dataclasses.Field[Any], value: Any, name: str) -> None:
+  """Raises ConfigError if a value is beyond what its field allows.
+
+  Args:
+    field: of settings.
+    value: of its type.
+    name: the public name of the setting.
+  """
   reason = None
   words = choices(field)
   if words is not None and value is not None and value not in words:

@@ -29,6 +29,21 @@ class RunSettings(fields.Settings):
   search_for: str = fields.setting(
     "micro", "the search space", choices=SPACES, matters=True
   )
+  search_settings: tuple[str, ...] = fields.setting(
+    (),
+    "settings of the final child that are searched together with its arc, each "
+    "as NAME=a|b|c, NAME=low..high/step, NAME=low..high or "
+    "NAME=log:low..high, such as final_lr_max=log:0.01..0.2; in quotes, for a "
+    "shell takes | for itself",
+  )
+  search_values: int | None = fields.setting(
+    None,
+    "into how many values a range without steps is cut; by default 16, and "
+    "1,000 for `controller=bayesian`",
+    at_least=2,
+    at_most=10_000,
+    only_with={"search_settings": fields.GIVEN},
+  )
   output_dir: str = fields.setting(
     "outputs/micro_cifar10",
     "the run's folder; by default one for each space and data set, such as "

@@ -6,6 +6,7 @@ from typing import ClassVar
 from enas_tf.settings import fields
 
 CLIP_MODES = ("none", "norm", "global")
+OPTIMIZERS = ("momentum", "sgd", "adam", "adamw", "rmsprop")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +14,11 @@ class Training(fields.Settings):
   """The steps of a training."""
 
   batch_size: int = fields.setting(
-    160, "examples in a batch of the training", at_least=1, matters=True
+    160,
+    "examples in a batch of the training",
+    at_least=1,
+    matters=True,
+    searchable=True,
   )
   num_epochs: int = fields.setting(
     150,
@@ -27,9 +32,15 @@ class Training(fields.Settings):
     "weight of the sum of the squared weights in the loss",
     at_least=0,
     changeable=True,
+    searchable=True,
   )
   grad_bound: float = fields.setting(
-    5.0, "the norm that clipping allows", above=0, changeable=True
+    5.0,
+    "the norm that clipping allows",
+    above=0,
+    changeable=True,
+    searchable=True,
+    searchable_with={"clip_mode": CLIP_MODES[1:]},
   )
   unprefixed: ClassVar[tuple[str, ...]] = (
     "batch_size",
@@ -43,19 +54,30 @@ class Decay(fields.Settings):
   """Learning rate: exponential decay."""
 
   lr: float = fields.setting(
-    0.1, "learning rate before the exponential decay", above=0, changeable=True
+    0.1,
+    "learning rate before the exponential decay",
+    above=0,
+    changeable=True,
+    searchable=True,
+    searchable_with={"lr_cosine": (False,)},
   )
   lr_min: float = fields.setting(
     0.0005,
     "learning rate just before a restart; also the floor of the decay",
     at_least=0,
     changeable=True,
+    searchable=True,
   )
   lr_dec_every: int = fields.setting(
     100, "epochs from one decay to the next", at_least=1, changeable=True
   )
   lr_dec_rate: float = fields.setting(
-    0.1, "factor of a decay", above=0, changeable=True
+    0.1,
+    "factor of a decay",
+    above=0,
+    changeable=True,
+    searchable=True,
+    searchable_with={"lr_cosine": (False,)},
   )
   # What a network has whose settings lack the cosine.
   lr_cosine: ClassVar[bool] = False
@@ -70,12 +92,15 @@ class Cosine(Decay):
     True,
     "cosine schedule with restarts; else exponential decay",
     changeable=True,
+    searchable=True,
   )
   lr_max: float = fields.setting(
     0.05,
     "learning rate at a restart",
     above=0,
     changeable=True,
+    searchable=True,
+    searchable_with={"lr_cosine": (True,)},
   )
   lr_T_0: int = fields.setting(  # noqa: N815 The original's name.
     10, "epochs until the first restart", at_least=1, changeable=True
@@ -106,6 +131,7 @@ class Clipping(fields.Settings):
     "none, norm (each gradient) or global (all together)",
     choices=CLIP_MODES,
     changeable=True,
+    searchable=True,
   )
 
 
@@ -118,12 +144,15 @@ class Images(Training, Cosine, Clipping):
     "fraction of the features that dropout keeps before the classifier",
     above=0,
     at_most=1,
+    searchable=True,
   )
   cutout_size: int | None = fields.setting(
     None,
-    "side of the square that cutout blanks; without it, there is no cutout",
-    at_least=1,
+    "side of the square that cutout blanks; without it, or with 0, there is no "
+    "cutout",
+    at_least=0,
     unit="pixels",
+    searchable=True,
   )
   faithful: bool = fields.setting(
     False, "bring back the defects of the original that its numbers need"
@@ -135,6 +164,7 @@ class Images(Training, Cosine, Clipping):
     at_least=2,
     at_most=16_384,
     matters=True,
+    searchable=True,
   )
 
   def check(self) -> None:
@@ -161,6 +191,23 @@ class Start(fields.Settings):
 @dataclasses.dataclass(frozen=True)
 class ImageChild(Start):
   """What only a final child for images has."""
+
+  optimizer: str = fields.setting(
+    "momentum",
+    "momentum, Nesterov's by the rule of TensorFlow 1 (the original's), or "
+    "Keras's sgd, adam, adamw or rmsprop; the last three ask for lower "
+    "learning rates",
+    choices=OPTIMIZERS,
+    searchable=True,
+  )
+  mixup: float = fields.setting(
+    0.0,
+    "alpha of mixup: each image of the training is blended with another by a "
+    "weight of Beta(alpha, alpha), and so are their labels; 0 for none",
+    at_least=0,
+    at_most=1_000,
+    searchable=True,
+  )
 
   as_searched: bool = fields.setting(
     False,

@@ -25,7 +25,7 @@ class Decision(NamedTuple):
     options: what can be chosen, at least one: names of operations, or numbers.
     kind: what is chosen, so that tables and pictures of any space need not
       guess it: "operation" (a function is one), "input" (an earlier node),
-      "skip" (0 or 1), "channel" or "other".
+      "skip" (0 or 1), "channel", "number" (neighbours are alike) or "other".
     shrinks_by: the name of an earlier decision, or None; as many of the last
       options are not there as the index is that was chosen in it.
   """

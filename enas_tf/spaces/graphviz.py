@@ -42,5 +42,5 @@ def _identifier(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-  text = text.replace("\\", r"\\").replace('"', r"\"")
+  text = text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
   return f'"{text}"'

@@ -75,6 +75,16 @@ class Task(abc.ABC):
     """
     return contextlib.nullcontext()
 
+  def fed_by(self, settings: Any) -> "Task":
+    """Returns the same task, whose data are fed by other settings.
+
+    They are not read again.
+
+    Args:
+      settings: of the data; only those differ that can be searched.
+    """
+    raise NotImplementedError(f"{type(self).__name__} is fed in one way.")
+
   @property
   @abc.abstractmethod
   def sizes(self) -> dict[str, Any]:

@@ -64,9 +64,13 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
   """Returns the mean cross-entropy, in nats, a scalar.
 
   Args:
-    labels: integers [batch].
+    labels: integers [batch], or fractions [batch, num_classes].
     logits: [batch, num_classes].
   """
+  if labels.dtype.is_floating:
+    return tf.reduce_mean(
+      tf.nn.softmax_cross_entropy_with_logits(labels, logits)
+    )
   return tf.reduce_mean(
     tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
   )
@@ -76,8 +80,11 @@ def accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
   """Returns the fraction of the labels that the logits hit, a scalar.
 
   Args:
-    labels: integers [batch].
+    labels: integers [batch], or fractions [batch, num_classes], of which the
+      largest counts.
     logits: [batch, num_classes].
   """
+  if labels.dtype.is_floating:
+    labels = tf.argmax(labels, 1)
   hits = tf.argmax(logits, 1, labels.dtype) == labels
   return tf.reduce_mean(tf.cast(hits, tf.float32))

@@ -15,7 +15,7 @@ from enas_tf import errors
 from enas_tf.data import arrays, images, pipeline
 from enas_tf.data import base as data
 from enas_tf.tasks import base, image_steps, saved_images
-from enas_tf.training import optimizers
+from enas_tf.training import keras_optimizers
 
 
 class DataSettings(images.Settings, Protocol):
@@ -65,6 +65,11 @@ class ImageClassification(base.Task):
   def _read(self) -> images.Images:
     return images.read(self._settings, self._source)
 
+  def fed_by(self, settings: DataSettings) -> "ImageClassification":
+    found = type(self)(settings, self._source)
+    found.__dict__["_read"] = images.fed_by(self._read, settings)
+    return found
+
   @functools.cached_property
   def searched(self) -> data.ImageDataset:
     """What a search sees: some images are held out for the rewards."""
@@ -110,6 +115,7 @@ class ImageClassification(base.Task):
       "image_shape": list(self.image_shape),
       "num_train": len(self.searched.train),
       "class_names": list(self.searched.class_names),
+      **({} if self._settings.normalize else {"normalize": False}),
       **self._read.digests,
     }
 
@@ -140,6 +146,7 @@ class ImageClassification(base.Task):
         start_step=start_step,
         cutout_size=training.cutout_size,
         faithful=training.faithful,
+        mixup=getattr(training, "mixup", 0.0),  # A supernet's has none.
       )
 
     try:
@@ -323,7 +330,7 @@ class ImageClassification(base.Task):
   ) -> keras.Model:
     model = saved_images.of_pixels(model, self.described())
     model.compile(
-      optimizers.for_fit(training, schedule),
+      keras_optimizers.make(training, schedule),
       loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
       metrics=["accuracy"],
       jit_compile=False,

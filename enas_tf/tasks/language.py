@@ -12,7 +12,7 @@ import numpy as np
 from enas_tf import errors
 from enas_tf.data import text, text_source, text_windows
 from enas_tf.tasks import base, language_steps, saved_text
-from enas_tf.training import measuring
+from enas_tf.training import keras_optimizers, measuring
 
 _EVAL_ROWS = 10  # Rows that the text of an evaluation is cut into.
 
@@ -260,6 +260,8 @@ class LanguageModelling(base.Task):
     optimizer = keras.optimizers.SGD(
       schedule, global_clipnorm=training.grad_bound
     )
+    if training.optimizer != "sgd":
+      optimizer = keras_optimizers.make(training, schedule)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss={"logits": loss}, jit_compile=False)
     return model

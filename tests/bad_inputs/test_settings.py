@@ -22,6 +22,7 @@ GOOD = {
     "child_alpha",
     "child_beta",
     "child_average_after",
+    "child_cutout_size",
     "child_drop_e",
     "child_drop_i",
     "child_drop_x",
@@ -146,6 +147,7 @@ def test_lists_and_texts(commands, tmp_path, space, name, value):
   commands_lib.refuse(commands, tmp_path, flags, rf"--{name}\b")
 
 
+SCRATCH = "--evaluator=from_scratch --search_settings"
 CONTRADICTIONS = {
   "--child_lr_min=1": "--child_lr_min .*--child_lr_max",
   "--derive_top=101": "--derive_top .*--derive_samples",
@@ -204,6 +206,20 @@ CONTRADICTIONS = {
   "--final_out_filters=7": "--final_out_filters must be even",
   "--max_checkpoints_to_keep=1": "--max_checkpoints_to_keep",
   "--output_dir=~nosuchuser/x": "--output_dir",
+  "--search_settings=final_lr_max=1..2": "--evaluator=from_scratch",
+  "--search_settings=augment=none|crop": "--evaluator=from_scratch",
+  "--search_values=3": "--search_values has a use only with --search_settings",
+  f"{SCRATCH}=final_lr_max": "NAME=RANGE.*search_settings=final_lr_max",
+  f"{SCRATCH}=final_lr_mx=1..2": "Did you mean --final_lr_max",
+  f"{SCRATCH}=child_ops=a|b": "--child_ops cannot be searched",
+  f"{SCRATCH}=final_lr_max=2..1": "--final_lr_max must begin below its end",
+  f"{SCRATCH}=final_lr_max=0..1": "--final_lr_max must be greater than 0",
+  f"{SCRATCH}=final_out_filters=3|4": "--final_out_filters must be even",
+  f"{SCRATCH}=final_batch_size=9|5000 --data=digits": "batch_size=5000",
+  f"{SCRATCH}=augment=none|crop --controller=gradient": "no gates",
+  f"{SCRATCH}=augment=none|crop --search_for=rnn": "no setting of that name",
+  f"{SCRATCH}=augment=none|crop --mode=import --import_checkpoint=x "
+  "--child_fixed_arc=enas_micro": "take --search_settings away",
 }
 
 

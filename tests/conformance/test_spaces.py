@@ -12,6 +12,7 @@ from enas_tf.spaces import (
   macro,
   macro_channels,
   micro,
+  product,
   rnn,
   table,
 )
@@ -43,6 +44,13 @@ SPACES = {
     )
   ),
   "toy": toy.ToySpace(),
+  "product": product.ProductSpace(
+    macro_channels.MacroChannelsSpace(2, 4, ("conv_3x3", "max_pool_3x3")),
+    (
+      product.Choice("final_lr_max", (0.01, 1.0), ("0.01", "1.0"), True),
+      product.Choice("augment", ("none", "crop"), ("none", "crop")),
+    ),
+  ),
 }
 
 
@@ -76,7 +84,8 @@ def test_decisions_tell_what_they_are(space):
   seen = []
   for decision in space.decisions:
     assert len(set(decision.options)) == len(decision.options)
-    assert decision.kind in ("operation", "input", "skip", "channel", "other")
+    kinds = ("operation", "input", "skip", "channel", "number", "other")
+    assert decision.kind in kinds
     assert decision.shrinks_by in (None, *seen)
     seen.append(decision.name)
 

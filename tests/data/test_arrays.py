@@ -15,6 +15,7 @@ SETTINGS = types.SimpleNamespace(
   image_size=None,
   valid_fraction=0.25,
   augment="auto",
+  normalize=True,
 )
 
 

@@ -127,3 +127,27 @@ def test_seed_and_step_decide():
   np.testing.assert_array_equal(first, draw(**settings)[1])
   assert not np.array_equal(first, draw(step=6, **settings)[1])
   assert not np.array_equal(first, draw(seed=4, **settings)[1])
+
+
+def test_mixup_blends_neighbours_and_their_labels_alike():
+  images = np.arange(3 * 4 * 4, dtype="f4").reshape(3, 4, 4, 1)
+  labels, weights = np.eye(3, dtype="f4"), np.array([1.0, 0.25, 0.5], "f4")
+  mixed, blended = augment.mixup(*map(tf.constant, (images, labels, weights)))
+  np.testing.assert_allclose(mixed[0], images[0])
+  np.testing.assert_allclose(mixed[1], 0.25 * images[1] + 0.75 * images[0])
+  np.testing.assert_allclose(
+    blended, [[1, 0, 0], [0.75, 0.25, 0], [0, 0.5, 0.5]]
+  )
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.2, 1.0, 50.0])
+def test_weights_of_mixup_have_the_moments_of_their_distribution(alpha):
+  """The variance of Beta(a, a) is 1 / (4 (2 a + 1))."""
+  weights = augment.mixup_weights(20_000, alpha, 3, tf.constant(1)).numpy()
+  assert np.isfinite(weights).all()
+  assert weights.min() >= 0 and weights.max() <= 1
+  variance = 1 / (4 * (2 * alpha + 1))
+  assert weights.mean() == pytest.approx(0.5, abs=0.02)
+  assert weights.var() == pytest.approx(variance, rel=0.05)
+  other = augment.mixup_weights(20_000, alpha, 3, tf.constant(2)).numpy()
+  assert (weights != other).mean() > 0.5

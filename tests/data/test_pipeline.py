@@ -169,3 +169,20 @@ def test_one_channel():
   dataset = make(shape=(9, 7, 1), augment="crop")
   images, _ = take(dataset, 1, cutout_size=3)[0]
   assert images.shape == (4, 9, 7, 1)
+
+
+def test_mixup_makes_fractions_of_labels_and_can_begin_anywhere():
+  dataset = make(augment="none")
+  plain = take(dataset, 5)
+  mixed = take(dataset, 5, mixup=0.5)
+  for (images, numbers), (blends, fractions) in zip(plain, mixed, strict=True):
+    assert fractions.shape == (4, 10) and fractions.dtype == np.float32
+    np.testing.assert_allclose(fractions.sum(1), 1, rtol=1e-6)
+    own = fractions[np.arange(4), numbers][:, None, None, None]
+    np.testing.assert_allclose(
+      blends, own * images + (1 - own) * np.roll(images, 1, 0), atol=1e-5
+    )
+  later = take(dataset, 3, mixup=0.5, start_step=2)
+  for ours, theirs in zip(later, mixed[2:], strict=True):
+    np.testing.assert_array_equal(ours[0], theirs[0])
+    np.testing.assert_array_equal(ours[1], theirs[1])

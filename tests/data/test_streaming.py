@@ -41,6 +41,7 @@ def load(path, most_bytes=None, hold_out=True, **changed):
     image_size=16,
     valid_fraction=0.2,
     augment="auto",
+    normalize=True,
   )
   return images.load(
     types.SimpleNamespace(**settings | changed),

@@ -26,7 +26,7 @@ def train(payload, report):
 
 
 def make(word=None, is_reversed=False):
-  pruner = word and pruning.Pruner(word, EPOCHS)
+  pruner = word and pruning.make(word, EPOCHS)
   return from_scratch.FromScratch(
     engines.Engine(train, is_reversed),
     lambda proposal: proposal.arc,
@@ -79,7 +79,7 @@ def test_what_is_given_up_is_a_pruned_trial_with_its_curve():
   assert len(good.curve) == EPOCHS
 
 
-@pytest.mark.parametrize("word", ["median", "halving"])
+@pytest.mark.parametrize("word", ["median", "halving", "hyperband"])
 def test_it_does_not_matter_who_is_faster(word):
   arcs = [3, 9, 1, 7, 5, 8, 2, 6, 4, 0]
   found = []

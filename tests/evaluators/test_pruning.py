@@ -66,6 +66,36 @@ def test_a_quarter_goes_on():
   assert lengths.count(1) > 20
 
 
+def test_hyperband_has_brackets_that_begin_later_and_later():
+  """Each is a halving among its own; there are as many as in the paper."""
+  epochs = 16
+  pruner = pruning.make("hyperband", epochs)
+  brackets, lengths = [], []
+  for number in range(25):
+    bracket = pruner.of(number)
+    assert bracket is pruner.of(number + 25)
+    curve = bracket.begin()
+    for epoch in range(1, epochs + 1):
+      if not curve.observe(epoch, -float(number)):  # Each is the worst.
+        break
+    bracket.learn([curve.rewards])
+    brackets.append(bracket)
+    lengths.append(epoch)
+  kinds = {
+    bracket: [n for b, n in zip(brackets, lengths, strict=True) if b is bracket]
+    for bracket in dict.fromkeys(brackets)
+  }
+  # The first of a bracket has nothing to be worse than.
+  found = sorted((min(each), len(each), max(each)) for each in kinds.values())
+  assert found == [(1, 16, 16), (4, 6, 16), (16, 3, 16)]
+
+
+@pytest.mark.parametrize(("epochs", "count"), [(1, 1), (3, 1), (4, 2), (64, 4)])
+def test_brackets_of_short_and_long_trainings(epochs, count):
+  pruner = pruning.make("hyperband", epochs)
+  assert len({pruner.of(number) for number in range(500)}) == count
+
+
 def test_a_training_that_is_begun_anew_is_judged_alike():
   pruner = pruning.Pruner("median", EPOCHS)
   pruner.learn([[10.0 + i] * EPOCHS for i in range(9)])

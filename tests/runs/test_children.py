@@ -67,10 +67,14 @@ def test_a_child_can_be_given_up_and_see_fewer_batches(monkeypatch):
   assert steps == list(range(1, 9))  # 4 of 7 batches, in 2 of 5 epochs.
 
 
-def test_it_trains_as_keras_fit_trains_a_final_child(monkeypatch):
+@pytest.mark.parametrize(
+  "given",
+  [{}, dict(final_optimizer="sgd", final_lr_max=0.01, final_mixup=0.3)],
+)
+def test_it_trains_as_keras_fit_trains_a_final_child(monkeypatch, given):
   """The weights are those of `fit`, on the same batches."""
   # Without dropouts, whose masks are others.
-  kept = dict(final_keep_prob=1.0, final_drop_path_keep_prob=1.0)
+  kept = dict(final_keep_prob=1.0, final_drop_path_keep_prob=1.0, **given)
   parts, made = images(**kept), []
   make = parts.parts.make_child
 

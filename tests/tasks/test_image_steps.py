@@ -13,6 +13,16 @@ def test_losses_by_hand():
   assert float(image_steps.accuracy(labels, logits)) == 0.5
 
 
+def test_losses_of_blended_labels_by_hand():
+  logits = tf.constant([[0.0, np.log(3)], [np.log(4), 0.0]], tf.float32)
+  labels = tf.constant([[0.25, 0.75], [0.4, 0.6]])
+  loss = image_steps.cross_entropy(labels, logits)
+  first = 0.25 * np.log(1 / 4) + 0.75 * np.log(3 / 4)
+  second = 0.4 * np.log(4 / 5) + 0.6 * np.log(1 / 5)
+  assert float(loss) == pytest.approx(-(first + second) / 2)
+  assert float(image_steps.accuracy(labels, logits)) == 0.5
+
+
 class Network:
   """Two heads on the same logits, the second one scaled."""
 

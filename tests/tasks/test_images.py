@@ -41,6 +41,7 @@ def settings(path):
     image_size=None,
     valid_fraction=0.25,
     augment="auto",
+    normalize=True,
     eval_batch_size=4,
   )
 
@@ -249,6 +250,7 @@ def streamed_task(path, monkeypatch):
       image_size=None,
       valid_fraction=0.25,
       augment="auto",
+      normalize=True,
       eval_batch_size=4,
     )
   )
@@ -274,3 +276,21 @@ def test_a_damaged_image_is_named(tmp_path, monkeypatch, final):
   with pytest.raises(errors.DataError, match=r"damaged.*\d.png"):
     with task.reading():
       next(iter(stream(0)))
+
+
+def test_images_can_be_left_as_they_are_and_that_is_remembered(tmp_path):
+  task = make(tmp_path)
+  before = task.searched.train
+  other = settings(tmp_path / "data.npz")
+  other.normalize, other.augment = False, "none"
+  (tmp_path / "data.npz").unlink()  # They are not read again.
+  fed = task.fed_by(other)
+  assert fed.searched.augment == "none" and task.searched.augment != "none"
+  (pixels, _), *_ = fed.valid_batches(types.SimpleNamespace(batch_size=4))
+  np.testing.assert_allclose(
+    pixels, fed.searched.valid.images[:4] / 255, rtol=1e-6
+  )
+  assert fed.described()["mean"] == [0.0] * SHAPE[-1]
+  assert fed.described()["std"] == [1.0] * SHAPE[-1]
+  assert fed.fingerprint() == task.fingerprint() | {"normalize": False}
+  np.testing.assert_array_equal(fed.searched.train.images, before.images)

@@ -18,6 +18,7 @@ class Cells(fields.Settings):
     at_least=1,
     at_most=1_000,
     matters=True,
+    searchable=True,
   )
   num_cells: int = fields.setting(
     5,
@@ -33,7 +34,9 @@ class Cells(fields.Settings):
     of_arc=True,
   )
   use_aux_heads: bool = fields.setting(
-    True, "whether an auxiliary classifier helps the training"
+    True,
+    "whether an auxiliary classifier helps the training",
+    searchable=True,
   )
 
 
@@ -53,6 +56,7 @@ class Child(Cells, training.Images, training.ImageChild):
     "fraction of the paths that the last cell keeps at the end of the training",
     above=0,
     at_most=1,
+    searchable=True,
   )
   prefix: ClassVar[str] = "final_"
   unprefixed: ClassVar[tuple[str, ...]] = ()

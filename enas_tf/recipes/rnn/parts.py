@@ -12,7 +12,7 @@ from enas_tf.networks import inherit, rnn_child, rnn_supernet
 from enas_tf.recipes import base
 from enas_tf.spaces import rnn
 from enas_tf.tasks import language
-from enas_tf.training import optimizers
+from enas_tf.training import keras_optimizers, optimizers
 
 _SIZES = (
   "hidden_size",
@@ -73,7 +73,9 @@ class Rnn(base.Parts[rnn.RnnArc]):
 
   def make_optimizer(
     self, network: keras.Model, settings: Any, schedule: Any
-  ) -> optimizers.ClippedDescent:
+  ) -> optimizers.ClippedDescent | keras_optimizers.Descent:
+    if getattr(settings, "optimizer", "sgd") != "sgd":
+      return keras_optimizers.Descent(network, settings, schedule)
     return optimizers.ClippedDescent(
       [v.value for v in network.trainable_variables],
       schedule,

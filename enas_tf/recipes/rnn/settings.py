@@ -30,12 +30,14 @@ class Cell(fields.Settings):
     "units of the state and of an embedded word",
     at_least=1,
     at_most=65_536,
+    searchable=True,
   )
   output: str = fields.setting(
     "all",
     "what the new state is the mean of: all nodes but the first, or the loose "
     "ends",
     choices=("all", "loose"),
+    searchable=True,
   )
 
 
@@ -48,34 +50,60 @@ class Text(training.Training, training.Decay):
     "steps that are unrolled for one gradient",
     at_least=1,
     at_most=100_000,
+    searchable=True,
   )
   random_bptt: bool = fields.setting(
     True,
     "whether that many are only usual: the number is drawn anew for each "
     "gradient, and the learning rate is scaled with it",
+    searchable=True,
   )
   drop_e: float = fields.setting(
-    0.1, "dropout of whole words of the embedding", at_least=0, below=1
+    0.1,
+    "dropout of whole words of the embedding",
+    at_least=0,
+    below=1,
+    searchable=True,
   )
   drop_i: float = fields.setting(
-    0.2, "dropout of embedded inputs", at_least=0, below=1
+    0.2,
+    "dropout of embedded inputs",
+    at_least=0,
+    below=1,
+    searchable=True,
   )
   drop_x: float = fields.setting(
-    0.75, "dropout of the input of the cell", at_least=0, below=1
+    0.75,
+    "dropout of the input of the cell",
+    at_least=0,
+    below=1,
+    searchable=True,
   )
   drop_l: float = fields.setting(
-    0.25, "dropout of the state of every node", at_least=0, below=1
+    0.25,
+    "dropout of the state of every node",
+    at_least=0,
+    below=1,
+    searchable=True,
   )
   drop_o: float = fields.setting(
-    0.75, "dropout before the softmax", at_least=0, below=1
+    0.75,
+    "dropout before the softmax",
+    at_least=0,
+    below=1,
+    searchable=True,
   )
   alpha: float = fields.setting(
-    0.0, "weight of the mean squared state in the loss", at_least=0
+    0.0,
+    "weight of the mean squared state in the loss",
+    at_least=0,
+    searchable=True,
   )
   beta: float = fields.setting(
     1.0,
     "weight of the mean squared change of the state in the loss",
     at_least=0,
+    searchable=True,
   )
   faithful: bool = fields.setting(
     False, "bring back the defects of the original that its numbers need"
@@ -95,6 +123,13 @@ class Supernet(Cell, Text):
 class Child(Cell, Text, training.Start):
   """The final language model and its training."""
 
+  optimizer: str = fields.setting(
+    "sgd",
+    "sgd, plain descent (enas_lm's), momentum, Nesterov's, or Keras's adam, "
+    "adamw or rmsprop; all but sgd ask for lower learning rates",
+    choices=training.OPTIMIZERS,
+    searchable=True,
+  )
   average_after: int = fields.setting(
     0,
     "the weights are averaged from the epoch on whose validation perplexity is "
