@@ -51,7 +51,10 @@ class Regressor:
         f"out. Received: evaluator_surrogate={word} ({error})"
       ) from error
     self._new, self._spread = _REGRESSORS[word]
-    self._sizes = [each.num_options for each in space.decisions]
+    self._sizes = np.array([each.num_options for each in space.decisions])
+    self._is_number = np.array(
+      [each.kind == "number" for each in space.decisions]
+    )
     self._seed = seed
     self._model: Any = None
 
@@ -67,7 +70,7 @@ class Regressor:
     self._model = self._new(self._seed)
     with _one_thread(), warnings.catch_warnings():
       warnings.simplefilter("ignore")  # Of optimizers that end at a bound.
-      self._model.fit(one_hot(arcs, self._sizes), np.asarray(rewards))
+      self._model.fit(self._features(arcs), np.asarray(rewards))
 
   def predict(self, arcs: Sequence[Sequence[int]]) -> Prediction:
     """Returns what it expects of arcs.
@@ -75,9 +78,17 @@ class Regressor:
     Args:
       arcs: int [n, num_decisions], n at least 1.
     """
-    x = one_hot(arcs, self._sizes)
+    x = self._features(arcs)
     with _one_thread():
       return Prediction(*self._spread(self._model, x))
+
+  def _features(self, arcs: Sequence[Sequence[int]]) -> np.ndarray:
+    """Returns options as zeros and ones, and numbers as they are, in [0, 1]."""
+    rows = np.asarray(arcs, np.int64).reshape([-1, len(self._sizes)])
+    is_number = self._is_number
+    words = one_hot(rows[:, ~is_number], self._sizes[~is_number])
+    numbers = rows[:, is_number] / np.maximum(self._sizes[is_number] - 1, 1)
+    return np.concatenate([words, numbers], axis=1)
 
 
 def _one_thread() -> contextlib.AbstractContextManager:
@@ -87,7 +98,9 @@ def _one_thread() -> contextlib.AbstractContextManager:
   return threadpoolctl.threadpool_limits(limits=1)
 
 
-def one_hot(arcs: Sequence[Sequence[int]], sizes: Sequence[int]) -> np.ndarray:
+def one_hot(
+  arcs: Sequence[Sequence[int]] | np.ndarray, sizes: Sequence[int] | np.ndarray
+) -> np.ndarray:
   """Returns arcs as zeros and ones, float64 [n, sum(sizes)].
 
   >>> one_hot([[1, 0]], [2, 3]).tolist()

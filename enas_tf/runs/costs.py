@@ -50,11 +50,10 @@ def around(
     ConfigError: if the reward is a formula of what nobody knows, or of costs
       that the controller would not see.
   """
-  text = parts.experiment.evaluation.reward
-  # Whose trials are to have costs beside their scores.
-  is_pareto = parts.experiment.controller.selection == "pareto"
-  if text is None and not parts.limits and not is_pareto:
+  if not _has_goals(parts):
     return evaluator
+  text = parts.experiment.evaluation.reward
+  is_pareto = parts.experiment.controller.selection == "pareto"
   if is_pareto and not _has_networks(parts):
     raise errors.ConfigError(
       "The arcs of this space have no networks, and so no costs: take "
@@ -82,7 +81,10 @@ def marked(
     parts: of the run.
     rows: each with "arc" and scores.
   """
-  if not _has_networks(parts):
+  # A function may score arcs where there are no data, which sizes depend on.
+  is_function = parts.experiment.evaluation.kind == "function"
+  is_unsized = is_function and not _has_goals(parts)
+  if is_unsized or not _has_networks(parts):
     return [dict(row) for row in rows]
   sized = [{**row, **_size(parts, row["arc"])} for row in rows]
   metric = parts.task.metric
@@ -117,6 +119,13 @@ def comparable(rows: Sequence[Mapping[str, Any]], metric: str) -> str | None:
     return None
   scores = (f"valid_{metric}", metric, trials.REWARD)
   return next((name for name in scores if name in shared), None)
+
+
+def _has_goals(parts: assembly.Assembly) -> bool:
+  """Returns whether a search minds what its arcs cost."""
+  is_pareto = parts.experiment.controller.selection == "pareto"
+  has_formula = parts.experiment.evaluation.reward is not None
+  return bool(parts.limits) or has_formula or is_pareto
 
 
 def _has_networks(parts: assembly.Assembly) -> bool:

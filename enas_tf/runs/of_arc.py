@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from enas_tf import errors
@@ -56,6 +57,27 @@ def _by(
   recipe = base.get(experiment.run.search_for)
   found.parts = registries.imported(recipe.parts)(experiment, found.task)
   return found
+
+
+@contextlib.contextmanager
+def explained(arc: spaces.Arc) -> Iterator[None]:
+  """Within it, a divergence says how settings of an arc can be changed.
+
+  Args:
+    arc: that is trained.
+
+  Raises:
+    DivergenceError: with that.
+  """
+  try:
+    yield
+  except errors.DivergenceError as error:
+    if not isinstance(arc, product.ProductArc):
+      raise
+    raise errors.DivergenceError(
+      f"{error} A setting of the arc is changed in the arc alone: give it as "
+      f"`child_fixed_arc`, with `search_settings=`. The arc is {arc}"
+    ) from error
 
 
 def check(built: assembly.Assembly) -> None:

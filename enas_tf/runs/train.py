@@ -39,7 +39,7 @@ def run(parts: assembly.Assembly, run: runs.Run) -> None:
     f"Training the child of {arc}: {size.parameters:,} parameters, "
     f"{size.multiply_adds:,} multiply-adds."
   )
-  with own.task.reading():
+  with own.task.reading(), of_arc.explained(arc):
     (_by_fit if parts.task.uses_fit else _by_steps)(own, arc, run)
 
 

@@ -95,7 +95,7 @@ def test_it_does_not_matter_who_is_faster(word):
   assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("word", ["median", "halving"])
+@pytest.mark.parametrize("word", ["median", "halving", "hyperband"])
 def test_a_search_that_goes_on_prunes_as_if_it_had_not_stopped(word):
   """Its log holds two whole updates, and a part of the third."""
   arcs = [3, 9, 1, 7, 5, 8, 2, 6, 4, 0, 12, 1, 2, 11, 3, 4, 3, 2, 1, 20]

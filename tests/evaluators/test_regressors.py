@@ -8,7 +8,7 @@ from scipy import stats
 
 from enas_tf import errors
 from enas_tf.evaluators import regressors
-from enas_tf.spaces import rnn
+from enas_tf.spaces import product, rnn
 
 SPACE = rnn.RnnSpace(5)
 WORDS = ("forest", "gaussian_process", "ridge")
@@ -96,7 +96,7 @@ import sys
 sys.modules["sklearn"] = None
 from enas_tf import errors
 from enas_tf.evaluators import regressors
-from enas_tf.spaces import rnn
+from enas_tf.spaces import product, rnn
 try:
   regressors.Regressor("forest", rnn.RnnSpace(2), 0)
 except errors.ConfigError as error:
@@ -107,3 +107,17 @@ except errors.ConfigError as error:
   )
   assert "pip install 'enas_tf[automl]'" in done.stdout
   assert "Received: evaluator_surrogate=forest" in done.stdout
+
+
+@pytest.mark.parametrize("word", ["gaussian_process", "ridge"])
+def test_numbers_that_were_not_seen_lie_between_those_that_were(word):
+  rates = tuple(range(1, 1001))
+  choice = product.Choice("final_lr_max", rates, tuple(map(str, rates)), True)
+  space = product.ProductSpace(SPACE, (choice,))
+  rng = np.random.default_rng(0)
+  rows = [space.encode(space.random(rng)) for _ in range(40)]
+  model = regressors.Regressor(word, space, seed=0)
+  model.fit(rows, [row[-1] / 1000 for row in rows])
+  new = [space.encode(space.random(rng)) for _ in range(100)]
+  truth = [row[-1] / 1000 for row in new]
+  assert stats.kendalltau(model.predict(new).mean, truth).statistic > 0.8

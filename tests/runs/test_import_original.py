@@ -11,7 +11,7 @@ import pytest
 
 from enas_tf import errors, main
 from enas_tf.compat import enas_lm, original
-from enas_tf.runs import fit
+from enas_tf.runs import assembly, fit, import_original
 from tests.compat import tf1
 from tests.runs import context
 
@@ -185,3 +185,16 @@ def test_leaves_a_training_alone(trained):
   with pytest.raises(errors.OutputDirError, match="another `output_dir`"):
     main._run(asked)
   assert path.read_bytes() == before
+
+
+def test_an_arc_with_settings_is_not_the_originals(tmp_path):
+  given = context.experiment(
+    "micro",
+    f"{FIXED['micro']} final_lr_max=0.1",
+    mode="import",
+    import_checkpoint="x",
+    **SMALL["micro"],
+  )
+  run, _ = context.make(tmp_path, given)
+  with pytest.raises(errors.ConfigError, match="has no settings of ours"):
+    import_original.run(assembly.Assembly(given), run)

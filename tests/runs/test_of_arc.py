@@ -80,6 +80,21 @@ def test_values_that_do_not_fit_are_refused_before_any_child(ranges, words):
     of_arc.check(built)
 
 
+def test_a_divergence_says_where_settings_of_the_arc_are_changed():
+  built = images()
+  arc = built.final_space.parse(ARC)
+  with (
+    pytest.raises(errors.DivergenceError, match="give it as `child_fixed_arc`"),
+    of_arc.explained(arc),
+  ):
+    raise errors.DivergenceError("Lower `child_lr_max`.")
+  with (
+    pytest.raises(errors.DivergenceError, match="^Lower `child_lr_max`.$"),
+    of_arc.explained(of_arc.structure(arc)),
+  ):
+    raise errors.DivergenceError("Lower `child_lr_max`.")
+
+
 def test_values_that_fit_are_not_refused():
   of_arc.check(images())
   of_arc.check(images(search_settings={}))
