@@ -7,6 +7,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 ROOT = pathlib.Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 # Runs a script with other settings of its search.
@@ -126,3 +128,19 @@ def test_own_space(tmp_path):
   printed = run("own_space.py", tmp_path, more)
   assert 0 <= accuracy(printed) <= 1
   assert "Best: {'depth': " in printed
+
+
+@pytest.mark.parametrize(
+  "controller",
+  [
+    "evolution",
+    *(pytest.param(x, marks=pytest.mark.slow) for x in ("random", "bayesian")),
+  ],
+)
+def test_own_grammar(tmp_path, controller):
+  more = (
+    f"controller={controller!r}, controller_train_steps=1, "
+    "controller_num_aggregate=2, child_epochs=1, evaluator_fraction=0.1"
+  )
+  printed = run("own_grammar.py", tmp_path, more)
+  assert "Best: {'tree': " in printed
