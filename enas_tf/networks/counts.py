@@ -31,6 +31,8 @@ def multiply_adds(model: keras.Model) -> int:
 
 
 def _layer_multiply_adds(layer: keras.Layer) -> int:
+  if isinstance(layer, keras.Model):  # Within another one.
+    return multiply_adds(layer)
   if isinstance(layer, keras.layers.Dense):
     return math.prod(layer.kernel.shape)
   if not isinstance(

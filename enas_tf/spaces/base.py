@@ -240,9 +240,7 @@ class Space(abc.ABC):
       return self._from_json_text(text, "the JSON text")
     if text.endswith(".json"):
       try:  # The home of a user who does not exist is a RuntimeError.
-        path = pathlib.Path(text).expanduser()
-        with open(path, encoding="utf-8") as file:
-          content = file.read(_LARGEST_FILE)
+        content = read_text(text)
       except (OSError, ValueError, RuntimeError) as error:
         raise errors.ArcError(
           "The arc's JSON file cannot be read: give the path of a file such "
@@ -300,6 +298,16 @@ class Space(abc.ABC):
         f"The arc in {where} is not of this {self.name} space: write it as a "
         f"run's best_arc.json does. Received: {_shorten(text)}"
       ) from error
+
+
+def read_text(path: str) -> str:
+  """Returns what stands in a file; of a very large one, the beginning.
+
+  Args:
+    path: of the file; may begin with ~.
+  """
+  with open(pathlib.Path(path).expanduser(), encoding="utf-8") as file:
+    return file.read(_LARGEST_FILE)
 
 
 def check_distinct(

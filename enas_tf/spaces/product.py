@@ -6,7 +6,6 @@
 import dataclasses
 import functools
 import json
-import pathlib
 import re
 import textwrap
 from collections.abc import Mapping
@@ -211,7 +210,7 @@ def settings_of(text: str) -> dict[str, Any]:
   content = text
   try:
     if text.endswith(".json"):
-      content = pathlib.Path(text).expanduser().read_text(encoding="utf-8")
+      content = base.read_text(text)
     if not content.lstrip().startswith("{"):
       return _split(text)[1]
     value = json.loads(content)

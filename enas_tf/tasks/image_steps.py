@@ -67,7 +67,7 @@ def cross_entropy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     labels: integers [batch], or fractions [batch, num_classes].
     logits: [batch, num_classes].
   """
-  if labels.dtype.is_floating:
+  if tf.as_dtype(labels.dtype).is_floating:
     return tf.reduce_mean(
       tf.nn.softmax_cross_entropy_with_logits(labels, logits)
     )
@@ -84,7 +84,7 @@ def accuracy(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
       largest counts.
     logits: [batch, num_classes].
   """
-  if labels.dtype.is_floating:
+  if tf.as_dtype(labels.dtype).is_floating:
     labels = tf.argmax(labels, 1)
   hits = tf.argmax(logits, 1, labels.dtype) == labels
   return tf.reduce_mean(tf.cast(hits, tf.float32))

@@ -61,3 +61,12 @@ def test_moving_averages_are_no_parameters():
   model = keras.Model(image, keras.layers.BatchNormalization()(image))
   assert counts.parameters(model) == 2 * 3
   assert counts.multiply_adds(model) == 0
+
+
+def test_a_model_within_a_model_counts():
+  image = keras.Input((8, 6, 3))
+  inner = keras.Sequential(
+    [keras.Input((8, 6, 3)), keras.layers.Conv2D(4, 3, use_bias=False)]
+  )
+  model = keras.Model(image, keras.layers.Flatten()(inner(image)))
+  assert counts.multiply_adds(model) == 6 * 4 * 9 * 3 * 4

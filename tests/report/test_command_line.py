@@ -90,6 +90,8 @@ def test_tensorboard_shows_the_arcs_of_a_search(finished):
   assert all(len(line.split()) == 8 for line in sampled.splitlines())
   assert last == sampled.splitlines()[-1]
   assert best.splitlines()[0] in sampled and "reward 0." in best
+  (tradeoff,) = pictures.pop("derived/tradeoff")
+  assert tradeoff.shape[:2] == (400, 900)
   assert set(pictures) == {"arcs/best_picture", "arcs/sampled_last_picture"}
   for (picture,) in pictures.values():
     height, width, _ = picture.shape

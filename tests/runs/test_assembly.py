@@ -6,6 +6,7 @@ import pytest
 
 from enas_tf import errors
 from enas_tf.controllers import generic_policy, random_search, reinforce
+from enas_tf.data import files
 from enas_tf.recipes import base
 from enas_tf.runs import assembly
 from enas_tf.spaces import rnn
@@ -167,7 +168,7 @@ def test_text_that_is_too_short_is_refused_at_once():
 def test_what_the_memory_cannot_hold_is_refused(
   monkeypatch, changed, build, words
 ):
-  monkeypatch.setattr(assembly.files, "memory", lambda: 2**33)
+  monkeypatch.setattr(files, "memory", lambda: 2**33)
   with pytest.raises(errors.ConfigError, match=words):
     build(make(**changed))
 
