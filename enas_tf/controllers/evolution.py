@@ -1,6 +1,6 @@
 """Regularized evolution (Real et al., 2019, algorithm 1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,8 +68,7 @@ class Evolution(remembering.Remembering):
     )
 
   def draw(self, first: int, n: int) -> np.ndarray:
-    done = [each for each in self.told if each.reward > remembering.WORST]
-    population = done[-self._population_size :]
+    population = self._members()
 
     def arc(number: int) -> moves.Arc:
       rng = self.rng(number)
@@ -78,8 +77,13 @@ class Evolution(remembering.Remembering):
 
     return self.rows([arc(first + i) for i in range(n)])
 
+  def _members(self) -> Sequence[Any]:
+    """Returns the population; each member has an `arc`."""
+    done = [each for each in self.told if each.reward > remembering.WORST]
+    return done[-self._population_size :]
+
   def _child(
-    self, population: list[remembering.Told], rng: np.random.Generator
+    self, population: Sequence[Any], rng: np.random.Generator
   ) -> moves.Arc:
     if len(population) < self._population_size:
       return moves.random(self.space, rng)
@@ -89,9 +93,11 @@ class Evolution(remembering.Remembering):
     return moves.mutated(self.space, arc, rng)
 
   def _parent(
-    self, population: list[remembering.Told], rng: np.random.Generator
+    self, population: Sequence[Any], rng: np.random.Generator
   ) -> moves.Arc:
     chosen = rng.choice(len(population), self._tournament_size, replace=False)
-    return max(
-      (population[i] for i in chosen), key=lambda each: each.reward
-    ).arc
+    return max((population[i] for i in chosen), key=self._fitness).arc
+
+  def _fitness(self, member: Any) -> Any:
+    """Returns what the winner of a tournament has most of."""
+    return member.reward

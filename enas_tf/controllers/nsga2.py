@@ -47,9 +47,9 @@ class Nsga2(evolution.Evolution):
       trials: by number.
     """
     for each in trials:
-      if each.is_done:
-        costs = (each.scores.get(name, math.nan) for name in COSTS)
-        self._costs[each.arc] = tuple(costs)
+      # A predicted reward has no costs, and is no member.
+      if each.is_done and each.scores.keys() >= set(COSTS):
+        self._costs[each.arc] = tuple(each.scores[name] for name in COSTS)
     return super().update(trials)
 
   def learn(self, new: Sequence[remembering.Told]) -> None:
@@ -64,32 +64,20 @@ class Nsga2(evolution.Evolution):
 
   def _points(self) -> tuple[list[moves.Arc], np.ndarray]:
     """Returns what was scored, and what is minimised of it, [n, goals]."""
-    done = [x for x in self.known.values() if x.reward > remembering.WORST]
+    done = [
+      each
+      for each in self.known.values()
+      if each.reward > remembering.WORST and each.arc in self._costs
+    ]
     points = [(-each.reward, *self._costs[each.arc]) for each in done]
     array = np.array(points, float).reshape(-1, 1 + len(COSTS))
-    # A space without networks has no costs.
-    return [each.arc for each in done], np.nan_to_num(array, nan=0.0)
+    return [each.arc for each in done], array
 
-  def draw(self, first: int, n: int) -> np.ndarray:
-    def arc(number: int) -> moves.Arc:
-      rng = self.rng(number)
-      return self.unknown(lambda: self._descendant(rng))
+  def _members(self) -> list[Member]:
+    return self._population
 
-    return self.rows([arc(first + i) for i in range(n)])
-
-  def _descendant(self, rng: np.random.Generator) -> moves.Arc:
-    if len(self._population) < self._population_size:
-      return moves.random(self.space, rng)
-    arc = self._winner(rng)
-    if rng.random() < self._crossover:
-      arc = moves.crossed(self.space, arc, self._winner(rng), rng)
-    return moves.mutated(self.space, arc, rng)
-
-  def _winner(self, rng: np.random.Generator) -> moves.Arc:
-    size = len(self._population)
-    chosen = rng.choice(size, self._tournament_size, replace=False)
-    members = [self._population[i] for i in chosen]
-    return min(members, key=lambda each: (each.rank, -each.crowding)).arc
+  def _fitness(self, member: Member) -> tuple[int, float]:
+    return -member.rank, member.crowding
 
   def recommend(self, n: int) -> np.ndarray:
     """Returns arcs by their fronts, and on one by their rewards.
@@ -117,8 +105,10 @@ class Nsga2(evolution.Evolution):
   def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
     super().restore(arrays)
     costs = map(tuple, arrays["told/costs"].tolist())
-    arcs = [each.arc for each in self.told]
-    self._costs = dict(zip(arcs, costs, strict=True))
+    told = zip(self.told, costs, strict=True)
+    self._costs = {
+      each.arc: found for each, found in told if not math.isnan(found[0])
+    }
     self._select()
 
 

@@ -21,10 +21,13 @@ class Limits:
   Args:
     costs: of an arc.
     most: the limits, by the names of the costs; none allows every arc.
+
+  Attributes:
+    costs: of an arc.
   """
 
   def __init__(self, costs: Costs, most: Mapping[str, float]) -> None:
-    self._costs, self._most = costs, dict(most)
+    self.costs, self._most = costs, dict(most)
 
   def __bool__(self) -> bool:
     """Whether there are any."""
@@ -46,7 +49,7 @@ class Limits:
     """
     if not self._most:
       return None
-    costs = self._costs(tuple(map(int, arc)))
+    costs = self.costs(tuple(map(int, arc)))
     for name, most in self._most.items():
       if costs[name] > most:
         return f"{name}={costs[name]:,} is beyond max_{name}={most:,.10g}"
@@ -61,8 +64,7 @@ class Goals(wrapper.Wrapper):
 
   Args:
     inner: scores arcs.
-    costs: of an arc.
-    limits: of the costs.
+    limits: of what arcs cost.
     reward: the formula of the reward; None leaves rewards as they are.
 
   Raises:
@@ -73,12 +75,11 @@ class Goals(wrapper.Wrapper):
   def __init__(
     self,
     inner: base.Evaluator,
-    costs: Costs,
     limits: Limits,
     reward: expression.Expression | None = None,
   ) -> None:
     super().__init__(inner)
-    self._costs, self._limits, self._reward = costs, limits, reward
+    self._limits, self._reward = limits, reward
 
   def evaluate(
     self,
@@ -100,7 +101,7 @@ class Goals(wrapper.Wrapper):
     """Returns a trial with what its arc costs, and the reward of both."""
     if not trial.is_done:
       return trial
-    costs = dict(self._costs(trial.arc))
+    costs = dict(self._limits.costs(trial.arc))
     if self._reward is None:
       return dataclasses.replace(trial, scores=trial.scores | costs)
     known = trial.scores | costs

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
   from enas_tf.runs import assembly
 
 _LIMIT = "max_"  # The settings that are limits begin so.
-_NAMES = ("parameters", "multiply_adds")
+_NAMES = base.Size._fields
 _TRIES = 200  # Arcs of which one is to be within the limits.
 
 
@@ -66,7 +66,7 @@ def around(
     _check(parts, reward)
   on_batches = isinstance(evaluator, evaluators.OnBatches)
   make = goals.GoalsOnBatches if on_batches else goals.Goals
-  return make(evaluator, _costs(parts), parts.limits, reward)
+  return make(evaluator, parts.limits, reward)
 
 
 def marked(
@@ -148,12 +148,12 @@ def _costs(parts: assembly.Assembly) -> goals.Costs:
 
 def _check_possible(parts: assembly.Assembly) -> None:
   """Refuses limits that random arcs are all beyond, before the search."""
-  costs, rng, found = _costs(parts), np.random.default_rng(0), []
+  rng, found = np.random.default_rng(0), []
   for _ in range(_TRIES):
     row = parts.final_space.encode(parts.final_space.random(rng))
     if parts.limits.allow(row):
       return
-    found.append(costs(tuple(row.tolist())))
+    found.append(parts.limits.costs(tuple(row.tolist())))
   least = {name: min(each[name] for each in found) for name in _NAMES}
   raise errors.ConfigError(
     f"All of {_TRIES} random arcs are beyond a limit: raise it, or make the "

@@ -124,6 +124,22 @@ def test_another_process_goes_on():
       each.update(told(each, arcs))
 
 
+def test_predictions_have_no_costs_and_are_no_members():
+  controller = new(size=2)
+  arcs = controller.propose(4)
+  good, guessed = told(controller, arcs[:2]), told(controller, arcs[2:])
+  guessed = [
+    trials.Trial(x.number, x.arc, scores={"reward": 99.0}, is_predicted=True)
+    for x in guessed
+  ]
+  controller.update([*good, *guessed])
+  other = new(size=2)
+  other.restore(controller.state())
+  for each in (controller, other):
+    found = {tuple(arc) for arc in each.recommend(2).tolist()}
+    assert found == {x.arc for x in good}
+
+
 @pytest.mark.parametrize("status", ["failed", "pruned", "outside"])
 def test_what_is_not_done_is_not_in_the_population(status):
   controller = new(size=2)

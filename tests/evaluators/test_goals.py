@@ -16,7 +16,7 @@ def new(function=lambda proposal: 0.5, reward=None, **most):
   inner = scripted.Scripted(function)
   limits = goals.Limits(costs, most)
   formula = None if reward is None else expression.Expression(reward)
-  return goals.Goals(inner, costs, limits, formula), inner
+  return goals.Goals(inner, limits, formula), inner
 
 
 @pytest.mark.parametrize(
