@@ -116,6 +116,7 @@ TESTED_ELSEWHERE = {
   "tasks/saved_images.py": "tests/test_main.py",
   "training/graphs.py": "tests/runs/test_image_training.py",
   "training/steps.py": "the tests of its subclasses",
+  "training/unshared.py": "the tests of its subclasses",
 }
 # Test files that are of no one module, as patterns, and what they are of.
 OF_MANY = {

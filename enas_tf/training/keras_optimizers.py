@@ -12,8 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from enas_tf.layers import shared
-from enas_tf.training import optimizers
+from enas_tf.training import optimizers, unshared
 
 _CLIPPING = {"norm": "clipnorm", "global": "global_clipnorm"}
 
@@ -89,7 +88,7 @@ def make(settings: Any, rate: Any) -> keras.optimizers.Optimizer:
   return _WORDS[word](rate, settings.l2_reg, **clip)
 
 
-class Descent:
+class Descent(unshared.Unshared):
   """Takes the steps of a child that is not trained by `fit`; see `Optimizer`.
 
   Args:
@@ -98,8 +97,6 @@ class Descent:
     schedule: learning rate as a function of the step.
   """
 
-  banks: Sequence[shared.Bank] = ()
-
   def __init__(
     self,
     child: keras.Model,
@@ -107,27 +104,10 @@ class Descent:
     schedule: Callable[[tf.Tensor], tf.Tensor],
   ) -> None:
     self._weights = child.trainable_variables
-    self.variables: Sequence[tf.Variable] = [v.value for v in self._weights]
-    self._schedule = schedule
+    super().__init__([each.value for each in self._weights], schedule)
     # Each step has a rate of its own, which is not always the schedule's.
     self._optimizer = make(settings, 0.0)
     self._optimizer.build(self._weights)
-    self.step = tf.Variable(0, trainable=False, dtype=tf.int64)
-
-  @property
-  def learning_rate(self) -> tf.Tensor:
-    """The rate of the next step, a scalar."""
-    return self._schedule(self.step)
-
-  def refresh(self, chosen: Sequence[tf.Tensor]) -> None:
-    """Does nothing: no move is postponed.
-
-    Args:
-      chosen: nothing; there are no banks.
-    """
-
-  def flush(self) -> None:
-    """Does nothing: no move is postponed."""
 
   def apply(
     self,

@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from enas_tf.layers import shared
+from enas_tf.training import unshared
 
 MOMENTUM = 0.9
 
@@ -224,7 +225,7 @@ class SupernetMomentum:
     return named
 
 
-class ClippedDescent:
+class ClippedDescent(unshared.Unshared):
   """Plain gradient descent, clipped, as language models are trained.
 
   Of the shared weights of a supernet a step moves those that have a gradient
@@ -237,8 +238,6 @@ class ClippedDescent:
     grad_bound: the norm of all gradients that clipping allows.
   """
 
-  banks: Sequence[shared.Bank] = ()  # All its variables are updated alike.
-
   def __init__(
     self,
     variables: Sequence[tf.Variable],
@@ -247,26 +246,9 @@ class ClippedDescent:
     l2_reg: float,
     grad_bound: float,
   ) -> None:
-    self.variables: Sequence[tf.Variable] = list(variables)
-    self._schedule = schedule
+    super().__init__(variables, schedule)
     self._l2_reg = l2_reg
     self._grad_bound = grad_bound
-    self.step = tf.Variable(0, trainable=False, dtype=tf.int64)
-
-  @property
-  def learning_rate(self) -> tf.Tensor:
-    """The rate of the next step, a scalar."""
-    return self._schedule(self.step)
-
-  def refresh(self, chosen: Sequence[tf.Tensor]) -> None:
-    """Does nothing: no move is postponed.
-
-    Args:
-      chosen: nothing; there are no banks.
-    """
-
-  def flush(self) -> None:
-    """Does nothing: no move is postponed."""
 
   def apply(
     self,
