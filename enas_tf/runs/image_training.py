@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,8 @@ from enas_tf.recipes import experiments
 from enas_tf.runs import divergence, fit
 from enas_tf.runs import run as runs
 from enas_tf.training import keras_optimizers, schedules
+
+_NUMBER = re.compile(r"_\d+(?=/|$)")  # At the end of a layer's name.
 
 
 class Training:
@@ -151,8 +154,20 @@ def _loss(is_blended: bool) -> keras.losses.Loss:
 def _parts(model: keras.Model) -> dict[str, checkpoints.Stateful]:
   optimizer = {str(i): v.value for i, v in enumerate(model.optimizer.variables)}
   return {
-    "model": checkpoints.Variables({v.path: v.value for v in model.variables}),
+    "model": checkpoints.Variables(_named(model)),
     "optimizer": checkpoints.Variables(optimizer),
+  }
+
+
+def _named(model: keras.Model) -> dict[str, tf.Variable]:
+  """Returns the variables of a child by names that all processes share.
+
+  Keras numbers the layers of a user's that have no name, whatever else a
+  process has built.
+  """
+  return {
+    f"{i}/{_NUMBER.sub('', variable.path)}": variable.value
+    for i, variable in enumerate(model.variables)
   }
 
 

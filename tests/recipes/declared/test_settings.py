@@ -114,6 +114,22 @@ def test_children_of_one_seed_begin_alike(register, tmp_path):
   assert np.abs(one - other).max() > 0.01
 
 
+def test_another_process_goes_on_with_a_training(register, tmp_path):
+  """Keras has numbered other layers there."""
+  register()
+  settings = {"evaluator": lambda arc: arc.choices["filters"]}
+  made = search(tmp_path, **settings)
+  made.run()
+  made.train()
+  for _ in range(3):
+    keras.layers.Conv2D(2, 3)
+    keras.layers.Dense(2)
+  again = search(tmp_path, final_num_epochs=2, **settings)
+  again.train()
+  (rows,) = tmp_path.glob("final/*/metrics.csv")
+  assert len(rows.read_text().splitlines()) == 1 + 2
+
+
 def test_shared_weights_are_refused(register, tmp_path):
   register()
   with pytest.raises(errors.ConfigError, match="share no weights"):
